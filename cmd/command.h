@@ -1,0 +1,70 @@
+/* command.h - the command line as data: one table gives parsing, --help, the man page and shell completion.
+ *
+ * Adding a subcommand is one file with one `struct command` and one row in commands.c. */
+#ifndef WEIR_COMMAND_H
+#define WEIR_COMMAND_H
+
+#include "../rules/buffer.h"
+
+/* Exit codes. */
+enum { EXIT_FINE = 0, EXIT_DEFINITIONS = 1, EXIT_USAGE = 2 /* also: the outside world failed */ };
+
+enum option_type { OPTION_FLAG, OPTION_STRING, OPTION_LIST /* may stand several times */ };
+
+struct option {
+    const char *name;     /* "listen" for --listen */
+    char letter;          /* 'l' for -l, or 0 */
+    enum option_type type;
+    const char *argument; /* "ADDRESS:PORT", shown in help; NULL for a flag */
+    const char *choices;  /* "text|json": anything else is refused and completion offers them; NULL: free */
+    const char *standard; /* the default, shown in help and used; or NULL */
+    const char *help;     /* one line */
+    bool required;
+    enum { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_FOLDER } complete;
+};
+
+struct operand {
+    const char *name; /* "PATH" */
+    const char *help;
+    bool required;
+};
+
+struct arguments; /* what was parsed */
+
+struct command {
+    const char *name, *summary;  /* summary: one line, no full stop */
+    const char *description;     /* paragraphs */
+    const struct option *options; /* ended by an entry without name */
+    const struct operand *operands; /* ended by an entry without name */
+    const char *examples;        /* lines "weir …  # what it does" */
+    int (*run)(const struct arguments *arguments);
+};
+
+extern const struct command *const commands[]; /* ended by NULL */
+
+/* NULL where the option was not given and has no default. */
+const char *argument_string(const struct arguments *arguments, const char *option);
+bool argument_flag(const struct arguments *arguments, const char *option);
+size_t argument_count(const struct arguments *arguments, const char *option);
+const char *argument_at(const struct arguments *arguments, const char *option, size_t index);
+/* NULL where there are fewer. */
+const char *argument_operand(const struct arguments *arguments, size_t index);
+size_t argument_operands(const struct arguments *arguments);
+
+/* Parses and runs; returns the exit code. Usage faults go to standard error with a hint. */
+int command_main(int argc, char **argv);
+
+/* --- what the table also gives ------------------------------------------------------------------------ */
+void help_overview(struct buffer *out, bool colour);
+void help_command(struct buffer *out, const struct command *command, bool colour);
+void help_man(struct buffer *out);                         /* roff, all commands */
+bool help_completion(struct buffer *out, const char *shell); /* bash, zsh, fish; false for another */
+
+/* --- shared by commands -------------------------------------------------------------------------------- */
+/* "weir: " and a line on standard error; returns EXIT_USAGE. */
+int command_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+bool command_colour(int descriptor); /* a terminal, and NO_COLOR is not set */
+/* Writes all of it or complains; EXIT_FINE or EXIT_USAGE. */
+int command_print(struct buffer *out);
+
+#endif

@@ -1,0 +1,11 @@
+/* folder.h - the definitions in a folder of files (a work tree), as a bundle. */
+#ifndef WEIR_FOLDER_H
+#define WEIR_FOLDER_H
+
+#include "../rules/bundle.h"
+
+/* Reads `path` (a folder, or one file) into `bundle` (sorted). Symbolic links are not followed but noted, as are
+ * sockets and devices; .git and other hidden folders are passed over. STATUS_SYSTEM when `path` cannot be read. */
+enum status folder_read(const char *path, struct bundle *bundle, struct diagnostics *diagnostics, struct error *error);
+
+#endif

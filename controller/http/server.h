@@ -1,0 +1,32 @@
+/* server.h - the HTTP face: OFREP, health, metrics, status. libmicrohttpd with epoll, `threads` threads.
+ *
+ * Requests are answered from the hub's snapshot by reader references; no request takes a lock that core or a
+ * worker may hold for long. Bodies, headers and times are bounded. */
+#ifndef WEIR_HTTP_SERVER_H
+#define WEIR_HTTP_SERVER_H
+
+#include "../clock.h"
+#include "../snapshot.h"
+#include "../telemetry.h"
+
+#define HTTP_MAX_BODY ((size_t)1 << 20)
+
+struct http_parts {
+    struct hub *hub;
+    struct telemetry *telemetry;
+    const struct clock *clock;
+    /* Appends the body of GET /status, a JSON object. */
+    void (*write_status)(void *context, struct buffer *out);
+    void *status_context;
+};
+
+struct http_server;
+
+/* Starts to listen on ADDRESS:PORT ("127.0.0.1:0" takes a free port; "[::1]:8080"; ":8080" is all addresses). The address
+ * taken is written to `address`. STATUS_SYSTEM: port in use, or no such address. */
+enum status http_server_start(const struct http_parts *parts, const char *listen, unsigned threads,
+                              char address[64], struct http_server **out, struct error *error);
+/* Takes no new connections, finishes the requests in flight (at most `patience` nanoseconds), then ends. */
+void http_server_stop(struct http_server *server, int64_t patience);
+
+#endif

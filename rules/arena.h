@@ -1,0 +1,37 @@
+/* arena.h - memory for one piece of work, given back all at once.
+ *
+ * Parsing and linking make many small things that live exactly as long as each other; they take
+ * them from an arena. Nothing in an arena is ever freed alone. An arena has a maximum, so hostile
+ * input runs into STATUS_LIMIT (arena_allocate returns NULL) instead of the machine's memory.
+ * Not for sharing between threads. */
+#ifndef WEIR_ARENA_H
+#define WEIR_ARENA_H
+
+#include "base.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; /* newest first */
+    char *next, *end;           /* the free part of the newest block */
+    size_t reserved;            /* bytes taken from the system */
+    size_t maximum;             /* never reserve more than this */
+};
+
+/* A maximum of 0 means no maximum. */
+void arena_init(struct arena *arena, size_t maximum);
+void arena_dispose(struct arena *arena);
+/* Forgets what was allocated and keeps one block for the next use. */
+void arena_reset(struct arena *arena);
+
+/* `size` bytes aligned for any type, not cleared; NULL when memory or the maximum is exhausted. */
+void *arena_allocate(struct arena *arena, size_t size) MUST_CHECK;
+/* `count * size` bytes, all zero; NULL also when the product overflows. */
+void *arena_allocate_zero(struct arena *arena, size_t count, size_t size) MUST_CHECK;
+/* A NUL-terminated copy. *out is left alone when false is returned. */
+bool arena_copy(struct arena *arena, struct text source, struct text *out) MUST_CHECK;
+
+#define ARENA_NEW(arena, type) ((type *)arena_allocate_zero((arena), 1, sizeof(type)))
+#define ARENA_ARRAY(arena, type, count) ((type *)arena_allocate_zero((arena), (count), sizeof(type)))
+
+#endif

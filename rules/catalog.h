@@ -1,0 +1,42 @@
+/* catalog.h - all definitions of one commit, by name, checked against one another.
+ *
+ * catalog_build() is the first half of the way of the data: bytes → nodes → schema → typed definitions →
+ * linked catalog. One owner, one thread. After a successful catalog_build() every name that a definition uses
+ * exists and no reference is circular, so what follows (compile.h) need not look again. */
+#ifndef WEIR_CATALOG_H
+#define WEIR_CATALOG_H
+
+#include "bundle.h"
+#include "definitions.h"
+#include "schema.h"
+
+struct catalog {
+    struct arena arena;
+    struct flag **flags; /* each kind sorted by name (bytes) */
+    struct segment **segments;
+    struct environment **environments;
+    struct target **targets;
+    size_t flag_count, segment_count, environment_count, target_count;
+    size_t files; /* that were read as definitions */
+};
+
+/* The schemas compiled into the program, sealed. Free with schema_set_free(). NULL: `error` says why. */
+struct schema_set *catalog_schemas(struct error *error);
+
+/* Builds a catalog out of a sorted bundle; `schemas` as from catalog_schemas(). All faults go into
+ * `diagnostics`; STATUS_INVALID when one of them is an error (the catalog is then only good for disposing). */
+enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas, const struct bundle *bundle,
+                          struct diagnostics *diagnostics);
+void catalog_dispose(struct catalog *catalog);
+
+const struct flag *catalog_flag(const struct catalog *catalog, struct text name);
+const struct segment *catalog_segment(const struct catalog *catalog, struct text name);
+const struct environment *catalog_environment(const struct catalog *catalog, struct text name);
+
+/* The settings of a flag in an environment, overrides applied. */
+struct flag_settings flag_settings_in(const struct flag *flag, struct text environment);
+
+/* link.c: every check across documents. Adds to `diagnostics`. */
+void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics);
+
+#endif

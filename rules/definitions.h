@@ -1,0 +1,171 @@
+/* definitions.h - the typed form of what people write: Flag, Segment, Environment, Target.
+ *
+ * definitions_read() turns one schema-valid document into one of these structs. All memory is the given
+ * arena's. Everything that can be wrong in a later step keeps its place. Values (variants, literals) are kept
+ * as canonical JSON, ready to be written. */
+#ifndef WEIR_DEFINITIONS_H
+#define WEIR_DEFINITIONS_H
+
+#include "arena.h"
+#include "diagnostics.h"
+#include "node.h"
+
+/* A name with its place. */
+struct name {
+    struct text text;
+    struct place place;
+};
+
+enum kind { KIND_FLAG, KIND_SEGMENT, KIND_ENVIRONMENT, KIND_TARGET, KIND_COUNT };
+const char *kind_name(enum kind kind);          /* "Flag" */
+const char *kind_schema(enum kind kind);        /* "flag.json" */
+
+/* --- conditions ---------------------------------------------------------------------------------- */
+
+enum operator_name {
+    OPERATOR_IS, OPERATOR_IS_NOT, OPERATOR_IN, OPERATOR_NOT_IN, OPERATOR_STARTS_WITH, OPERATOR_ENDS_WITH,
+    OPERATOR_CONTAINS, OPERATOR_LT, OPERATOR_LTE, OPERATOR_GT, OPERATOR_GTE, OPERATOR_BETWEEN,
+    OPERATOR_SEMVER, OPERATOR_BEFORE, OPERATOR_AFTER, OPERATOR_EXISTS, OPERATOR_COUNT,
+};
+const char *operator_spelling(enum operator_name name); /* "isNot" */
+
+enum scalar_type { SCALAR_BOOL, SCALAR_NUMBER, SCALAR_STRING };
+struct scalar {
+    enum scalar_type type;
+    bool boolean;
+    double number;
+    struct text string;
+};
+
+/* One comparison of a semver range: ">=2.4.0". */
+struct semver_bound {
+    const char *comparison; /* flagd's: = != < <= > >= ^ ~ */
+    struct text version;    /* X.Y.Z with pre-release where given */
+};
+
+enum condition_type {
+    CONDITION_ALL, CONDITION_ANY, CONDITION_NOT, CONDITION_SEGMENT, CONDITION_FLAG, CONDITION_ATTRIBUTE,
+};
+
+struct condition {
+    enum condition_type type;
+    struct place place;
+    struct condition *children, *next; /* ALL, ANY: any number; NOT: one */
+    struct name name;                  /* SEGMENT, FLAG: who is meant */
+    struct name variant;               /* FLAG: the variant it must have */
+    struct text attribute;             /* ATTRIBUTE: dotted path */
+    enum operator_name operator_name;
+    struct scalar *operands; /* ATTRIBUTE, except semver */
+    size_t operand_count;
+    struct semver_bound *bounds; /* semver: all must hold */
+    size_t bound_count;
+};
+
+/* --- flags --------------------------------------------------------------------------------------- */
+
+enum variant_type { VARIANT_BOOL, VARIANT_STRING, VARIANT_NUMBER, VARIANT_OBJECT };
+
+struct variant {
+    struct name name;
+    struct text json; /* canonical */
+};
+
+#define SPLIT_TOTAL 100000 /* a weight is in thousandths of a percent */
+
+struct share {
+    struct name variant;
+    uint32_t weight; /* of SPLIT_TOTAL */
+};
+
+/* Whom to serve what: one variant, or a split. */
+struct rule {
+    struct text name; /* or empty */
+    struct place place;
+    struct condition *when; /* NULL: always */
+    struct name serve;      /* empty when split */
+    struct share *shares;
+    size_t share_count;
+    struct place split_place;
+    struct text seed;      /* of the split; empty: the flag's name */
+    struct text bucket_by; /* attribute path; empty: targetingKey */
+};
+
+/* What an environment makes of a flag; the flag's own is the same struct. */
+struct flag_settings {
+    bool has_enabled, enabled;
+    struct name default_variant; /* empty: not overridden */
+    bool has_rules;
+    struct rule *rules;
+    size_t rule_count;
+};
+
+struct flag_override {
+    struct name environment;
+    struct flag_settings settings;
+};
+
+struct flag {
+    struct name name;
+    struct text owner, expires; /* as written, or empty */
+    enum variant_type type;
+    struct variant *variants; /* as written */
+    size_t variant_count;
+    struct flag_settings settings; /* all present */
+    struct flag_override *overrides;
+    size_t override_count;
+};
+
+struct segment {
+    struct name name;
+    struct condition *match; /* NULL: only include */
+    struct text *include, *exclude;
+    size_t include_count, exclude_count;
+};
+
+/* Who will read an environment's document: each disagrees with the others somewhere (the encodings in
+ * encode.h go around that). WEIR is always in. */
+enum evaluator { EVALUATOR_WEIR = 1, EVALUATOR_FLAGD = 2, EVALUATOR_JS = 4, EVALUATOR_PYTHON = 8, EVALUATOR_JAVA = 16 };
+
+struct environment {
+    struct name name;
+    struct name promotes_from; /* or empty */
+    bool is_protected;
+    unsigned evaluators; /* set of enum evaluator */
+};
+
+enum target_type { TARGET_FILE, TARGET_REDIS };
+
+struct target {
+    struct name name;
+    struct name environment;
+    enum target_type type;
+    struct name location; /* file: the path; redis: the URL */
+    struct text key;      /* redis: the key all others are named after */
+    struct name secret;   /* or empty */
+};
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+struct definition {
+    enum kind kind;
+    union {
+        struct flag *flag;
+        struct segment *segment;
+        struct environment *environment;
+        struct target *target;
+    };
+};
+
+/* `root` is valid by kind's schema. STATUS_INVALID when something that the schema cannot say is
+ * wrong (mixed variant types, an attribute path, a semver range, a date): then it is in `diagnostics`. */
+enum status definitions_read(struct arena *arena, enum kind kind, struct text path, const struct node *root,
+                             struct definition *out, struct diagnostics *diagnostics);
+
+/* The parts, one file each: read_condition.c, read_flag.c, read_others.c */
+struct condition *condition_read(struct arena *arena, struct text path, const struct node *node,
+                                 struct diagnostics *diagnostics);
+
+/* Reads RFC 3339 ("2026-01-01T00:00:00Z", also with an offset, also a bare date) into seconds since 1970. */
+bool time_parse(struct text text, int64_t *seconds);
+
+#endif

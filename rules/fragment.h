@@ -1,0 +1,33 @@
+/* fragment.h - one flag of a state document, standing alone.
+ *
+ * A fragment is one counted block: its key, its canonical JSON, its compiled program and its hash. It never
+ * changes; snapshots of successive commits share it by reference. */
+#ifndef WEIR_FRAGMENT_H
+#define WEIR_FRAGMENT_H
+
+#include "attributes.h"
+#include "base.h"
+#include "program.h"
+
+#define SHA256_SIZE 32
+
+struct fragment {
+    uint32_t references; /* use fragment_reference() and fragment_release() */
+    struct text key;     /* the flag's */
+    struct text json;    /* the flag object, canonical when weir compiled it */
+    uint8_t hash[SHA256_SIZE]; /* SHA-256("flag" 0x00 key 0x00 json) */
+    const struct program *program;
+};
+
+/* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes it
+ * uses. A flag that is JSON but makes no sense still gives a fragment: it evaluates to the error flagd
+ * would answer (program.h). STATUS_INVALID only when `json` is not a JSON object. */
+enum status fragment_new(struct text key, struct text json, struct attributes *attributes, struct fragment **out,
+                         struct error *error);
+struct fragment *fragment_reference(struct fragment *fragment);
+void fragment_release(struct fragment *fragment);
+
+/* SHA-256(kind 0x00 key 0x00 bytes): an entry of a digest. */
+void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t out[SHA256_SIZE]);
+
+#endif
