@@ -16,7 +16,7 @@
 #include "banned.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(position, first) __attribute__((format(printf, position, first)))
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 enum status {

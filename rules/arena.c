@@ -1,0 +1,121 @@
+#include "arena.h"
+
+#include <stdalign.h>
+
+#define BLOCK_FIRST ((size_t)16 << 10)
+#define BLOCK_LARGEST ((size_t)1 << 20)
+
+struct arena_block {
+    struct arena_block *older;
+    size_t size; /* of bytes */
+    alignas(max_align_t) char bytes[];
+};
+
+void arena_init(struct arena *arena, size_t maximum)
+{
+    arena_init_small(arena, maximum, BLOCK_FIRST);
+}
+
+void arena_init_small(struct arena *arena, size_t maximum, size_t first)
+{
+    *arena = (struct arena){.maximum = maximum ? maximum : SIZE_MAX, .first = first};
+}
+
+static void free_chain(struct arena_block *block)
+{
+    while (block) {
+        struct arena_block *older = block->older;
+        free(block);
+        block = older;
+    }
+}
+
+void arena_dispose(struct arena *arena)
+{
+    free_chain(arena->blocks);
+    arena_init_small(arena, arena->maximum, arena->first);
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *block = arena->blocks;
+    if (!block)
+        return;
+    free_chain(block->older);
+    block->older = NULL;
+    arena->next = block->bytes;
+    arena->end = block->bytes + block->size;
+    arena->reserved = block->size;
+}
+
+/* Blocks double, so that small work stays small and large work makes few of them. */
+static bool add_block(struct arena *arena, size_t least)
+{
+    size_t size = arena->blocks ? arena->blocks->size * 2 : arena->first;
+    if (size > BLOCK_LARGEST)
+        size = BLOCK_LARGEST;
+    if (size < least)
+        size = least;
+    if (size > arena->maximum - arena->reserved) {
+        size = least;
+        if (size > arena->maximum - arena->reserved)
+            return false;
+    }
+    size_t total;
+    if (!size_add(size, sizeof(struct arena_block), &total))
+        return false;
+    struct arena_block *block = malloc(total);
+    if (!block)
+        return false;
+    block->older = arena->blocks;
+    block->size = size;
+    arena->blocks = block;
+    arena->next = block->bytes;
+    arena->end = block->bytes + size;
+    arena->reserved += size;
+    return true;
+}
+
+void *arena_allocate(struct arena *arena, size_t size)
+{
+    const size_t alignment = alignof(max_align_t);
+    size_t rounded;
+    if (!size_add(size, alignment - 1, &rounded))
+        return NULL;
+    rounded &= ~(alignment - 1);
+    if (rounded == 0)
+        rounded = alignment;
+    if (!arena->blocks || rounded > (size_t)(arena->end - arena->next)) {
+        if (!add_block(arena, rounded))
+            return NULL;
+    }
+    void *memory = arena->next;
+    arena->next += rounded;
+    return memory;
+}
+
+void *arena_allocate_zero(struct arena *arena, size_t count, size_t size)
+{
+    size_t total;
+    if (!size_multiply(count, size, &total))
+        return NULL;
+    void *memory = arena_allocate(arena, total);
+    if (memory)
+        memset(memory, 0, total);
+    return memory;
+}
+
+bool arena_copy(struct arena *arena, struct text source, struct text *out)
+{
+    size_t total;
+    if (!size_add(source.length, 1, &total))
+        return false;
+    char *copy = arena_allocate(arena, total);
+    if (!copy)
+        return false;
+    if (source.length)
+        memcpy(copy, source.data, source.length);
+    copy[source.length] = '\0';
+    *out = (struct text){copy, source.length};
+    return true;
+}
