@@ -18,7 +18,7 @@
 struct attribute_name {
     struct text name;
     uint16_t slot;                  /* or ATTRIBUTE_NONE: only its children are asked for */
-    uint32_t first_child, next;     /* indexes into names; 0 is none (0 itself is the root) */
+    uint32_t parent, first_child, next; /* indexes into names; 0 is none (0 itself is the root) */
 };
 
 struct attributes {
@@ -28,7 +28,7 @@ struct attributes {
     uint32_t *children; /* hash of (parent, name) → index of names; open addressing, power of two */
     size_t children_size;
     uint16_t slots;               /* given so far */
-    uint16_t *slot_name;          /* slot → index of names */
+    uint32_t *slot_name;          /* slot → index of names */
 };
 
 #define ATTRIBUTE_TARGETING_KEY 0 /* "targetingKey" always has this slot */
@@ -40,7 +40,12 @@ void attributes_release(struct attributes *attributes);
 
 /* The slot of a dotted path, given now if it has none yet. */
 enum status attributes_slot(struct attributes *attributes, struct text path, uint16_t *out);
+/* The slot of a path that has one already; false where it has none. Changes nothing. */
+bool attributes_find(const struct attributes *attributes, struct text path, uint16_t *out);
 /* The child of `parent` called `name`, or 0. */
 uint32_t attributes_child(const struct attributes *attributes, uint32_t parent, struct text name);
+
+/* Writes the dotted path of a slot, NUL-terminated (cut where `size` ends), and returns its length. */
+size_t attributes_path(const struct attributes *attributes, uint16_t slot, char *out, size_t size);
 
 #endif

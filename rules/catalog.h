@@ -17,7 +17,15 @@ struct catalog {
     struct environment **environments;
     struct target **targets;
     size_t flag_count, segment_count, environment_count, target_count;
-    size_t files; /* that were read as definitions */
+    size_t files;      /* that were read as definitions */
+    size_t unreadable; /* of these, files that are not YAML: what they define is not known */
+    struct broken *broken; /* documents with faults of their own, so that nobody is told they do not exist */
+};
+
+struct broken {
+    enum kind kind;
+    struct text name;
+    struct broken *next;
 };
 
 /* The schemas compiled into the program, sealed. Free with schema_set_free(). NULL: `error` says why. */
@@ -32,6 +40,9 @@ void catalog_dispose(struct catalog *catalog);
 const struct flag *catalog_flag(const struct catalog *catalog, struct text name);
 const struct segment *catalog_segment(const struct catalog *catalog, struct text name);
 const struct environment *catalog_environment(const struct catalog *catalog, struct text name);
+
+/* The place of `name` among `count` pointers to definitions sorted by name (catalog->flags …), or `count`. */
+size_t catalog_index(const void *items, size_t count, struct text name);
 
 /* The settings of a flag in an environment, overrides applied. */
 struct flag_settings flag_settings_in(const struct flag *flag, struct text environment);

@@ -34,7 +34,7 @@ void document_write(const struct document *document, struct buffer *out);
 #define DIGEST_TEXT_SIZE 72
 void document_digest_text(const struct document *document, char out[DIGEST_TEXT_SIZE]);
 
-/* Reads a whole flagd document (foreign or ours); see ruleset notes in document_read.c. */
+/* Reads a whole flagd document (foreign or ours); document_read.c tells how. */
 enum status document_read(struct text json, struct document **out, struct error *error);
 
 #endif

@@ -17,15 +17,16 @@ struct fragment {
     struct text json;    /* the flag object, canonical when weir compiled it */
     uint8_t hash[SHA256_SIZE]; /* SHA-256("flag" 0x00 key 0x00 json) */
     const struct program *program;
+    struct arena arena;  /* holds all of that */
 };
 
-/* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes it
- * uses. A flag that is JSON but makes no sense still gives a fragment: it evaluates to the error flagd
- * would answer (program.h). STATUS_INVALID only when `json` is not a JSON object. */
-enum status fragment_new(struct text key, struct text json, struct attributes *attributes, struct fragment **out,
-                         struct error *error);
+/* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes it uses.
+ * `set_metadata` is the document's metadata (a map) or NULL; it is merged into the program. A rule that makes no sense still
+ * gives a fragment: it evaluates to the error flagd would answer (program.h). STATUS_INVALID when `json` is not a flag. */
+enum status fragment_new(struct text key, struct text json, const struct node *set_metadata,
+                         struct attributes *attributes, struct fragment **out, struct error *error);
 struct fragment *fragment_reference(struct fragment *fragment);
-void fragment_release(struct fragment *fragment);
+void fragment_release(struct fragment *fragment); /* NULL is fine */
 
 /* SHA-256(kind 0x00 key 0x00 bytes): an entry of a digest. */
 void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t out[SHA256_SIZE]);

@@ -1,0 +1,340 @@
+#include "bundle.h"
+
+#include "codes.h"
+#include "utf8.h"
+#include "yaml.h"
+
+#define MARK "weir/v"
+#define SHOWN_PATH 300
+
+/* --- the files ------------------------------------------------------------------------------------------ */
+
+void bundle_init(struct bundle *bundle)
+{
+    *bundle = (struct bundle){0};
+    arena_init(&bundle->arena, 0); /* bundle_add() counts */
+}
+
+void bundle_dispose(struct bundle *bundle)
+{
+    arena_dispose(&bundle->arena);
+    free(bundle->files);
+    bundle_init(bundle);
+}
+
+static bool make_room(struct bundle *bundle)
+{
+    if (bundle->count < bundle->size)
+        return true;
+    size_t size = bundle->size ? bundle->size * 2 : 64;
+    struct bundle_file *files = reallocarray(bundle->files, size, sizeof *files);
+    if (!files)
+        return false;
+    bundle->files = files;
+    bundle->size = size;
+    return true;
+}
+
+enum status bundle_add(struct bundle *bundle, struct text path, struct text bytes)
+{
+    struct bundle_file file;
+    size_t more;
+    if (bundle->count >= BUNDLE_MAX_FILES || !size_add(path.length, bytes.length, &more) ||
+        more > BUNDLE_MAX_BYTES - bundle->bytes)
+        return STATUS_LIMIT;
+    if (!make_room(bundle) || !arena_copy(&bundle->arena, path, &file.path) ||
+        !arena_copy(&bundle->arena, bytes, &file.bytes))
+        return STATUS_NO_MEMORY;
+    bundle->files[bundle->count++] = file;
+    bundle->bytes += more;
+    return STATUS_OK;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct bundle_file *x = a, *y = b;
+    return text_compare(x->path, y->path);
+}
+
+void bundle_sort(struct bundle *bundle)
+{
+    if (bundle->count)
+        qsort(bundle->files, bundle->count, sizeof *bundle->files, by_path);
+}
+
+bool bundle_source(void *context, struct text path, struct text *out)
+{
+    const struct bundle *bundle = context;
+    const struct bundle_file wanted = {.path = path};
+    if (bundle->count == 0)
+        return false;
+    const struct bundle_file *found =
+        bsearch(&wanted, bundle->files, bundle->count, sizeof wanted, by_path);
+    if (!found)
+        return false;
+    *out = found->bytes;
+    return true;
+}
+
+/* --- which count ---------------------------------------------------------------------------------------- */
+
+/* Cuts the part before the next '/' off *path. False when nothing is left. */
+static bool next_part(struct text *path, struct text *part)
+{
+    if (!path->data)
+        return false;
+    const char *slash = path->length ? memchr(path->data, '/', path->length) : NULL;
+    size_t length = slash ? (size_t)(slash - path->data) : path->length;
+    *part = (struct text){path->data, length};
+    *path = slash ? (struct text){slash + 1, path->length - length - 1} : (struct text){NULL, 0};
+    return true;
+}
+
+static struct text last_part(struct text path)
+{
+    struct text part = {NULL, 0};
+    while (next_part(&path, &part))
+        ;
+    return part;
+}
+
+static bool is_dots(struct text part)
+{
+    return text_is(part, ".") || text_is(part, "..");
+}
+
+/* "." and ".." are not hidden but refused: see bundle_path_is_acceptable(). */
+static bool is_hidden(struct text part)
+{
+    return part.length && part.data[0] == '.' && !is_dots(part);
+}
+
+static bool is_yaml(struct text name)
+{
+    return text_ends_with(name, TEXT(".yaml")) || text_ends_with(name, TEXT(".yml"));
+}
+
+bool bundle_is_conventional_folder(struct text name)
+{
+    static const char *const names[] = {"flags",    "segments",     "phases",  "metrics",
+                                        "programs", "environments", "targets", "tests"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (text_is(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+bool bundle_is_folder_read(struct text path)
+{
+    struct text part;
+    for (bool first = true; next_part(&path, &part); first = false) {
+        if (is_hidden(part) || (first && text_is(part, "state")))
+            return false;
+    }
+    return true;
+}
+
+enum bundle_interest bundle_interest(struct text path)
+{
+    struct text part = {NULL, 0};
+    bool conventional = false;
+    for (bool first = true; next_part(&path, &part); first = false) {
+        bool folder = path.data != NULL;
+        if (is_hidden(part) || (first && folder && text_is(part, "state")))
+            return BUNDLE_IGNORE;
+        if (folder && bundle_is_conventional_folder(part))
+            conventional = true;
+    }
+    if (!is_yaml(part))
+        return BUNDLE_IGNORE;
+    return conventional ? BUNDLE_STRICT : BUNDLE_MARKED;
+}
+
+bool bundle_is_marked(struct text bytes)
+{
+    return bytes.length && memmem(bytes.data, bytes.length, MARK, sizeof MARK - 1) != NULL;
+}
+
+/* C0, DEL, and C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F), as terminals obey them too. The bytes at `at` that
+ * make one, or 0. */
+static size_t control_length(struct text text, size_t at)
+{
+    unsigned char byte = (unsigned char)text.data[at];
+    if (byte < 0x20 || byte == 0x7f)
+        return 1;
+    if (byte == 0xc2 && at + 1 < text.length && (unsigned char)text.data[at + 1] < 0xa0)
+        return 2;
+    return 0;
+}
+
+bool bundle_path_is_acceptable(struct text path)
+{
+    struct text part, rest = path;
+    if (path.length == 0 || path.length > BUNDLE_MAX_PATH || utf8_valid_length(path) != path.length)
+        return false;
+    for (size_t i = 0; i < path.length; i++) {
+        if (control_length(path, i))
+            return false;
+    }
+    while (next_part(&rest, &part)) {
+        if (part.length == 0 || is_dots(part))
+            return false;
+    }
+    return true;
+}
+
+/* --- filling one ---------------------------------------------------------------------------------------- */
+
+void bundle_write_path(struct buffer *out, struct text path)
+{
+    size_t at = 0;
+    while (at < path.length && at < SHOWN_PATH) {
+        struct text rest = {path.data + at, path.length - at};
+        size_t escaped = control_length(rest, 0), length = 1;
+        if (rest.data[0] == '\\')
+            escaped = 1;
+        if (!escaped) {
+            if ((unsigned char)rest.data[0] >= 0xc0) {
+                while (length < rest.length && length < 4 && ((unsigned char)rest.data[length] & 0xc0) == 0x80)
+                    length++;
+            }
+            if (utf8_valid_length((struct text){rest.data, length}) != length)
+                escaped = 1;
+        }
+        for (size_t i = 0; i < escaped; i++)
+            buffer_printf(out, "\\x%02x", (unsigned char)rest.data[i]);
+        if (!escaped)
+            buffer_append(out, rest.data, length);
+        at += escaped ? escaped : length;
+    }
+    if (at < path.length)
+        buffer_append_string(out, "...");
+}
+
+/* A name like "v1" or "shared" may be a folder's; one like "README.md" is a file's, and not YAML's. */
+static bool may_be_folder(struct text name)
+{
+    const char *dot = name.length ? memrchr(name.data, '.', name.length) : NULL;
+    if (!dot || dot == name.data + name.length - 1)
+        return true;
+    char first = dot[1];
+    return !((first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z'));
+}
+
+static void note_link(struct diagnostics *diagnostics, struct text path, struct place place)
+{
+    static const char hint[] = "put the file itself there";
+    struct text name = last_part(path);
+    if (bundle_is_conventional_folder(name))
+        diagnostics_add(diagnostics, CODE_LINK, place, "put the folder itself there",
+                        "symbolic link stands where definitions are read and is not followed");
+    else if (bundle_interest(path) != BUNDLE_IGNORE)
+        diagnostics_add(diagnostics, CODE_LINK, place, hint, "symbolic link is not followed");
+    else if (may_be_folder(name))
+        diagnostics_add(diagnostics, CODE_LINK_ELSEWHERE, place, NULL,
+                        "symbolic link is not followed: definitions behind it are not read");
+}
+
+static void note_submodule(struct diagnostics *diagnostics, struct text path, struct place place)
+{
+    if (bundle_is_conventional_folder(last_part(path)))
+        diagnostics_add(diagnostics, CODE_LINK, place, "put the folder itself there",
+                        "submodule stands where definitions are read and is not followed");
+    else
+        diagnostics_add(diagnostics, CODE_SUBMODULE, place, NULL,
+                        "submodule is not followed: definitions in it are not read");
+}
+
+static void note_at(struct diagnostics *diagnostics, struct text path, struct place place,
+                    enum bundle_obstacle obstacle)
+{
+    switch (obstacle) {
+    case BUNDLE_LINK:
+        note_link(diagnostics, path, place);
+        break;
+    case BUNDLE_SUBMODULE:
+        note_submodule(diagnostics, path, place);
+        break;
+    case BUNDLE_SPECIAL:
+        if (bundle_interest(path) != BUNDLE_IGNORE)
+            diagnostics_add(diagnostics, CODE_UNREADABLE, place, NULL, "not a regular file");
+        break;
+    case BUNDLE_DEEP:
+        diagnostics_add(diagnostics, CODE_TREE_SIZE, place, NULL, "folder is below %d others, and is not read",
+                        BUNDLE_MAX_DEPTH);
+        break;
+    case BUNDLE_LARGE:
+        diagnostics_add(diagnostics, CODE_FILE_SIZE, place, "split it into several files",
+                        "file has more than %zu bytes", YAML_MAX_BYTES);
+        break;
+    case BUNDLE_NAME:
+        diagnostics_add(diagnostics, CODE_PATH, place, "rename it",
+                        "path has control characters, \"..\", an empty part, a part with \"/\", is not "
+                        "UTF-8 or is over %d bytes",
+                        BUNDLE_MAX_PATH);
+        break;
+    }
+}
+
+void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_obstacle obstacle)
+{
+    if (!bundle_is_folder_read(path))
+        return;
+    struct buffer shown;
+    buffer_init(&shown, 0);
+    bundle_write_path(&shown, path);
+    if (shown.failed)
+        diagnostics->failed = STATUS_NO_MEMORY;
+    else
+        note_at(diagnostics, path, (struct place){buffer_text(&shown), 0, 0}, obstacle);
+    buffer_dispose(&shown);
+}
+
+enum status bundle_enter(struct bundle *bundle)
+{
+    if (bundle->entries >= BUNDLE_MAX_ENTRIES)
+        return STATUS_LIMIT;
+    bundle->entries++;
+    return STATUS_OK;
+}
+
+bool bundle_wants(struct text path, uint64_t size, struct diagnostics *diagnostics)
+{
+    enum bundle_interest interest = bundle_interest(path);
+    if (interest == BUNDLE_IGNORE)
+        return false;
+    if (size <= (interest == BUNDLE_STRICT ? YAML_MAX_BYTES : BUNDLE_MAX_LOOK))
+        return true;
+    bundle_note(diagnostics, path, BUNDLE_LARGE);
+    return false;
+}
+
+enum status bundle_take(struct bundle *bundle, struct text path, struct text bytes,
+                        struct diagnostics *diagnostics)
+{
+    enum bundle_interest interest = bundle_interest(path);
+    if (bytes.length > BUNDLE_MAX_BYTES - bundle->looked)
+        return STATUS_LIMIT;
+    bundle->looked += bytes.length;
+    if (interest == BUNDLE_IGNORE || (interest == BUNDLE_MARKED && !bundle_is_marked(bytes)))
+        return STATUS_OK;
+    if (bytes.length > YAML_MAX_BYTES) {
+        bundle_note(diagnostics, path, BUNDLE_LARGE);
+        return STATUS_OK;
+    }
+    if (!bundle_path_is_acceptable(path)) {
+        bundle_note(diagnostics, path, BUNDLE_NAME);
+        return STATUS_OK;
+    }
+    return bundle_add(bundle, path, bytes);
+}
+
+void bundle_overflow(struct bundle *bundle, struct diagnostics *diagnostics)
+{
+    bundle_dispose(bundle);
+    diagnostics_add(diagnostics, CODE_TREE_SIZE, (struct place){TEXT("."), 0, 0},
+                    "keep definitions in a repository of their own",
+                    "more than %d definition files, %d entries or %zu MiB", BUNDLE_MAX_FILES, BUNDLE_MAX_ENTRIES,
+                    BUNDLE_MAX_BYTES >> 20);
+}

@@ -1,0 +1,328 @@
+#include "context.h"
+
+#include "json_scan.h"
+
+#define CONTEXT_MEMORY (CONTEXT_MAX_BYTES * 24)
+
+enum status context_init(struct context *context)
+{
+    *context = (struct context){0};
+    arena_init(&context->arena, CONTEXT_MEMORY);
+    context->scratch = malloc(CONTEXT_SCRATCH);
+    return context->scratch ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void context_dispose(struct context *context)
+{
+    attributes_release(context->attributes);
+    arena_dispose(&context->arena);
+    free(context->slots);
+    free(context->scratch);
+    *context = (struct context){0};
+}
+
+enum status context_begin(struct context *context, struct attributes *attributes)
+{
+    size_t needed = attributes->slots;
+    if (needed > context->slot_size) {
+        size_t size = needed + 16;
+        struct value *slots = realloc(context->slots, size * sizeof *slots);
+        if (!slots)
+            return STATUS_NO_MEMORY;
+        context->slots = slots;
+        context->slot_size = size;
+    }
+    if (context->attributes != attributes) {
+        attributes_release(context->attributes);
+        context->attributes = attributes_reference(attributes);
+    }
+    memset(context->slots, 0, needed * sizeof *context->slots);
+    arena_reset(&context->arena);
+    context->scratch_used = 0;
+    return STATUS_OK;
+}
+
+struct reader {
+    struct json_cursor at;
+    struct context *context;
+};
+
+static bool no_memory(struct reader *reader)
+{
+    json_fail(&reader->at, "the context needs too much memory");
+    reader->at.status = STATUS_LIMIT;
+    return false;
+}
+
+static bool too_deep(struct reader *reader)
+{
+    json_fail(&reader->at, "nested too deep");
+    reader->at.status = STATUS_LIMIT;
+    return false;
+}
+
+/* A string as it is to be used: where it stands in the request, or decoded in the arena. */
+static bool read_text(struct reader *reader, struct text *out)
+{
+    bool escapes;
+    if (!json_scan_string(&reader->at, out, &escapes))
+        return false;
+    if (!escapes)
+        return true;
+    char *copy = arena_allocate(&reader->context->arena, out->length);
+    if (!copy)
+        return no_memory(reader);
+    out->length = json_decode_string(*out, copy);
+    out->data = copy;
+    return true;
+}
+
+/* --- values that are kept whole: lists, and maps that a rule asks for -------------------------------------- */
+
+static bool read_value(struct reader *reader, struct value *out, unsigned depth);
+
+/* Moves to the next entry of a list or map: 1 there is one, 0 it ended, −1 a fault. */
+static int next_entry(struct reader *reader, char close, bool first)
+{
+    json_scan_space(&reader->at);
+    if (reader->at.p < reader->at.end && *reader->at.p == close) {
+        reader->at.p++;
+        return 0;
+    }
+    if (first)
+        return 1;
+    if (reader->at.p == reader->at.end)
+        return json_fail(&reader->at, close == '}' ? "unfinished object" : "unfinished array"), -1;
+    if (*reader->at.p != ',')
+        return json_fail(&reader->at, close == '}' ? "expected \",\" or \"}\"" : "expected \",\" or \"]\""), -1;
+    reader->at.p++;
+    json_scan_space(&reader->at);
+    /* a comma promises an entry: json_scan_string or read_value finds the fault in {"a":1,} and [1,] */
+    return 1;
+}
+
+static bool read_key(struct reader *reader, struct text *out)
+{
+    if (reader->at.p == reader->at.end || *reader->at.p != '"')
+        return json_fail(&reader->at, "expected a key in quotes");
+    if (!read_text(reader, out))
+        return false;
+    json_scan_space(&reader->at);
+    if (reader->at.p == reader->at.end || *reader->at.p != ':')
+        return json_fail(&reader->at, "expected \":\" after the key");
+    reader->at.p++;
+    json_scan_space(&reader->at);
+    return true;
+}
+
+/* Entries are linked while they are read, since their number is not known, then laid out as an array. */
+struct link {
+    struct link *next;
+    struct value_member member;
+};
+
+static bool lay_out(struct reader *reader, const struct link *first, uint32_t count, bool is_map, struct value *out)
+{
+    struct arena *arena = &reader->context->arena;
+    size_t i = 0;
+    *out = (struct value){.type = is_map ? VALUE_MAP : VALUE_LIST, .length = count};
+    if (is_map) {
+        struct value_member *members = ARENA_ARRAY(arena, struct value_member, count);
+        if (!members)
+            return no_memory(reader);
+        for (; first; first = first->next)
+            members[i++] = first->member;
+        out->members = members;
+    } else {
+        struct value *items = ARENA_ARRAY(arena, struct value, count);
+        if (!items)
+            return no_memory(reader);
+        for (; first; first = first->next)
+            items[i++] = first->member.value;
+        out->items = items;
+    }
+    return true;
+}
+
+static bool read_container(struct reader *reader, struct value *out, unsigned depth)
+{
+    bool is_map = *reader->at.p == '{';
+    struct link *first = NULL, **end = &first;
+    uint32_t count = 0;
+    int more;
+    if (depth == 0)
+        return too_deep(reader);
+    reader->at.p++;
+    while ((more = next_entry(reader, is_map ? '}' : ']', count == 0)) > 0) {
+        struct link *link = arena_allocate(&reader->context->arena, sizeof *link);
+        if (!link)
+            return no_memory(reader);
+        *link = (struct link){0};
+        if ((is_map && !read_key(reader, &link->member.name)) || !read_value(reader, &link->member.value, depth - 1))
+            return false;
+        *end = link;
+        end = &link->next;
+        count++;
+    }
+    return more == 0 && lay_out(reader, first, count, is_map, out);
+}
+
+static bool read_string(struct reader *reader, struct value *out)
+{
+    struct text text;
+    if (!read_text(reader, &text))
+        return false;
+    *out = (struct value){.type = VALUE_STRING, .length = (uint32_t)text.length, .string = text.data};
+    return true;
+}
+
+static bool read_word(struct reader *reader, struct value *out)
+{
+    char word = json_scan_word(&reader->at);
+    *out = (struct value){.type = word == 'n' ? VALUE_NULL : VALUE_BOOL};
+    if (word != 'n')
+        out->boolean = word == 't';
+    return word != 0;
+}
+
+static bool read_value(struct reader *reader, struct value *out, unsigned depth)
+{
+    if (reader->at.p == reader->at.end)
+        return json_fail(&reader->at, "expected a value");
+    switch (*reader->at.p) {
+    case '{':
+    case '[':
+        return read_container(reader, out, depth);
+    case '"':
+        return read_string(reader, out);
+    case 't':
+    case 'f':
+    case 'n':
+        return read_word(reader, out);
+    default:
+        if (*reader->at.p != '-' && (*reader->at.p < '0' || *reader->at.p > '9'))
+            return json_fail(&reader->at, "expected a value");
+        *out = (struct value){.type = VALUE_NUMBER};
+        return json_scan_number(&reader->at, &out->number);
+    }
+}
+
+/* --- from an object into slots --------------------------------------------------------------------------------- */
+
+/* Where a key stands twice, the last one counts: what the first one left below it goes. */
+static void forget(struct context *context, uint32_t name)
+{
+    const struct attribute_name *names = context->attributes->names;
+    if (names[name].slot != ATTRIBUTE_NONE)
+        context->slots[names[name].slot] = (struct value){0};
+    for (uint32_t child = names[name].first_child; child; child = names[child].next)
+        forget(context, child);
+}
+
+static bool read_object(struct reader *reader, uint32_t parent, unsigned depth);
+
+/* The value of an attribute somebody asks for, or has asked for something below it. */
+static bool read_attribute(struct reader *reader, uint32_t index, unsigned depth)
+{
+    const struct attribute_name *name = &reader->context->attributes->names[index];
+    if (name->first_child)
+        forget(reader->context, index);
+    if (name->slot != ATTRIBUTE_NONE) {
+        const char *start = reader->at.p;
+        if (!read_value(reader, &reader->context->slots[name->slot], depth))
+            return false;
+        if (!name->first_child || *start != '{')
+            return true;
+        reader->at.p = start; /* asked for whole and in parts: read it again for the parts */
+    }
+    if (reader->at.p < reader->at.end && *reader->at.p == '{')
+        return read_object(reader, index, depth);
+    return json_skip_value(&reader->at, depth);
+}
+
+static bool read_object(struct reader *reader, uint32_t parent, unsigned depth)
+{
+    bool first = true;
+    int more;
+    if (depth == 0)
+        return too_deep(reader);
+    reader->at.p++;
+    while ((more = next_entry(reader, '}', first)) > 0) {
+        struct text key;
+        first = false;
+        if (!read_key(reader, &key))
+            return false;
+        uint32_t child = attributes_child(reader->context->attributes, parent, key);
+        if (child ? !read_attribute(reader, child, depth - 1) : !json_skip_value(&reader->at, depth - 1))
+            return false;
+    }
+    return more == 0;
+}
+
+/* A request's body: {"context": {…}}, other members checked and passed over. */
+static bool read_request(struct reader *reader, bool *found)
+{
+    bool first = true;
+    int more;
+    *found = false;
+    reader->at.p++;
+    while ((more = next_entry(reader, '}', first)) > 0) {
+        struct text key;
+        first = false;
+        if (!read_key(reader, &key))
+            return false;
+        if (!text_is(key, "context")) {
+            if (!json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
+                return false;
+            continue;
+        }
+        *found = reader->at.p < reader->at.end && *reader->at.p == '{';
+        memset(reader->context->slots, 0, reader->context->attributes->slots * sizeof(struct value));
+        if (*found ? !read_object(reader, 0, CONTEXT_MAX_DEPTH) : !json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
+            return false;
+    }
+    return more == 0;
+}
+
+static enum status read_whole(struct context *context, struct attributes *attributes, struct text json,
+                              bool request, struct error *error)
+{
+    struct reader reader = {.at = {.p = json.data, .end = json.data + json.length}, .context = context};
+    bool found = true, good;
+    if (json.length > CONTEXT_MAX_BYTES)
+        return error_set(error, STATUS_LIMIT, "context of %zu bytes is larger than the limit of %zu", json.length,
+                         CONTEXT_MAX_BYTES);
+    enum status status = context_begin(context, attributes);
+    if (status != STATUS_OK)
+        return error_set(error, status, "no memory");
+    json_scan_space(&reader.at);
+    if (reader.at.p == reader.at.end || *reader.at.p != '{')
+        good = json_skip_value(&reader.at, CONTEXT_MAX_DEPTH) && json_fail(&reader.at, "expected a JSON object");
+    else
+        good = request ? read_request(&reader, &found) : read_object(&reader, 0, CONTEXT_MAX_DEPTH);
+    if (good) {
+        json_scan_space(&reader.at);
+        if (reader.at.p != reader.at.end)
+            good = json_fail(&reader.at, "something stands after the value");
+    }
+    if (!good) {
+        uint32_t line, column;
+        json_place(json.data, reader.at.p, &line, &column);
+        return error_set_at(error, reader.at.status, line, column, "%s", reader.at.problem);
+    }
+    if (!found)
+        return error_set(error, STATUS_NOT_FOUND, "\"context\" must be there and be an object");
+    return STATUS_OK;
+}
+
+enum status context_read(struct context *context, struct attributes *attributes, struct text json,
+                         struct error *error)
+{
+    return read_whole(context, attributes, json, false, error);
+}
+
+enum status context_read_request(struct context *context, struct attributes *attributes, struct text body,
+                                 struct error *error)
+{
+    return read_whole(context, attributes, body, true, error);
+}

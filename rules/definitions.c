@@ -1,0 +1,165 @@
+/* A document of any kind, from YAML to its struct; Segment, Environment and Target here, Flag in read_flag.c. */
+#include "definitions.h"
+
+#include "codes.h"
+#include "read.h"
+
+static const struct {
+    const char *name, *schema;
+} kinds[KIND_COUNT] = {
+    [KIND_FLAG] = {"Flag", "flag.json"},
+    [KIND_SEGMENT] = {"Segment", "segment.json"},
+    [KIND_ENVIRONMENT] = {"Environment", "environment.json"},
+    [KIND_TARGET] = {"Target", "target.json"},
+};
+
+const char *kind_name(enum kind kind)
+{
+    return kinds[kind].name;
+}
+
+const char *kind_schema(enum kind kind)
+{
+    return kinds[kind].schema;
+}
+
+struct place reading_place(const struct reading *reading, const struct node *node)
+{
+    return (struct place){reading->path, node->line, node->column};
+}
+
+bool read_name(struct reading *reading, const struct node *node, struct name *out)
+{
+    out->place = reading_place(reading, node);
+    return node->type == NODE_STRING && arena_copy(reading->arena, node->string, &out->text);
+}
+
+bool read_key(struct reading *reading, const struct node *entry, struct name *out)
+{
+    out->place = (struct place){reading->path, entry->key_line, entry->key_column};
+    return arena_copy(reading->arena, entry->key, &out->text);
+}
+
+bool read_optional_text(struct reading *reading, const struct node *map, const char *field, struct text *out)
+{
+    const struct node *node = node_get(map, field);
+    return !node || (node->type == NODE_STRING && arena_copy(reading->arena, node->string, out));
+}
+
+static bool read_optional_name(struct reading *reading, const struct node *map, const char *field, struct name *out)
+{
+    const struct node *node = node_get(map, field);
+    return !node || read_name(reading, node, out);
+}
+
+static bool read_texts(struct reading *reading, const struct node *list, struct text **out, size_t *count)
+{
+    if (!list)
+        return true;
+    *out = ARENA_ARRAY(reading->arena, struct text, list->count);
+    if (list->type != NODE_LIST || !*out)
+        return false;
+    for (const struct node *item = list->first; item; item = item->next) {
+        if (item->type != NODE_STRING || !arena_copy(reading->arena, item->string, &(*out)[(*count)++]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_segment(struct reading *reading, const struct node *root, struct segment *segment)
+{
+    const struct node *spec = node_get(root, "spec"), *match = node_get(spec, "match");
+    if (match) {
+        segment->match = condition_read(reading->arena, reading->path, match, reading->diagnostics);
+        if (!segment->match)
+            return false;
+    }
+    return read_texts(reading, node_get(spec, "include"), &segment->include, &segment->include_count) &&
+           read_texts(reading, node_get(spec, "exclude"), &segment->exclude, &segment->exclude_count);
+}
+
+static unsigned evaluator_of(struct text name)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } known[] = {{"weir", EVALUATOR_WEIR},     {"flagd", EVALUATOR_FLAGD}, {"js", EVALUATOR_JS},
+                 {"python", EVALUATOR_PYTHON}, {"java", EVALUATOR_JAVA}};
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (text_is(name, known[i].name))
+            return known[i].bit;
+    }
+    return 0;
+}
+
+static bool read_environment(struct reading *reading, const struct node *root, struct environment *environment)
+{
+    const struct node *spec = node_get(root, "spec"), *list = node_get(spec, "evaluators"),
+                      *protection = node_get(spec, "protected");
+    environment->evaluators = EVALUATOR_WEIR | (list ? 0 : EVALUATOR_FLAGD);
+    for (const struct node *item = list && list->type == NODE_LIST ? list->first : NULL; item; item = item->next)
+        environment->evaluators |= item->type == NODE_STRING ? evaluator_of(item->string) : 0;
+    environment->is_protected = protection && protection->type == NODE_BOOL && protection->boolean;
+    return read_optional_name(reading, spec, "promotesFrom", &environment->promotes_from);
+}
+
+static bool read_target(struct reading *reading, const struct node *root, struct target *target)
+{
+    const struct node *spec = node_get(root, "spec"), *file = node_get(spec, "file"),
+                      *redis = node_get(spec, "redis"), *environment = node_get(spec, "environment");
+    target->type = redis ? TARGET_REDIS : TARGET_FILE;
+    const struct node *location = redis ? node_get(redis, "url") : node_get(file, "path");
+    return environment && location && read_name(reading, environment, &target->environment) &&
+           read_name(reading, location, &target->location) &&
+           read_optional_text(reading, redis, "key", &target->key) &&
+           read_optional_name(reading, node_get(spec, "credentials"), "secret", &target->secret);
+}
+
+static bool read_definition(struct reading *reading, const struct node *root, struct definition *out, struct name name)
+{
+    switch (out->kind) {
+    case KIND_FLAG:
+        out->flag = ARENA_NEW(reading->arena, struct flag);
+        if (!out->flag)
+            return false;
+        out->flag->name = name;
+        return read_flag(reading, root, out->flag);
+    case KIND_SEGMENT:
+        out->segment = ARENA_NEW(reading->arena, struct segment);
+        if (!out->segment)
+            return false;
+        out->segment->name = name;
+        return read_segment(reading, root, out->segment);
+    case KIND_ENVIRONMENT:
+        out->environment = ARENA_NEW(reading->arena, struct environment);
+        if (!out->environment)
+            return false;
+        out->environment->name = name;
+        return read_environment(reading, root, out->environment);
+    case KIND_TARGET:
+        out->target = ARENA_NEW(reading->arena, struct target);
+        if (!out->target)
+            return false;
+        out->target->name = name;
+        return read_target(reading, root, out->target);
+    case KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+enum status definitions_read(struct arena *arena, enum kind kind, struct text path, const struct node *root,
+                             struct definition *out, struct diagnostics *diagnostics)
+{
+    struct reading reading = {.arena = arena, .path = path, .diagnostics = diagnostics};
+    size_t before = diagnostics->errors;
+    struct name name;
+    buffer_init(&reading.scratch, 0);
+    const struct node *node = node_get(node_get(root, "metadata"), "name");
+    out->kind = kind;
+    bool good = node && read_name(&reading, node, &name) && read_definition(&reading, root, out, name);
+    buffer_dispose(&reading.scratch);
+    if (!good)
+        return STATUS_NO_MEMORY;
+    return diagnostics->errors == before ? STATUS_OK : STATUS_INVALID;
+}

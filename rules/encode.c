@@ -1,0 +1,577 @@
+/* Conditions as JSONLogic.
+ *
+ * Every form was evaluated by flagd (Go), npm's flagd-core, Python's core and Java's provider over each JSON type, missing and null;
+ * the parts in [brackets] are only written for an environment whose `evaluators` name that engine.
+ * X is {"var":"path"}; missing and null are one thing, and every form is false for it, except ! ones.
+ *
+ *   is s          X === s
+ *   is n          X === n                     [python, 0 and 1: and cat(X) is not False/True]
+ *   is b          X === b                     [python: and (1 !== true or cat(X) === "True")]
+ *   in            STRING and X in [strings]; X in [numbers]; is b; joined by or
+ *   startsWith    [flagd: X !== null and] starts_with(X, s)
+ *   contains s    some(merge([], X), it === s) or (STRING and s in X)
+ *   contains n    some(merge([], X), it is n)
+ *   lt …          NUMBER and X < n            between a b: NUMBER and a <= X <= b
+ *   before, after number: as lt, gt; RFC 3339: STRING, the separators, then the digits compared as one string
+ *   semver        STRING, a dot in it, first two and last characters, then sem_ver for each bound
+ *   exists        X !== null
+ *   segment       inlined: not in exclude, and (in include or match)
+ *   flag          that flag's targeting with its default instead of null, === variant
+ *
+ * STRING is guard_string(), NUMBER is guard_number(). */
+#include "encode.h"
+
+#include "codes.h"
+#include "encode_private.h"
+#include "json.h"
+
+#define MOST_RULES 1000 /* npm's evaluator fails at an if of 3000 arguments */
+#define MOST_ALTERNATIVES 2000
+
+/* --- writing pieces --------------------------------------------------------------------------------------------------- */
+
+void encode_raw(struct encoder *encoder, const char *json)
+{
+    buffer_append_string(encoder->out, json);
+}
+
+static void write_scalar(struct encoder *encoder, const struct scalar *scalar)
+{
+    if (scalar->type == SCALAR_BOOL)
+        encode_raw(encoder, scalar->boolean ? "true" : "false");
+    else if (scalar->type == SCALAR_NUMBER)
+        json_write_number(encoder->out, scalar->number);
+    else
+        json_write_string(encoder->out, scalar->string);
+}
+
+struct text encode_operand(struct text path, struct buffer *out)
+{
+    buffer_append_string(out, "{\"var\":");
+    json_write_string(out, path);
+    buffer_append_char(out, '}');
+    return buffer_text(out);
+}
+
+/* Appends a template in which '$' stands for the operand. */
+static void write_template(struct buffer *out, const char *template, struct text operand)
+{
+    for (const char *p = template; *p; p++) {
+        if (*p == '$')
+            buffer_append_text(out, operand);
+        else
+            buffer_append_char(out, *p);
+    }
+}
+
+void guard_string(struct buffer *out, struct text operand, unsigned evaluators)
+{
+    if (evaluators & EVALUATOR_FLAGD) /* keeps flagd's log quiet */
+        write_template(out, "{\"!==\":[$,null]},", operand);
+    write_template(out, "{\"starts_with\":[$,\"\"]}", operand);
+}
+
+/* In this order: not null; Go says false to X === X for lists and maps; no booleans (to Python 1 is true); no lists; no
+ * strings; no maps, which npm would fail on. */
+void guard_number(struct buffer *out, struct text operand, unsigned evaluators)
+{
+    write_template(out, "{\"!==\":[$,null]},", operand);
+    if (evaluators & EVALUATOR_FLAGD)
+        write_template(out, "{\"===\":[$,$]},", operand);
+    if (evaluators & EVALUATOR_PYTHON)
+        write_template(out,
+                       "{\"or\":[{\"and\":[{\"!==\":[$,true]},{\"!==\":[$,false]}]},{\"and\":[{\"===\":[1,true]},"
+                       "{\"!\":[{\"in\":[{\"cat\":[$]},[\"True\",\"False\"]]}]}]}]},",
+                       operand);
+    else
+        write_template(out, "{\"!==\":[$,true]},{\"!==\":[$,false]},", operand);
+    write_template(out,
+                   "{\"in\":[$,{\"merge\":[$]}]},{\"!==\":[$,{\"cat\":[$]}]},"
+                   "{\"!==\":[{\"cat\":[$]},\"[object Object]\"]}",
+                   operand);
+}
+
+/* --- comparing with scalars ------------------------------------------------------------------------------------------- */
+
+static void encode_is_number(struct encoder *encoder, struct text operand, double number)
+{
+    bool confusable = (encoder->evaluators & EVALUATOR_PYTHON) && (number == 0 || number == 1);
+    encode_raw(encoder, confusable ? "{\"and\":[{\"===\":[" : "{\"===\":[");
+    buffer_append_text(encoder->out, operand);
+    buffer_append_char(encoder->out, ',');
+    json_write_number(encoder->out, number);
+    encode_raw(encoder, "]}");
+    if (confusable) {
+        write_template(encoder->out, ",{\"!==\":[{\"cat\":[$]},", operand);
+        encode_raw(encoder, number == 0 ? "\"False\"]}]}" : "\"True\"]}]}");
+    }
+}
+
+static void encode_is_bool(struct encoder *encoder, struct text operand, bool boolean)
+{
+    const char *literal = boolean ? "true" : "false";
+    bool python = encoder->evaluators & EVALUATOR_PYTHON;
+    encode_raw(encoder, python ? "{\"and\":[{\"===\":[" : "{\"===\":[");
+    buffer_append_text(encoder->out, operand);
+    buffer_printf(encoder->out, ",%s]}", literal);
+    if (python) {
+        write_template(encoder->out, ",{\"or\":[{\"!==\":[1,true]},{\"===\":[{\"cat\":[$]},", operand);
+        encode_raw(encoder, boolean ? "\"True\"]}]}]}" : "\"False\"]}]}]}");
+    }
+}
+
+void encode_is(struct encoder *encoder, struct text operand, const struct scalar *scalar)
+{
+    if (scalar->type == SCALAR_BOOL) {
+        encode_is_bool(encoder, operand, scalar->boolean);
+    } else if (scalar->type == SCALAR_NUMBER) {
+        encode_is_number(encoder, operand, scalar->number);
+    } else {
+        write_template(encoder->out, "{\"===\":[$,", operand);
+        json_write_string(encoder->out, scalar->string);
+        encode_raw(encoder, "]}");
+    }
+}
+
+/* --- lists ------------------------------------------------------------------------------------------------------------ */
+
+/* Python takes true for 1 inside a list, so 0 and 1 stand alone there. */
+static bool joins_list(const struct encoder *encoder, const struct scalar *scalar)
+{
+    if (scalar->type == SCALAR_NUMBER)
+        return !(encoder->evaluators & EVALUATOR_PYTHON) || (scalar->number != 0 && scalar->number != 1);
+    return scalar->type == SCALAR_STRING;
+}
+
+static void encode_in_one_type(struct encoder *encoder, struct text operand, const struct scalar *items, size_t count,
+                               enum scalar_type type)
+{
+    const struct scalar *only = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].type == type && joins_list(encoder, &items[i])) {
+            only = &items[i];
+            found++;
+        }
+    }
+    if (found == 1) {
+        encode_is(encoder, operand, only);
+        return;
+    }
+    bool guarded = type == SCALAR_STRING && (encoder->evaluators & EVALUATOR_FLAGD);
+    if (guarded) { /* Go finds 0 in ["DE"] */
+        encode_raw(encoder, "{\"and\":[");
+        guard_string(encoder->out, operand, encoder->evaluators);
+        buffer_append_char(encoder->out, ',');
+    }
+    write_template(encoder->out, "{\"in\":[$,[", operand);
+    bool comma = false;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].type != type || !joins_list(encoder, &items[i]))
+            continue;
+        if (comma)
+            buffer_append_char(encoder->out, ',');
+        write_scalar(encoder, &items[i]);
+        comma = true;
+    }
+    encode_raw(encoder, guarded ? "]]}]}" : "]]}");
+}
+
+static void encode_in(struct encoder *encoder, const struct condition *condition, struct text operand)
+{
+    const struct scalar *items = condition->operands;
+    size_t count = condition->operand_count, strings = 0, numbers = 0, alone = 0, written = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool joins = joins_list(encoder, &items[i]);
+        strings += joins && items[i].type == SCALAR_STRING;
+        numbers += joins && items[i].type == SCALAR_NUMBER;
+        alone += !joins;
+    }
+    size_t parts = (strings > 0) + (numbers > 0) + alone;
+    if (parts > MOST_ALTERNATIVES)
+        diagnostics_add(encoder->diagnostics, CODE_ENCODING, condition->place, "remove repeated values",
+                        "list has too many values that are neither strings nor numbers");
+    if (parts > 1)
+        encode_raw(encoder, "{\"or\":[");
+    if (strings) {
+        encode_in_one_type(encoder, operand, items, count, SCALAR_STRING);
+        written++;
+    }
+    if (numbers) {
+        if (written++)
+            buffer_append_char(encoder->out, ',');
+        encode_in_one_type(encoder, operand, items, count, SCALAR_NUMBER);
+    }
+    for (size_t i = 0; i < count && parts <= MOST_ALTERNATIVES; i++) {
+        if (joins_list(encoder, &items[i]))
+            continue;
+        if (written++)
+            buffer_append_char(encoder->out, ',');
+        encode_is(encoder, operand, &items[i]);
+    }
+    if (parts > 1)
+        encode_raw(encoder, "]}");
+}
+
+/* The targeting key among `keys`, as a condition on strings. */
+static void encode_key_in(struct encoder *encoder, const struct text *keys, size_t count)
+{
+    struct text operand = TEXT("{\"var\":\"targetingKey\"}");
+    bool guarded = count > 1 && (encoder->evaluators & EVALUATOR_FLAGD);
+    if (count == 1) {
+        struct scalar scalar = {.type = SCALAR_STRING, .string = keys[0]};
+        encode_is(encoder, operand, &scalar);
+        return;
+    }
+    if (guarded) {
+        encode_raw(encoder, "{\"and\":[");
+        guard_string(encoder->out, operand, encoder->evaluators);
+        buffer_append_char(encoder->out, ',');
+    }
+    write_template(encoder->out, "{\"in\":[$,[", operand);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buffer_append_char(encoder->out, ',');
+        json_write_string(encoder->out, keys[i]);
+    }
+    encode_raw(encoder, guarded ? "]]}]}" : "]]}");
+}
+
+static void encode_contains(struct encoder *encoder, const struct scalar *scalar, struct text operand)
+{
+    bool is_string = scalar->type == SCALAR_STRING;
+    if (is_string)
+        encode_raw(encoder, "{\"or\":[");
+    write_template(encoder->out, "{\"some\":[{\"merge\":[[],$]},", operand);
+    encode_is(encoder, TEXT("{\"var\":\"\"}"), scalar);
+    encode_raw(encoder, "]}");
+    if (!is_string)
+        return;
+    encode_raw(encoder, ",{\"and\":[");
+    guard_string(encoder->out, operand, encoder->evaluators);
+    encode_raw(encoder, ",{\"in\":[");
+    json_write_string(encoder->out, scalar->string);
+    write_template(encoder->out, ",$]}]}]}", operand);
+}
+
+/* --- numbers, times, versions ------------------------------------------------------------------------------------------ */
+
+static void encode_compare(struct encoder *encoder, const char *operator_text, const struct scalar *scalar,
+                           struct text operand)
+{
+    encode_raw(encoder, "{\"and\":[");
+    guard_number(encoder->out, operand, encoder->evaluators);
+    buffer_printf(encoder->out, ",{\"%s\":[", operator_text);
+    buffer_append_text(encoder->out, operand);
+    buffer_append_char(encoder->out, ',');
+    json_write_number(encoder->out, scalar->number);
+    encode_raw(encoder, "]}]}");
+}
+
+static void encode_between(struct encoder *encoder, const struct condition *condition, struct text operand)
+{
+    encode_raw(encoder, "{\"and\":[");
+    guard_number(encoder->out, operand, encoder->evaluators);
+    encode_raw(encoder, ",{\"<=\":[");
+    json_write_number(encoder->out, condition->operands[0].number);
+    write_template(encoder->out, ",$,", operand);
+    json_write_number(encoder->out, condition->operands[1].number);
+    encode_raw(encoder, "]}]}");
+}
+
+/* Digits of the time in UTC, "20260101000000". */
+static void write_time_digits(struct encoder *encoder, int64_t seconds)
+{
+    int64_t days = seconds / 86400, rest = seconds % 86400;
+    if (rest < 0) {
+        rest += 86400;
+        days--;
+    }
+    /* Hinnant's civil_from_days */
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month = (5 * day_of_year + 2) / 153;
+    int64_t day = day_of_year - (153 * month + 2) / 5 + 1;
+    month += month < 10 ? 3 : -9;
+    buffer_printf(encoder->out, "\"%04d%02d%02d%02d%02d%02d\"", (int)(year_of_era + era * 400 + (month <= 2)), (int)month,
+                  (int)day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+}
+
+static void encode_time(struct encoder *encoder, const struct condition *condition, struct text operand)
+{
+    const struct scalar *scalar = condition->operands;
+    bool before = condition->operator_name == OPERATOR_BEFORE;
+    int64_t seconds = 0;
+    if (scalar->type == SCALAR_STRING)
+        time_parse(scalar->string, &seconds);
+    if (text_is(condition->attribute, "$flagd.timestamp")) {
+        buffer_printf(encoder->out, "{\"%s\":[", before ? "<" : ">=");
+        buffer_append_text(encoder->out, operand);
+        buffer_append_char(encoder->out, ',');
+        json_write_number(encoder->out, scalar->type == SCALAR_NUMBER ? scalar->number : (double)seconds);
+        encode_raw(encoder, "]}");
+        return;
+    }
+    if (scalar->type == SCALAR_NUMBER) {
+        encode_compare(encoder, before ? "<" : ">", scalar, operand);
+        return;
+    }
+    encode_raw(encoder, "{\"and\":[");
+    guard_string(encoder->out, operand, encoder->evaluators);
+    write_template(encoder->out,
+                   ",{\"===\":[{\"substr\":[$,4,1]},\"-\"]},{\"===\":[{\"substr\":[$,7,1]},\"-\"]},"
+                   "{\"===\":[{\"substr\":[$,10,1]},\"T\"]},{\"===\":[{\"substr\":[$,13,1]},\":\"]},"
+                   "{\"===\":[{\"substr\":[$,16,1]},\":\"]},{\"in\":[{\"substr\":[$,19,1]},\".Z\"]},"
+                   "{\"ends_with\":[$,\"Z\"]},",
+                   operand);
+    buffer_printf(encoder->out, "{\"%s\":[", before ? "<" : ">");
+    write_template(encoder->out,
+                   "{\"cat\":[{\"substr\":[$,0,4]},{\"substr\":[$,5,2]},{\"substr\":[$,8,2]},{\"substr\":[$,11,2]},"
+                   "{\"substr\":[$,14,2]},{\"substr\":[$,17,2]}]},",
+                   operand);
+    write_time_digits(encoder, seconds);
+    encode_raw(encoder, "]}]}");
+}
+
+static void encode_semver(struct encoder *encoder, const struct condition *condition, struct text operand)
+{
+    encode_raw(encoder, "{\"and\":[");
+    guard_string(encoder->out, operand, encoder->evaluators);
+    write_template(encoder->out,
+                   ",{\"in\":[\".\",$]},{\"in\":[{\"substr\":[$,0,1]},\"v0123456789\"]},"
+                   "{\"in\":[{\"substr\":[$,1,1]},\"0123456789.\"]},{\"in\":[{\"substr\":[$,-1]},"
+                   "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\"]}",
+                   operand);
+    for (size_t i = 0; i < condition->bound_count; i++) {
+        write_template(encoder->out, ",{\"sem_ver\":[$,", operand);
+        json_write_string(encoder->out, text_of(condition->bounds[i].comparison));
+        buffer_append_char(encoder->out, ',');
+        json_write_string(encoder->out, condition->bounds[i].version);
+        encode_raw(encoder, "]}");
+    }
+    encode_raw(encoder, "]}");
+}
+
+static void encode_affix(struct encoder *encoder, const char *operator_text, const struct scalar *scalar,
+                         struct text operand)
+{
+    bool guarded = encoder->evaluators & EVALUATOR_FLAGD;
+    if (guarded)
+        write_template(encoder->out, "{\"and\":[{\"!==\":[$,null]},", operand);
+    buffer_printf(encoder->out, "{\"%s\":[", operator_text);
+    buffer_append_text(encoder->out, operand);
+    buffer_append_char(encoder->out, ',');
+    json_write_string(encoder->out, scalar->string);
+    encode_raw(encoder, guarded ? "]}]}" : "]}");
+}
+
+/* --- conditions -------------------------------------------------------------------------------------------------------- */
+
+static void encode_operator(struct encoder *encoder, const struct condition *condition, struct text operand)
+{
+    const struct scalar *first = condition->operands;
+    switch (condition->operator_name) {
+    case OPERATOR_IS:
+    case OPERATOR_IS_NOT:
+        encode_is(encoder, operand, first);
+        break;
+    case OPERATOR_IN:
+    case OPERATOR_NOT_IN:
+        encode_in(encoder, condition, operand);
+        break;
+    case OPERATOR_STARTS_WITH:
+        encode_affix(encoder, "starts_with", first, operand);
+        break;
+    case OPERATOR_ENDS_WITH:
+        encode_affix(encoder, "ends_with", first, operand);
+        break;
+    case OPERATOR_CONTAINS:
+        encode_contains(encoder, first, operand);
+        break;
+    case OPERATOR_LT:
+        encode_compare(encoder, "<", first, operand);
+        break;
+    case OPERATOR_LTE:
+        encode_compare(encoder, "<=", first, operand);
+        break;
+    case OPERATOR_GT:
+        encode_compare(encoder, ">", first, operand);
+        break;
+    case OPERATOR_GTE:
+        encode_compare(encoder, ">=", first, operand);
+        break;
+    case OPERATOR_BETWEEN:
+        encode_between(encoder, condition, operand);
+        break;
+    case OPERATOR_SEMVER:
+        encode_semver(encoder, condition, operand);
+        break;
+    case OPERATOR_BEFORE:
+    case OPERATOR_AFTER:
+        encode_time(encoder, condition, operand);
+        break;
+    case OPERATOR_EXISTS:
+        write_template(encoder->out, first->boolean ? "{\"!==\":[$,null]}" : "{\"===\":[$,null]}", operand);
+        break;
+    case OPERATOR_COUNT:
+        break;
+    }
+}
+
+static void encode_attribute(struct encoder *encoder, const struct condition *condition)
+{
+    struct buffer scratch;
+    bool negated = condition->operator_name == OPERATOR_IS_NOT || condition->operator_name == OPERATOR_NOT_IN;
+    buffer_init(&scratch, 0);
+    struct text operand = encode_operand(condition->attribute, &scratch);
+    if (scratch.failed)
+        encoder->out->failed = scratch.failed;
+    if (negated)
+        encode_raw(encoder, "{\"!\":[");
+    encode_operator(encoder, condition, operand);
+    if (negated)
+        encode_raw(encoder, "]}");
+    buffer_dispose(&scratch);
+}
+
+/* Engines fail on "and" and "or" without members, so an empty list is a literal. */
+static void encode_list(struct encoder *encoder, const struct condition *condition)
+{
+    const struct condition *child = condition->children;
+    bool all = condition->type == CONDITION_ALL;
+    if (!child) {
+        encode_raw(encoder, all ? "true" : "false");
+        return;
+    }
+    if (!child->next) {
+        encode_condition(encoder, child);
+        return;
+    }
+    encode_raw(encoder, all ? "{\"and\":[" : "{\"or\":[");
+    for (; child; child = child->next) {
+        encode_condition(encoder, child);
+        if (child->next)
+            buffer_append_char(encoder->out, ',');
+    }
+    encode_raw(encoder, "]}");
+}
+
+static void encode_segment(struct encoder *encoder, const struct segment *segment)
+{
+    bool both = segment->include_count && segment->match;
+    if (segment->exclude_count) {
+        encode_raw(encoder, "{\"and\":[{\"!\":[");
+        encode_key_in(encoder, segment->exclude, segment->exclude_count);
+        encode_raw(encoder, "]},");
+    }
+    if (both)
+        encode_raw(encoder, "{\"or\":[");
+    if (segment->include_count)
+        encode_key_in(encoder, segment->include, segment->include_count);
+    if (both)
+        buffer_append_char(encoder->out, ',');
+    if (segment->match)
+        encode_condition(encoder, segment->match);
+    if (!segment->match && !segment->include_count)
+        encode_raw(encoder, "false");
+    if (both)
+        encode_raw(encoder, "]}");
+    if (segment->exclude_count)
+        encode_raw(encoder, "]}");
+}
+
+/* A prerequisite: what the other flag evaluates to, with its default in the place of null. */
+static void encode_flag(struct encoder *encoder, const struct condition *condition)
+{
+    const struct flag *flag = catalog_flag(encoder->catalog, condition->name.text);
+    struct flag_settings settings = flag ? flag_settings_in(flag, encoder->environment) : (struct flag_settings){0};
+    if (!flag || !settings.enabled) {
+        encode_raw(encoder, "false");
+    } else if (settings.rule_count == 0) {
+        encode_raw(encoder, text_equal(settings.default_variant.text, condition->variant.text) ? "true" : "false");
+    } else {
+        struct buffer fallback;
+        buffer_init(&fallback, 0);
+        json_write_string(&fallback, settings.default_variant.text);
+        encode_raw(encoder, "{\"===\":[");
+        encode_rules(encoder, flag, &settings, buffer_text(&fallback));
+        buffer_append_char(encoder->out, ',');
+        json_write_string(encoder->out, condition->variant.text);
+        encode_raw(encoder, "]}");
+        buffer_dispose(&fallback);
+    }
+}
+
+void encode_condition(struct encoder *encoder, const struct condition *condition)
+{
+    if (encoder->out->failed) /* too large: do not walk what may be exponentially much */
+        return;
+    switch (condition->type) {
+    case CONDITION_ALL:
+    case CONDITION_ANY:
+        encode_list(encoder, condition);
+        break;
+    case CONDITION_NOT:
+        encode_raw(encoder, "{\"!\":[");
+        encode_condition(encoder, condition->children);
+        encode_raw(encoder, "]}");
+        break;
+    case CONDITION_SEGMENT: {
+        const struct segment *segment = catalog_segment(encoder->catalog, condition->name.text);
+        if (segment)
+            encode_segment(encoder, segment);
+        else
+            encode_raw(encoder, "false");
+        break;
+    }
+    case CONDITION_FLAG:
+        encode_flag(encoder, condition);
+        break;
+    case CONDITION_ATTRIBUTE:
+        encode_attribute(encoder, condition);
+        break;
+    }
+}
+
+/* --- rules ---------------------------------------------------------------------------------------------------------------- */
+
+static void encode_served(struct encoder *encoder, const struct flag *flag, const struct rule *rule, struct text fallback)
+{
+    if (rule->share_count)
+        encode_split(encoder, flag, rule, fallback);
+    else
+        json_write_string(encoder->out, rule->serve.text);
+}
+
+void encode_rules(struct encoder *encoder, const struct flag *flag, const struct flag_settings *settings,
+                  struct text fallback)
+{
+    if (settings->rule_count > MOST_RULES) {
+        diagnostics_add(encoder->diagnostics, CODE_ENCODING, settings->rules[MOST_RULES].place,
+                        "put what the rules have in common into a segment",
+                        "flag \"%.64s\" has more than %d rules", flag->name.text.data, MOST_RULES);
+        return;
+    }
+    encode_raw(encoder, "{\"if\":[");
+    for (size_t i = 0; i < settings->rule_count; i++) {
+        const struct rule *rule = &settings->rules[i];
+        if (rule->when)
+            encode_condition(encoder, rule->when);
+        else
+            encode_raw(encoder, "true");
+        buffer_append_char(encoder->out, ',');
+        encode_served(encoder, flag, rule, fallback);
+        buffer_append_char(encoder->out, ',');
+    }
+    buffer_append_text(encoder->out, fallback);
+    encode_raw(encoder, "]}");
+}
+
+void encode_targeting(struct encoder *encoder, const struct flag *flag, const struct flag_settings *settings)
+{
+    if (settings->rule_count)
+        encode_rules(encoder, flag, settings, TEXT("null"));
+}

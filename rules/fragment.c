@@ -1,0 +1,63 @@
+#include "fragment.h"
+
+#include <nettle/sha2.h>
+
+#include "json.h"
+
+void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t out[SHA256_SIZE])
+{
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, strlen(kind) + 1, (const uint8_t *)kind);
+    sha256_update(&context, key.length, (const uint8_t *)key.data);
+    sha256_update(&context, 1, (const uint8_t *)"");
+    sha256_update(&context, bytes.length, (const uint8_t *)bytes.data);
+    sha256_digest(&context, SHA256_SIZE, out);
+}
+
+static enum status fill(struct fragment *fragment, struct text key, struct text json,
+                        const struct node *set_metadata, struct attributes *attributes, struct error *error)
+{
+    struct arena scratch; /* the nodes are not needed after compiling */
+    const struct node *node;
+    if (!arena_copy(&fragment->arena, key, &fragment->key) || !arena_copy(&fragment->arena, json, &fragment->json))
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    arena_init(&scratch, 0);
+    enum status status = json_read(&scratch, json, JSON_LIMITS_DEFAULT, &node, error);
+    if (status == STATUS_OK)
+        status = program_compile(&fragment->arena, key, node, json, set_metadata, attributes, &fragment->program, error);
+    arena_dispose(&scratch);
+    fragment_hash("flag", key, json, fragment->hash);
+    return status;
+}
+
+enum status fragment_new(struct text key, struct text json, const struct node *set_metadata,
+                         struct attributes *attributes, struct fragment **out, struct error *error)
+{
+    struct fragment *fragment = calloc(1, sizeof *fragment);
+    *out = NULL;
+    if (!fragment)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    fragment->references = 1;
+    arena_init_small(&fragment->arena, 0, json.length * 2 + 512);
+    enum status status = fill(fragment, key, json, set_metadata, attributes, error);
+    if (status == STATUS_OK)
+        *out = fragment;
+    else
+        fragment_release(fragment);
+    return status;
+}
+
+struct fragment *fragment_reference(struct fragment *fragment)
+{
+    __atomic_add_fetch(&fragment->references, 1, __ATOMIC_RELAXED);
+    return fragment;
+}
+
+void fragment_release(struct fragment *fragment)
+{
+    if (!fragment || __atomic_sub_fetch(&fragment->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    arena_dispose(&fragment->arena);
+    free(fragment);
+}

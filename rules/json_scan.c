@@ -1,0 +1,245 @@
+#include "json_scan.h"
+
+#include "json.h"
+#include "utf8.h"
+
+static bool read_hex4(const char *p, const char *end, uint32_t *out)
+{
+    uint32_t value = 0;
+    if (end - p < 4)
+        return false;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        uint32_t digit;
+        if (c >= '0' && c <= '9')
+            digit = (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            digit = (uint32_t)(c - 'a') + 10;
+        else if (c >= 'A' && c <= 'F')
+            digit = (uint32_t)(c - 'A') + 10;
+        else
+            return false;
+        value = value << 4 | digit;
+    }
+    *out = value;
+    return true;
+}
+
+/* \uXXXX, or a pair of them; p is behind the first \u. NULL when it is malformed. */
+static const char *read_code_point(const char *p, const char *end, uint32_t *out)
+{
+    uint32_t low;
+    if (!read_hex4(p, end, out))
+        return NULL;
+    p += 4;
+    if (*out < 0xd800 || *out > 0xdfff)
+        return p;
+    if (*out > 0xdbff || end - p < 6 || p[0] != '\\' || p[1] != 'u' || !read_hex4(p + 2, end, &low) ||
+        low < 0xdc00 || low > 0xdfff)
+        return NULL;
+    *out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
+    return p + 6;
+}
+
+static const char escape_from[] = "\"\\/bfnrt", escape_into[] = "\"\\/\b\f\n\r\t";
+
+static const char *check_escape(const char *p, const char *end)
+{
+    uint32_t code_point;
+    if (p + 1 >= end)
+        return NULL;
+    if (p[1] == 'u')
+        return read_code_point(p + 2, end, &code_point);
+    return p[1] && strchr(escape_from, p[1]) ? p + 2 : NULL;
+}
+
+/* Whether any of eight bytes is a quote, a backslash, a control character or not ASCII. */
+static bool is_special(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
+    return ((quote - ones) & ~quote & highs) | ((backslash - ones) & ~backslash & highs) |
+           ((eight - ones * 0x20) & ~eight & highs) | (eight & highs);
+}
+
+static bool finish_string(struct json_cursor *cursor, const char *start, const char *quote, bool ascii,
+                          struct text *raw)
+{
+    *raw = (struct text){start, (size_t)(quote - start)};
+    if (!ascii) {
+        size_t valid = utf8_valid_length(*raw);
+        if (valid < raw->length) {
+            cursor->p = start + valid;
+            return json_fail(cursor, "string is not UTF-8");
+        }
+    }
+    cursor->p = quote + 1;
+    return true;
+}
+
+bool json_scan_string(struct json_cursor *cursor, struct text *raw, bool *escapes)
+{
+    const char *start = cursor->p + 1, *p = start, *end = cursor->end;
+    bool ascii = true;
+    *escapes = false;
+    while (p < end) {
+        uint64_t eight;
+        if (end - p >= 8) {
+            memcpy(&eight, p, 8);
+            if (!is_special(eight)) {
+                p += 8;
+                continue;
+            }
+        }
+        unsigned char c = (unsigned char)*p;
+        if (c == '"')
+            return finish_string(cursor, start, p, ascii, raw);
+        if (c == '\\') {
+            const char *next = check_escape(p, end);
+            if (!next) {
+                cursor->p = p;
+                return json_fail(cursor, "malformed escape in a string");
+            }
+            *escapes = true;
+            p = next;
+            continue;
+        }
+        if (c < 0x20) {
+            cursor->p = p;
+            return json_fail(cursor, "control character in a string: write it as \\u00XX");
+        }
+        ascii = ascii && c < 0x80;
+        p++;
+    }
+    cursor->p = end;
+    return json_fail(cursor, "unfinished string");
+}
+
+size_t json_decode_string(struct text raw, char *out)
+{
+    const char *p = raw.data, *end = p + raw.length;
+    char *to = out;
+    while (p < end) {
+        if (*p != '\\') {
+            *to++ = *p++;
+            continue;
+        }
+        if (p[1] == 'u') {
+            uint32_t code_point = 0;
+            p = read_code_point(p + 2, end, &code_point);
+            if (!p) /* cannot be: the scanner accepted it */
+                break;
+            to += utf8_encode(code_point, to);
+        } else {
+            *to++ = escape_into[strchr(escape_from, p[1]) - escape_from];
+            p += 2;
+        }
+    }
+    return (size_t)(to - out);
+}
+
+bool json_scan_number(struct json_cursor *cursor, double *out)
+{
+    const char *start = cursor->p;
+    while (cursor->p < cursor->end && memchr("+-.eE0123456789", *cursor->p, 15))
+        cursor->p++;
+    if (number_parse((struct text){start, (size_t)(cursor->p - start)}, out))
+        return true;
+    cursor->p = start;
+    return json_fail(cursor, "not a number that JSON and a double can hold");
+}
+
+char json_scan_word(struct json_cursor *cursor)
+{
+    static const struct text words[] = {{"true", 4}, {"false", 5}, {"null", 4}};
+    struct text rest = {cursor->p, (size_t)(cursor->end - cursor->p)};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (text_starts_with(rest, words[i])) {
+            cursor->p += words[i].length;
+            return words[i].data[0];
+        }
+    }
+    json_fail(cursor, "expected a value");
+    return 0;
+}
+
+static bool skip_container(struct json_cursor *cursor, unsigned depth)
+{
+    bool is_map = *cursor->p == '{', escapes;
+    char close = is_map ? '}' : ']';
+    struct text raw;
+    if (depth == 0) {
+        json_fail(cursor, "nested too deep");
+        cursor->status = STATUS_LIMIT;
+        return false;
+    }
+    cursor->p++;
+    json_scan_space(cursor);
+    if (cursor->p < cursor->end && *cursor->p == close) {
+        cursor->p++;
+        return true;
+    }
+    for (;;) {
+        if (is_map) {
+            if (cursor->p == cursor->end || *cursor->p != '"')
+                return json_fail(cursor, "expected a key in quotes");
+            if (!json_scan_string(cursor, &raw, &escapes))
+                return false;
+            json_scan_space(cursor);
+            if (cursor->p == cursor->end || *cursor->p != ':')
+                return json_fail(cursor, "expected \":\" after the key");
+            cursor->p++;
+            json_scan_space(cursor);
+        }
+        if (!json_skip_value(cursor, depth - 1))
+            return false;
+        json_scan_space(cursor);
+        if (cursor->p == cursor->end)
+            return json_fail(cursor, is_map ? "unfinished object" : "unfinished array");
+        if (*cursor->p == close) {
+            cursor->p++;
+            return true;
+        }
+        if (*cursor->p != ',')
+            return json_fail(cursor, is_map ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
+        cursor->p++;
+        json_scan_space(cursor);
+    }
+}
+
+bool json_skip_value(struct json_cursor *cursor, unsigned depth)
+{
+    struct text raw;
+    bool escapes;
+    double number;
+    if (cursor->p == cursor->end)
+        return json_fail(cursor, "expected a value");
+    switch (*cursor->p) {
+    case '{':
+    case '[':
+        return skip_container(cursor, depth);
+    case '"':
+        return json_scan_string(cursor, &raw, &escapes);
+    case 't':
+    case 'f':
+    case 'n':
+        return json_scan_word(cursor) != 0;
+    default:
+        if (*cursor->p != '-' && (*cursor->p < '0' || *cursor->p > '9'))
+            return json_fail(cursor, "expected a value");
+        return json_scan_number(cursor, &number);
+    }
+}
+
+void json_place(const char *start, const char *at, uint32_t *line, uint32_t *column)
+{
+    const char *line_start = start;
+    *line = 1;
+    for (const char *p = start; p < at; p++) {
+        if (*p == '\n') {
+            ++*line;
+            line_start = p + 1;
+        }
+    }
+    *column = (uint32_t)utf8_count((struct text){line_start, (size_t)(at - line_start)}) + 1;
+}

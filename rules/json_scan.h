@@ -1,0 +1,44 @@
+/* json_scan.h - the words of strict JSON: what json_read() (trees) and context_read() (slots) are both made of.
+ *
+ * A cursor over bytes. Each function moves `p` behind what it read; on a fault it returns false with `problem` set and `p` at
+ * the place. Nothing is allocated. */
+#ifndef WEIR_JSON_SCAN_H
+#define WEIR_JSON_SCAN_H
+
+#include "base.h"
+
+struct json_cursor {
+    const char *p, *end;
+    const char *problem; /* static text */
+    enum status status;  /* of the problem: STATUS_INVALID or STATUS_LIMIT */
+};
+
+static inline bool json_fail(struct json_cursor *cursor, const char *problem)
+{
+    cursor->problem = problem;
+    cursor->status = STATUS_INVALID;
+    return false;
+}
+
+static inline void json_scan_space(struct json_cursor *cursor)
+{
+    while (cursor->p < cursor->end &&
+           (*cursor->p == ' ' || *cursor->p == '\n' || *cursor->p == '\t' || *cursor->p == '\r'))
+        cursor->p++;
+}
+
+/* A string; p is at its quote. *raw is what stands between the quotes: valid UTF-8, valid escapes; *escapes tells whether
+ * it holds any. */
+bool json_scan_string(struct json_cursor *cursor, struct text *raw, bool *escapes);
+/* Decodes a raw string that json_scan_string() accepted. Writes at most raw.length bytes; returns how many. `out` may be where raw is. */
+size_t json_decode_string(struct text raw, char *out);
+bool json_scan_number(struct json_cursor *cursor, double *out);
+/* true, false or null: returns 't', 'f', 'n', or 0 for a fault. */
+char json_scan_word(struct json_cursor *cursor);
+/* Moves over one whole value, checking it; at most `depth` levels. */
+bool json_skip_value(struct json_cursor *cursor, unsigned depth);
+
+/* The 1-based place of `at` in the text that begins at `start`; the column counts code points. */
+void json_place(const char *start, const char *at, uint32_t *line, uint32_t *column);
+
+#endif

@@ -1,0 +1,18 @@
+/* program_rule.h - private to program*.c: one JSONLogic expression becomes instructions. */
+#ifndef WEIR_PROGRAM_RULE_H
+#define WEIR_PROGRAM_RULE_H
+
+#include "program.h"
+
+struct compiler {
+    struct arena *arena;
+    struct attributes *attributes;
+    struct text json;    /* the source of the nodes, for recognising guards */
+    unsigned local;      /* > 0 inside some: var means the element */
+    enum status status;  /* STATUS_NO_MEMORY, STATUS_LIMIT; what is only wrong becomes OP_FAIL */
+};
+
+/* Writes the instruction for `node` into *out, which is zeroed. */
+void compile_expression(struct compiler *compiler, const struct node *node, struct instruction *out);
+
+#endif
