@@ -1,8 +1,8 @@
 /* core.h - the one owner of what is in force: takes tips, makes snapshots, gives them out.
  *
- * One thread, no network. The git thread tells it tips; it reads the commit from the local clone, builds catalog
- * and documents, publishes to the hub and hands the snapshot to the targets' fleet. A commit that does not
- * validate leaves all of that as it was and is kept as faults for /status. */
+ * Called by one thread, no network. It reads a commit from the local clone, builds catalog and documents, publishes to the
+ * hub and hands the snapshot to the targets' fleet. A commit that does not validate leaves all of that as it was and is kept as
+ * faults for /status. Only core_note_fetch() and core_write_status() may be called from other threads. */
 #ifndef WEIR_CORE_H
 #define WEIR_CORE_H
 
@@ -23,15 +23,18 @@ struct core_parts {
     struct fleet *fleet;
 };
 
+/* `mirror` stays the caller's and must outlive the core. */
 enum status core_new(const struct core_parts *parts, struct mirror *mirror, struct core **out, struct error *error);
-void core_free(struct core *core);
+void core_free(struct core *core); /* NULL is fine */
 
-/* Takes a tip in the calling thread: the whole way from commit to served. STATUS_INVALID: refused, see faults. */
+/* Takes a tip: the whole way from commit to served. STATUS_INVALID: it has faults and what was served before still is.
+ * A tip that was judged before costs nothing. At the first tip after a start, when it has faults, its newest
+ * valid ancestor along first parents is served, so that a restart changes no answer. */
 enum status core_take(struct core *core, const char *tip, struct error *error);
 
-/* What /status says of the repository; thread-safe. Writes the members "tip", "commit", "generation", "faults", … */
+/* Appends the JSON object of GET /status. */
 void core_write_status(struct core *core, struct buffer *out);
-/* A fetch's outcome, noted for /status. `error` is NULL when it succeeded. */
-void core_note_fetch(struct core *core, int64_t when, const struct error *error);
+/* A fetch's outcome, for /status. `error` is NULL when it succeeded. */
+void core_note_fetch(struct core *core, const struct error *error);
 
 #endif

@@ -32,6 +32,10 @@ struct reach {
     size_t secret_count;
 };
 
+/* A deep copy, for threads that may outlive the configuration. Dispose of it also when this fails. */
+enum status reach_copy(const struct reach *source, struct reach *copy) MUST_CHECK;
+void reach_dispose(struct reach *reach); /* frees all it holds; leaves it empty */
+
 /* HOST, HOST:PORT, [V6] or [V6]:PORT. */
 enum status reach_host_parse(struct text text, struct reach_host *out, struct error *error);
 
@@ -39,7 +43,7 @@ enum status reach_host_parse(struct text text, struct reach_host *out, struct er
  * returns a descriptor of it with the last part of the path in `name`. -1 with STATUS_REFUSED in `error` when
  * the path leaves the allowed folders by "..", by a symbolic link or by being elsewhere; STATUS_SYSTEM for the rest. */
 int reach_open_folder(const struct reach *reach, struct text path, char name[256], struct error *error);
-/* The same decision without touching anything, for a definition seen in a commit. */
+/* The same decision for a definition seen in a commit: looks at the folders that exist, makes none. */
 enum status reach_check_path(const struct reach *reach, struct text path, struct error *error);
 
 /* Resolves `host` and picks the first address that an allowed host resolves to as well (IPv4-mapped IPv6 counts as

@@ -39,6 +39,10 @@ struct snapshot {
 
 /* A snapshot with `count` environments, all empty, one reference; fill it before publishing. NULL without memory. */
 struct snapshot *snapshot_new(size_t count);
+/* Fills environments[index]: copies the name and takes over the reference to `document`, also when it fails. Names
+ * must rise with the index. The snapshot frees what stands in `name` and releases `document`. */
+enum status snapshot_fill(struct snapshot *snapshot, size_t index, struct text name,
+                          struct document *document) MUST_CHECK;
 struct snapshot *snapshot_reference(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot); /* NULL is fine */
 const struct snapshot_environment *snapshot_environment(const struct snapshot *snapshot, struct text name);

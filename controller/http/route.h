@@ -6,55 +6,98 @@
 #define WEIR_HTTP_ROUTE_H
 
 #include "../../rules/buffer.h"
-#include "../../rules/context.h"
+#include "../../rules/evaluate.h"
 #include "server.h"
 
 enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_OTHER = 8 };
 
+/* All texts are borrowed for the time of route_dispatch(). */
 struct request {
     enum method method;
-    struct text path;         /* percent-decoded once, without the query; below /env/E/: the rest */
-    struct text environment;  /* from /env/E/, or empty */
-    struct text argument;     /* what the route's pattern left over: the flag's key */
-    struct text content_type, if_none_match, flag_config_etag;
+    struct text path;        /* as it came, percent-encoded, without the query */
+    struct text content_type, if_none_match; /* data is NULL where the header is absent */
     struct text body;
-    bool body_too_large;
+    bool body_too_large;     /* over HTTP_MAX_BODY; `body` is empty then */
+    /* Set by route_dispatch(), percent-decoded, UTF-8: */
+    struct text environment; /* from /env/E/, or data is NULL */
+    struct text argument;    /* what the route's pattern left over: the flag's key; or data is NULL */
+};
+
+enum { REASON_COUNT = REASON_ERROR + 1 };
+
+/* A series of weir_http_requests_total that this thread has used before. */
+struct request_series {
+    const char *route;
+    unsigned status;
+    struct series *series;
 };
 
 /* A thread of the server: what it keeps from one request to the next, so that a warm one allocates nothing. */
 struct worker {
-    struct http_server *server;
     const struct http_parts *parts;
     struct reader reader;
     struct context context;
-    struct buffer body; /* of the answer */
+    struct buffer body;    /* of the answer */
+    struct buffer decoded; /* environment and argument, where they were percent-encoded */
+    struct buffer details; /* an error's, while it is put together */
+    struct request_series requests[64];
+    size_t request_count;
+    /* weir_evaluations_total by position in the reader's snapshot, filled when first used. */
+    struct series *(*evaluations)[REASON_COUNT];
+    size_t evaluation_size;
+    uint64_t evaluation_version; /* the reader's, for which `evaluations` holds */
 };
 
 struct answer {
     unsigned status;
     const char *content_type; /* static */
-    const char *allow;        /* static; for 405 */
+    const char *allow;        /* static, for 405; or NULL */
+    unsigned retry_after;     /* seconds, for 503; or 0 */
     char etag[40];            /* with quotes, or empty */
     struct buffer *body;      /* the worker's; empty for 304 */
 };
 
 struct route {
     const char *name;     /* for weir_http_requests_total{route} */
-    const char *pattern;  /* whole path, or with a last "*" that takes one path part */
+    const char *pattern;  /* whole path, or with a last "*" that takes one path part, not empty */
     unsigned methods;
     bool in_environment;  /* may stand below /env/E/ */
     void (*handle)(struct worker *worker, const struct request *request, struct answer *answer);
+    /* Words a failure that is found before `handle` is called. */
+    void (*fail)(struct worker *worker, const struct request *request, struct answer *answer, unsigned status,
+                 struct text details);
 };
 
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* Finds the route, checks the method and runs the handler; answers 404 and 405 itself. Returns the route's name. */
+/* Finds the route, checks the method and runs the handler; answers 400 (a malformed path), 404 and 405
+ * itself. Returns the route's name. */
 const char *route_dispatch(struct worker *worker, struct request *request, struct answer *answer);
+
+/* worker.c */
+struct worker *worker_new(const struct http_parts *parts); /* NULL without memory */
+void worker_free(struct worker *worker);                   /* NULL is fine */
+/* One more in weir_http_requests_total{route,code}; `route` as route_dispatch() returned it. */
+void worker_count_request(struct worker *worker, const char *route, unsigned status);
+/* counts[reason] more in weir_evaluations_total; `environment` stands in the reader's snapshot. */
+void worker_count_evaluations(struct worker *worker, const struct snapshot_environment *environment,
+                              const uint32_t counts[REASON_COUNT]);
+
+/* Replaces what was written so far by {"errorDetails":…}: a `fail` for routes that are not OFREP. */
+void answer_fail(struct worker *worker, const struct request *request, struct answer *answer, unsigned status,
+                 struct text details);
+/* The same where memory ran out: fixed bytes, which always fit. */
+void answer_no_memory(struct worker *worker, struct answer *answer);
 
 /* ofrep.c */
 void ofrep_evaluate_one(struct worker *worker, const struct request *request, struct answer *answer);
 void ofrep_evaluate_all(struct worker *worker, const struct request *request, struct answer *answer);
+void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer, unsigned status,
+                struct text details);
+/* True when one of the entity tags of an If-None-Match header is `etag` (with quotes; compared weakly), or it is "*". */
+bool ofrep_etag_matches(struct text header, const char *etag);
+
 /* health.c */
 void health_live(struct worker *worker, const struct request *request, struct answer *answer);
 void health_ready(struct worker *worker, const struct request *request, struct answer *answer);

@@ -34,6 +34,9 @@ struct target_driver {
     /* Makes the target hold `push`; blocks, at most some seconds. STATUS_REFUSED when the target holds a newer
      * generation or reach does not allow it (no sooner retry than the longest backoff). */
     enum status (*push)(void *state, const struct push *push, struct error *error);
+    /* The diagnostic code of the last push's refusal, when the definition wants what reach does not allow; else
+     * NULL. Static text. */
+    const char *(*code)(const void *state);
     void (*close)(void *state);
 };
 
@@ -62,10 +65,13 @@ struct target_status {
 struct fleet; /* all workers of a controller; used by core, read by HTTP threads */
 
 struct fleet *fleet_new(const struct reach *reach, const struct clock *clock, struct telemetry *telemetry);
+/* More targets than this are not pushed to: STATUS_LIMIT. */
+#define FLEET_MAX_TARGETS 1024
 /* Makes the set of workers equal to `targets` (starts new ones, stops removed ones, restarts changed
- * ones) and gives each the snapshot: the latest wins, one that is being pushed is finished first. Never blocks on a target. */
+ * ones) and gives each the snapshot: the latest wins, one that is being pushed is finished first. Never blocks on a target. When
+ * a worker cannot be started the others still are; `targets` need not outlive the call. */
 enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size_t count, struct snapshot *snapshot);
-/* Copies the status of at most `size` targets, sorted by name; returns how many there are. */
+/* Copies the status of at most `size` targets, sorted by name; returns how many there are. Waits for no target. */
 size_t fleet_status(struct fleet *fleet, struct target_status *out, size_t size);
 /* Lets each worker finish or give up what it is pushing, for at most `patience` nanoseconds, then ends them. */
 void fleet_free(struct fleet *fleet, int64_t patience);

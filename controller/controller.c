@@ -1,0 +1,400 @@
+/* The parts of `weir run` and their threads:
+ *   main     waits for signals
+ *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
+ *   core     turns tips into snapshots            (no network)
+ *   targets  one worker each                      (fleet.c)
+ *   http     answers                              (http/server.c) */
+#include "controller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "http/server.h"
+#include "log.h"
+#include "telemetry_families.h"
+
+#define PATIENCE_HTTP (5 * NANOSECONDS_PER_SECOND)
+#define PATIENCE_TARGETS (2 * NANOSECONDS_PER_SECOND)
+#define PATIENCE_GIT (3 * NANOSECONDS_PER_SECOND)
+#define RETRY_FIRST (1 * NANOSECONDS_PER_SECOND)
+#define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
+
+struct controller {
+    const struct config *config;
+    const struct clock *clock;
+    struct telemetry *telemetry;
+    struct reach reach; /* targets/ of the data folder included */
+    struct hub hub;
+    struct fleet *fleet;
+    struct http_server *http;
+    struct core *core;
+    struct mirror *fetching, *reading; /* one handle for each thread */
+    int lock_file;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* by CLOCK_MONOTONIC */
+    char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
+    bool nudged;                /* fetch at once */
+    bool git_ended;
+    _Atomic bool stopping;
+    pthread_t git_thread, core_thread;
+    bool has_git_thread, has_core_thread, has_hub, has_lock;
+};
+
+static void note_iteration(struct controller *controller, const char *loop)
+{
+    series_add(telemetry_series(controller->telemetry, &family_loop_iterations, loop, NULL), 1);
+    series_set(telemetry_series(controller->telemetry, &family_loop_last, loop, NULL),
+               clock_seconds(controller->clock));
+}
+
+/* --- core's thread ---------------------------------------------------------------------------------------------------- */
+
+static void *core_main(void *argument)
+{
+    struct controller *controller = argument;
+    char tip[COMMIT_TEXT_SIZE];
+    struct error error = {0};
+    for (;;) {
+        pthread_mutex_lock(&controller->lock);
+        while (!controller->tip[0] && !atomic_load(&controller->stopping))
+            pthread_cond_wait(&controller->changed, &controller->lock);
+        memcpy(tip, controller->tip, sizeof tip);
+        controller->tip[0] = '\0';
+        pthread_mutex_unlock(&controller->lock);
+        if (atomic_load(&controller->stopping))
+            return NULL;
+        /* What failed for the world's sake is told again by the next fetch. */
+        core_take(controller->core, tip, &error);
+        note_iteration(controller, "core");
+    }
+}
+
+static void tell_core(struct controller *controller, const char *tip)
+{
+    pthread_mutex_lock(&controller->lock);
+    snprintf(controller->tip, sizeof controller->tip, "%s", tip);
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
+}
+
+/* --- git's thread ----------------------------------------------------------------------------------------------------- */
+
+static struct timespec deadline_after(int64_t nanoseconds)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t total = (int64_t)now.tv_nsec + nanoseconds;
+    now.tv_sec += total / NANOSECONDS_PER_SECOND;
+    now.tv_nsec = total % NANOSECONDS_PER_SECOND;
+    return now;
+}
+
+/* Waits for the poll's time, a nudge, or the end. */
+static void wait_for_poll(struct controller *controller, int64_t wait)
+{
+    struct timespec deadline = deadline_after(wait);
+    int result = 0;
+    pthread_mutex_lock(&controller->lock);
+    while (!controller->nudged && !atomic_load(&controller->stopping) && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
+    controller->nudged = false;
+    pthread_mutex_unlock(&controller->lock);
+}
+
+static void count_fetch(struct controller *controller, const char *result, int64_t started)
+{
+    struct telemetry *telemetry = controller->telemetry;
+    bool failed = strcmp(result, "failed") == 0;
+    series_add(telemetry_series(telemetry, &family_fetches, result, NULL), 1);
+    series_add(telemetry_series(telemetry, &family_fetch_seconds, NULL, NULL),
+               controller->clock->monotonic(controller->clock->self) - started);
+    series_set(telemetry_series(telemetry, &family_last_fetch, failed ? "failed" : "succeeded", NULL),
+               clock_seconds(controller->clock));
+}
+
+/* One fetch. `tip` is the newest that is known, also afterwards. Returns false when it failed. */
+static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE], char problem[256])
+{
+    struct error error = {0};
+    char found[COMMIT_TEXT_SIZE];
+    int64_t started = controller->clock->monotonic(controller->clock->self);
+    enum status status =
+        mirror_fetch(controller->fetching, controller->config->branch, &controller->stopping, found, &error);
+    if (status == STATUS_STOPPED)
+        return true;
+    if (status != STATUS_OK) {
+        count_fetch(controller, "failed", started);
+        core_note_fetch(controller->core, &error);
+        if (strcmp(problem, error.message) != 0)
+            log_event(LOG_LEVEL_ERROR, "fetch_failed", "error", error.message, NULL);
+        snprintf(problem, 256, "%s", error.message);
+        return false;
+    }
+    if (problem[0])
+        log_event(LOG_LEVEL_INFO, "fetch_works_again", NULL);
+    problem[0] = '\0';
+    count_fetch(controller, strcmp(found, tip) == 0 ? "unchanged" : "changed", started);
+    core_note_fetch(controller->core, NULL);
+    memcpy(tip, found, COMMIT_TEXT_SIZE);
+    tell_core(controller, tip);
+    return true;
+}
+
+static void *git_main(void *argument)
+{
+    struct controller *controller = argument;
+    const struct clock *clock = controller->clock;
+    char tip[COMMIT_TEXT_SIZE] = "", problem[256] = "";
+    unsigned failures = 0;
+    struct error error;
+    /* What the last run fetched is served before the remote is asked. */
+    if (mirror_last_tip(controller->fetching, tip, &error) == STATUS_OK)
+        tell_core(controller, tip);
+    while (!atomic_load(&controller->stopping)) {
+        failures = fetch_once(controller, tip, problem) ? 0 : failures + 1;
+        note_iteration(controller, "git");
+        int64_t wait = clock_jitter(clock, controller->config->poll, 10);
+        if (failures) {
+            int64_t longest = controller->config->poll > RETRY_LONGEST ? controller->config->poll : RETRY_LONGEST;
+            int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
+            wait = retry < wait || failures > 5 ? retry : wait;
+        }
+        wait_for_poll(controller, wait);
+    }
+    pthread_mutex_lock(&controller->lock);
+    controller->git_ended = true;
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
+    return NULL;
+}
+
+/* --- starting --------------------------------------------------------------------------------------------------------- */
+
+static enum status make_folder(const char *path, struct error *error)
+{
+    struct stat info;
+    if (mkdir(path, 0755) == 0)
+        return STATUS_OK;
+    int why = errno;
+    if (why == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return STATUS_OK;
+    return error_set(error, STATUS_SYSTEM, "folder %s cannot be made: %s", path,
+                     why == EEXIST ? "a file is in its place" : strerror(why));
+}
+
+/* One controller a data folder: two would fetch into one clone. */
+static enum status take_data_folder(struct controller *controller, struct error *error)
+{
+    const char *data = controller->config->data;
+    char path[4200];
+    enum status status = make_folder(data, error);
+    if (status != STATUS_OK)
+        return status;
+    snprintf(path, sizeof path, "%s/lock", data);
+    controller->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (controller->lock_file < 0)
+        return error_set(error, STATUS_SYSTEM, "data folder %s is not writable: %s", data, strerror(errno));
+    if (flock(controller->lock_file, LOCK_EX | LOCK_NB) != 0)
+        return error_set(error, STATUS_SYSTEM, "data folder %s is in use by another weir: give each its own --data", data);
+    return STATUS_OK;
+}
+
+static enum status open_mirrors(struct controller *controller, struct error *error)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/repository.git", controller->config->data);
+    enum status status = mirror_open(path, controller->config->repo, &controller->fetching, error);
+    if (status == STATUS_OK)
+        status = mirror_open(path, controller->config->repo, &controller->reading, error);
+    return status;
+}
+
+static void write_status(void *context, struct buffer *out)
+{
+    struct controller *controller = context;
+    core_write_status(controller->core, out);
+}
+
+static enum status make_parts(struct controller *controller, struct error *error)
+{
+    pthread_condattr_t attributes;
+    if (pthread_mutex_init(&controller->lock, NULL) != 0 || pthread_condattr_init(&attributes) != 0)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int failed = pthread_cond_init(&controller->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (failed || hub_init(&controller->hub) != STATUS_OK)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    controller->has_lock = controller->has_hub = true;
+    controller->telemetry = telemetry_new();
+    if (!controller->telemetry || reach_copy(&controller->config->reach, &controller->reach) != STATUS_OK)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    series_set(telemetry_series(controller->telemetry, &family_build_info, WEIR_VERSION, NULL), 1);
+    controller->fleet = fleet_new(&controller->reach, controller->clock, controller->telemetry);
+    if (!controller->fleet)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    struct core_parts parts = {controller->config, controller->clock, controller->telemetry, &controller->hub,
+                               controller->fleet};
+    return core_new(&parts, controller->reading, &controller->core, error);
+}
+
+static enum status start_http(struct controller *controller, void (*announce)(void *context, const char *address),
+                              void *context, struct error *error)
+{
+    char address[64];
+    unsigned threads = controller->config->http_threads;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads == 0)
+        threads = cores > 0 ? (unsigned)cores : 1;
+    struct http_parts parts = {.hub = &controller->hub,
+                               .telemetry = controller->telemetry,
+                               .clock = controller->clock,
+                               .write_status = write_status,
+                               .status_context = controller};
+    enum status status =
+        http_server_start(&parts, controller->config->listen, threads, address, &controller->http, error);
+    if (status == STATUS_OK)
+        announce(context, address);
+    return status;
+}
+
+static enum status start_threads(struct controller *controller, struct error *error)
+{
+    controller->has_core_thread = pthread_create(&controller->core_thread, NULL, core_main, controller) == 0;
+    controller->has_git_thread =
+        controller->has_core_thread && pthread_create(&controller->git_thread, NULL, git_main, controller) == 0;
+    return controller->has_git_thread ? STATUS_OK : error_set(error, STATUS_SYSTEM, "cannot start a thread");
+}
+
+/* --- running and stopping ------------------------------------------------------------------------------------------------- */
+
+static void do_nothing(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for stop_git(). */
+static void prepare_signals(sigset_t *waited)
+{
+    struct sigaction interrupt = {.sa_handler = do_nothing}, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGUSR1, &interrupt, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigemptyset(waited);
+    sigaddset(waited, SIGTERM);
+    sigaddset(waited, SIGINT);
+    sigaddset(waited, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, waited, NULL);
+}
+
+static void wait_for_end(struct controller *controller, const sigset_t *waited)
+{
+    for (;;) {
+        int number = 0;
+        if (sigwait(waited, &number) != 0)
+            continue;
+        if (number != SIGHUP) {
+            log_event(LOG_LEVEL_INFO, "stopping", "signal", number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+            return;
+        }
+        pthread_mutex_lock(&controller->lock);
+        controller->nudged = true;
+        pthread_cond_broadcast(&controller->changed);
+        pthread_mutex_unlock(&controller->lock);
+    }
+}
+
+/* A fetch may hang in a read for ever; interrupts make it look at `stopping`. False when it would not end. */
+static bool stop_git(struct controller *controller)
+{
+    int64_t until = controller->clock->monotonic(controller->clock->self) + PATIENCE_GIT;
+    bool ended;
+    pthread_mutex_lock(&controller->lock);
+    while (!(ended = controller->git_ended) && controller->clock->monotonic(controller->clock->self) < until) {
+        struct timespec deadline = deadline_after(50 * NANOSECONDS_PER_MILLISECOND);
+        pthread_kill(controller->git_thread, SIGUSR1);
+        pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
+    }
+    pthread_mutex_unlock(&controller->lock);
+    if (ended)
+        pthread_join(controller->git_thread, NULL);
+    return ended;
+}
+
+/* False when a thread would not end: then what it uses must not be freed. */
+static bool stop_threads(struct controller *controller)
+{
+    if (controller->http)
+        http_server_stop(controller->http, PATIENCE_HTTP);
+    if (!controller->has_lock)
+        return true;
+    pthread_mutex_lock(&controller->lock);
+    atomic_store(&controller->stopping, true);
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
+    if (controller->has_core_thread)
+        pthread_join(controller->core_thread, NULL);
+    if (controller->fleet)
+        fleet_free(controller->fleet, PATIENCE_TARGETS);
+    return !controller->has_git_thread || stop_git(controller);
+}
+
+static void dispose(struct controller *controller)
+{
+    core_free(controller->core);
+    mirror_close(controller->reading);
+    mirror_close(controller->fetching);
+    if (controller->has_hub)
+        hub_dispose(&controller->hub);
+    telemetry_free(controller->telemetry);
+    reach_dispose(&controller->reach);
+    if (controller->has_lock) {
+        pthread_cond_destroy(&controller->changed);
+        pthread_mutex_destroy(&controller->lock);
+    }
+    if (controller->lock_file >= 0)
+        close(controller->lock_file);
+    free(controller);
+    mirror_shutdown();
+}
+
+enum status controller_run(const struct config *config, void (*announce)(void *context, const char *address),
+                           void *context, struct error *error)
+{
+    sigset_t waited;
+    struct controller *controller = calloc(1, sizeof *controller);
+    if (!controller)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    controller->config = config;
+    controller->clock = &system_clock;
+    controller->lock_file = -1;
+    prepare_signals(&waited);
+    enum status status = mirror_startup(error);
+    if (status != STATUS_OK) {
+        free(controller);
+        return status;
+    }
+    status = take_data_folder(controller, error);
+    if (status == STATUS_OK)
+        status = open_mirrors(controller, error);
+    if (status == STATUS_OK)
+        status = make_parts(controller, error);
+    if (status == STATUS_OK)
+        status = start_http(controller, announce, context, error);
+    if (status == STATUS_OK)
+        status = start_threads(controller, error);
+    if (status == STATUS_OK)
+        wait_for_end(controller, &waited);
+    if (stop_threads(controller))
+        dispose(controller);
+    else
+        log_event(LOG_LEVEL_WARN, "fetch_abandoned", NULL);
+    return status;
+}

@@ -1,0 +1,361 @@
+/* Fetching one branch: connect, choose, download what is new, move our refs. */
+#include "credential.h"
+#include "mirror_private.h"
+#include "watch.h"
+
+#define LISTED_BRANCHES 5
+#define REFS_HEADS "refs/heads/"
+#define BRANCH_MAX 200 /* bytes of a branch's name */
+
+/* One fetch, from connecting to disconnecting. */
+struct fetch {
+    struct mirror *mirror;
+    git_remote *remote;
+    struct watch watch;
+    struct credentials credentials;
+    char branch[BRANCH_MAX + 1];
+    git_oid tip;
+};
+
+/* --- libgit2 calls back ----------------------------------------------------------------------------------- */
+
+static int on_progress(struct fetch *fetch)
+{
+    watch_note_activity(&fetch->watch);
+    return watch_is_stopped(&fetch->watch) ? GIT_EUSER : 0;
+}
+
+static int on_transfer(const git_indexer_progress *progress, void *payload)
+{
+    (void)progress;
+    return on_progress(payload);
+}
+
+static int on_sideband(const char *text, int length, void *payload)
+{
+    (void)text;
+    (void)length;
+    return on_progress(payload);
+}
+
+static int on_credentials(git_credential **out, const char *url, const char *user, unsigned allowed, void *payload)
+{
+    struct fetch *fetch = payload;
+    (void)url;
+    if (watch_is_over(&fetch->watch))
+        return GIT_EUSER;
+    return credentials_acquire(&fetch->credentials, out, user, allowed);
+}
+
+static void set_callbacks(git_remote_callbacks *callbacks, struct fetch *fetch)
+{
+    callbacks->transfer_progress = on_transfer;
+    callbacks->sideband_progress = on_sideband;
+    callbacks->credentials = on_credentials;
+    callbacks->payload = fetch;
+}
+
+/* --- failures, in words that help -------------------------------------------------------------------------- */
+
+static bool last_message_has(const char *words)
+{
+    const git_error *last = git_error_last();
+    return last && last->message && strstr(last->message, words);
+}
+
+/* What a libgit2 call that talked to the remote ended with. */
+static enum status fail(struct fetch *fetch, int code, struct error *error)
+{
+    const char *shown = fetch->mirror->shown;
+    if (watch_is_stopped(&fetch->watch))
+        return error_set(error, STATUS_STOPPED, "the fetch was stopped");
+    if (atomic_load(&fetch->watch.expired))
+        return error_set(error, STATUS_SYSTEM, "\"%.140s\" did not answer for %u s", shown,
+                         (fetch->watch.patience + 999) / 1000);
+    if (fetch->credentials.problem[0])
+        return error_set(error, STATUS_SYSTEM, "no access to \"%.80s\": %s", shown, fetch->credentials.problem);
+    if (code == GIT_ECERTIFICATE)
+        return mirror_fail(error, STATUS_SYSTEM, "\"%.100s\" is not trusted", shown);
+    if (code == GIT_EOWNER)
+        return error_set(error, STATUS_SYSTEM, "\"%.140s\" belongs to another user", shown);
+    if (code == GIT_ENOTFOUND || last_message_has("status code: 404") ||
+        last_message_has("does not appear to be a git repository"))
+        return error_set(error, STATUS_SYSTEM, "\"%.160s\" is not a git repository", shown);
+    return mirror_fail(error, STATUS_SYSTEM, "\"%.110s\" cannot be fetched", shown);
+}
+
+static void list_branches(struct buffer *out, const git_remote_head **heads, size_t count)
+{
+    size_t listed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(heads[i]->name, REFS_HEADS, sizeof REFS_HEADS - 1) != 0)
+            continue;
+        if (listed == LISTED_BRANCHES) {
+            buffer_append_string(out, ", ...");
+            return;
+        }
+        buffer_printf(out, "%s\"%.24s\"", listed++ ? ", " : "", heads[i]->name + sizeof REFS_HEADS - 1);
+    }
+}
+
+static enum status fail_branch(struct fetch *fetch, const git_remote_head **heads, size_t count,
+                               struct error *error)
+{
+    const char *shown = fetch->mirror->shown, *branch = fetch->branch;
+    struct buffer names;
+    buffer_init(&names, 0);
+    list_branches(&names, heads, count);
+    const char *there = buffer_string(&names);
+    if (!there)
+        error_set(error, STATUS_NO_MEMORY, "no memory to list branches");
+    else if (count == 0)
+        error_set(error, STATUS_NOT_FOUND, "\"%.120s\" is empty: push a first commit to it", shown);
+    else if (!there[0])
+        error_set(error, STATUS_NOT_FOUND, "\"%.120s\" has no branch: push one to it", shown);
+    else if (branch[0])
+        error_set(error, STATUS_NOT_FOUND, "\"%.50s\" has no branch \"%.40s\"; there is %s", shown, branch, there);
+    else
+        error_set(error, STATUS_NOT_FOUND,
+                  "the HEAD of \"%.50s\" leads to no branch: choose one; there is %s", shown, there);
+    enum status status = there ? STATUS_NOT_FOUND : STATUS_NO_MEMORY;
+    buffer_dispose(&names);
+    return status;
+}
+
+/* --- the steps -------------------------------------------------------------------------------------------- */
+
+static enum status name_branch(struct fetch *fetch, const char *branch, struct error *error)
+{
+    int valid = 0;
+    if (!branch || !branch[0])
+        return STATUS_OK;
+    if (strncmp(branch, REFS_HEADS, sizeof REFS_HEADS - 1) == 0)
+        branch += sizeof REFS_HEADS - 1;
+    if (strlen(branch) > BRANCH_MAX || git_branch_name_is_valid(&valid, branch) != 0 || !valid)
+        return error_set(error, STATUS_INVALID, "\"%.100s\" cannot be the name of a branch", branch);
+    memcpy(fetch->branch, branch, strlen(branch) + 1);
+    return STATUS_OK;
+}
+
+static enum status connect_remote(struct fetch *fetch, struct error *error)
+{
+    git_remote_connect_options options;
+    struct mirror *mirror = fetch->mirror;
+    if (git_remote_lookup(&fetch->remote, mirror->repository, "origin") != 0)
+        return mirror_fail(error, STATUS_SYSTEM, "the clone has lost its remote");
+    /* Only then: a URL without secrets goes through the user's url.*.insteadOf. */
+    if (strcmp(mirror->url, mirror->shown) != 0 && git_remote_set_instance_url(fetch->remote, mirror->url) != 0)
+        return mirror_fail(error, STATUS_INVALID, "\"%.120s\" is not a URL or path", mirror->shown);
+    git_remote_connect_options_init(&options, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
+    set_callbacks(&options.callbacks, fetch);
+    options.proxy_opts.type = GIT_PROXY_AUTO;
+    int code = git_remote_connect_ext(fetch->remote, GIT_DIRECTION_FETCH, &options);
+    return code == 0 ? STATUS_OK : fail(fetch, code, error);
+}
+
+static enum status default_branch(struct fetch *fetch, const git_remote_head **heads, size_t count,
+                                  struct error *error)
+{
+    git_buf name = GIT_BUF_INIT;
+    enum status status = STATUS_OK;
+    int code = git_remote_default_branch(&name, fetch->remote);
+    if (code == GIT_ENOTFOUND)
+        status = fail_branch(fetch, heads, count, error);
+    else if (code != 0)
+        status = fail(fetch, code, error);
+    else
+        status = name_branch(fetch, name.ptr, error);
+    git_buf_dispose(&name);
+    return status;
+}
+
+/* Finds the branch among what the remote offers, and where it is. */
+static enum status choose_branch(struct fetch *fetch, struct error *error)
+{
+    const git_remote_head **heads = NULL;
+    size_t count = 0;
+    int code = git_remote_ls(&heads, &count, fetch->remote);
+    if (code != 0)
+        return fail(fetch, code, error);
+    if (!fetch->branch[0]) {
+        enum status status = default_branch(fetch, heads, count, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *name = heads[i]->name;
+        if (strncmp(name, REFS_HEADS, sizeof REFS_HEADS - 1) == 0 &&
+            strcmp(name + sizeof REFS_HEADS - 1, fetch->branch) == 0) {
+            fetch->tip = heads[i]->oid;
+            return STATUS_OK;
+        }
+    }
+    return fail_branch(fetch, heads, count, error);
+}
+
+static bool is_here(struct fetch *fetch, const char *ref)
+{
+    git_oid had;
+    git_commit *commit = NULL;
+    bool here = git_reference_name_to_id(&had, fetch->mirror->repository, ref) == 0 &&
+                git_oid_equal(&had, &fetch->tip) &&
+                git_commit_lookup(&commit, fetch->mirror->repository, &had) == 0;
+    git_commit_free(commit);
+    return here;
+}
+
+static enum status download(struct fetch *fetch, struct error *error)
+{
+    git_fetch_options options;
+    char refspec[2 * BRANCH_MAX + sizeof "+" REFS_HEADS ":" REF_REMOTE];
+    char *specs[] = {refspec};
+    const git_strarray list = {specs, 1};
+    git_commit *commit = NULL;
+    snprintf(refspec, sizeof refspec, "+" REFS_HEADS "%s:" REF_REMOTE "%s", fetch->branch, fetch->branch);
+    git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
+    set_callbacks(&options.callbacks, fetch);
+    options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
+    options.update_fetchhead = 0;
+    options.proxy_opts.type = GIT_PROXY_AUTO;
+    int code = git_remote_download(fetch->remote, &list, &options);
+    if (code != 0)
+        return fail(fetch, code, error);
+    if (git_commit_lookup(&commit, fetch->mirror->repository, &fetch->tip) != 0)
+        return mirror_fail(error, STATUS_SYSTEM, "\"%.100s\" sent no commit for \"%.50s\"", fetch->mirror->shown,
+                           fetch->branch);
+    git_commit_free(commit);
+    return STATUS_OK;
+}
+
+/* --- our refs --------------------------------------------------------------------------------------------- */
+
+static bool is_below(const char *name, const char *folder)
+{
+    size_t length = strlen(folder);
+    return strncmp(name, folder, length) == 0 && name[length] == '/';
+}
+
+/* The remote may have replaced branch "a" by "a/b": as files, the two cannot both be. */
+static void make_way(git_repository *repository, const char *ref)
+{
+    git_reference_iterator *all = NULL;
+    git_reference *other;
+    if (git_reference_iterator_glob_new(&all, repository, REF_REMOTE "*") != 0)
+        return;
+    while (git_reference_next(&other, all) == 0) {
+        const char *name = git_reference_name(other);
+        if (is_below(name, ref) || is_below(ref, name))
+            git_reference_delete(other);
+        git_reference_free(other);
+    }
+    git_reference_iterator_free(all);
+}
+
+static enum status fail_ref(struct error *error, int code, const char *ref)
+{
+    if (code == GIT_ELOCKED)
+        return error_set(error, STATUS_SYSTEM,
+                         "\"%.100s\" is locked: when no other weir uses this clone, remove \"%.100s.lock\" from it",
+                         ref, ref);
+    return mirror_fail(error, STATUS_SYSTEM, "\"%.120s\" cannot be written", ref);
+}
+
+static enum status set_ref(struct mirror *mirror, const char *ref, const git_oid *id, struct error *error)
+{
+    git_reference *made = NULL;
+    int code = git_reference_create(&made, mirror->repository, ref, id, 1, NULL);
+    git_reference_free(made);
+    return code == 0 ? STATUS_OK : fail_ref(error, code, ref);
+}
+
+static enum status point_tip(struct mirror *mirror, const char *ref, struct error *error)
+{
+    git_reference *tip = NULL;
+    int code = git_reference_lookup(&tip, mirror->repository, REF_TIP);
+    const char *target = code == 0 ? git_reference_symbolic_target(tip) : NULL;
+    bool same = target && strcmp(target, ref) == 0;
+    git_reference_free(tip);
+    if (same)
+        return STATUS_OK;
+    tip = NULL;
+    code = git_reference_symbolic_create(&tip, mirror->repository, REF_TIP, ref, 1, NULL);
+    git_reference_free(tip);
+    return code == 0 ? STATUS_OK : fail_ref(error, code, REF_TIP);
+}
+
+static enum status fetch_branch(struct fetch *fetch, struct error *error)
+{
+    char ref[sizeof REF_REMOTE + BRANCH_MAX];
+    struct mirror *mirror = fetch->mirror;
+    enum status status = connect_remote(fetch, error);
+    if (status == STATUS_OK)
+        status = choose_branch(fetch, error);
+    if (status != STATUS_OK)
+        return status;
+    snprintf(ref, sizeof ref, REF_REMOTE "%s", fetch->branch);
+    if (!is_here(fetch, ref)) {
+        status = download(fetch, error);
+        if (status == STATUS_OK) {
+            make_way(mirror->repository, ref);
+            status = set_ref(mirror, ref, &fetch->tip, error);
+        }
+    }
+    return status == STATUS_OK ? point_tip(mirror, ref, error) : status;
+}
+
+enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool *stop, char tip[COMMIT_TEXT_SIZE],
+                         struct error *error)
+{
+    struct fetch fetch = {.mirror = mirror};
+    if (!mirror->url)
+        return error_set(error, STATUS_REFUSED, "\"%.160s\" was opened for reading only", mirror->shown);
+    enum status status = name_branch(&fetch, branch, error);
+    if (status == STATUS_OK)
+        status = watch_begin(&fetch.watch, stop, mirror->patience, error);
+    if (status != STATUS_OK)
+        return status;
+    if (watch_is_stopped(&fetch.watch))
+        status = error_set(error, STATUS_STOPPED, "the fetch was stopped");
+    else
+        status = fetch_branch(&fetch, error);
+    git_remote_free(fetch.remote); /* disconnects */
+    watch_end(&fetch.watch);
+    if (status == STATUS_OK)
+        mirror_format_id(&fetch.tip, tip);
+    return status;
+}
+
+/* --- what is remembered ------------------------------------------------------------------------------------ */
+
+static enum status read_ref(struct mirror *mirror, const char *ref, char out[COMMIT_TEXT_SIZE], struct error *error)
+{
+    git_oid id;
+    int code = git_reference_name_to_id(&id, mirror->repository, ref);
+    if (code == GIT_ENOTFOUND)
+        return error_set(error, STATUS_NOT_FOUND, "the clone has no \"%s\" yet", ref);
+    if (code != 0)
+        return mirror_fail(error, STATUS_SYSTEM, "\"%s\" cannot be read", ref);
+    mirror_format_id(&id, out);
+    return STATUS_OK;
+}
+
+enum status mirror_last_tip(struct mirror *mirror, char tip[COMMIT_TEXT_SIZE], struct error *error)
+{
+    return read_ref(mirror, REF_TIP, tip, error);
+}
+
+enum status mirror_accepted(struct mirror *mirror, char commit[COMMIT_TEXT_SIZE], struct error *error)
+{
+    return read_ref(mirror, REF_ACCEPTED, commit, error);
+}
+
+enum status mirror_set_accepted(struct mirror *mirror, const char *commit, struct error *error)
+{
+    git_commit *found;
+    enum status status = mirror_lookup_commit(mirror, commit, &found, error);
+    if (status != STATUS_OK)
+        return status;
+    status = set_ref(mirror, REF_ACCEPTED, git_commit_id(found), error);
+    git_commit_free(found);
+    return status;
+}

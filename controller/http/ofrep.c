@@ -1,0 +1,306 @@
+/* OFREP 0.3.0: one flag, or all of an environment, for the context in the request's body. The
+ * members of every object are in the order of their names, so equal answers are equal bytes and
+ * share an ETag. */
+#include <strings.h>
+#include <xxhash.h>
+
+#include "../../rules/json.h"
+#include "route.h"
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+static void write_failure(struct buffer *out, const char *code, struct text details,
+                          struct text key)
+{
+    buffer_append_text(out, TEXT("{\"errorCode\":\""));
+    buffer_append_string(out, code);
+    buffer_append_text(out, TEXT("\",\"errorDetails\":"));
+    json_write_string(out, details);
+    if (key.data) {
+        buffer_append_text(out, TEXT(",\"key\":"));
+        json_write_string(out, key);
+    }
+    buffer_append_char(out, '}');
+}
+
+static void fail(struct worker *worker, const struct request *request, struct answer *answer,
+                 unsigned status, const char *code, struct text details)
+{
+    if (worker->details.failed) {
+        answer_no_memory(worker, answer);
+        return;
+    }
+    answer->status = status;
+    answer->etag[0] = '\0';
+    buffer_clear(&worker->body);
+    write_failure(&worker->body, code, details, request->argument);
+    if (worker->body.failed)
+        answer_no_memory(worker, answer);
+}
+
+void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer,
+                unsigned status, struct text details)
+{
+    fail(worker, request, answer, status, "GENERAL", details);
+}
+
+/* --- what comes in ---------------------------------------------------------------------------- */
+
+/* "application/json", with or without parameters. No header at all is taken as meaning it. */
+static bool is_json(struct text content_type)
+{
+    static const struct text json = {"application/json", sizeof "application/json" - 1};
+    if (!content_type.data)
+        return true;
+    if (content_type.length < json.length ||
+        strncasecmp(content_type.data, json.data, json.length) != 0)
+        return false;
+    if (content_type.length == json.length)
+        return true;
+    char next = content_type.data[json.length];
+    return next == ';' || next == ' ' || next == '\t';
+}
+
+/* False after answering: no body that could be read. */
+static bool check_body(struct worker *worker, const struct request *request, struct answer *answer)
+{
+    if (!is_json(request->content_type)) {
+        ofrep_fail(worker, request, answer, 415,
+                   TEXT("content type is not supported; send application/json"));
+    } else if (request->body_too_large) {
+        buffer_printf(&worker->details, "body is over %zu bytes", HTTP_MAX_BODY);
+        ofrep_fail(worker, request, answer, 413, buffer_text(&worker->details));
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* The environment that is asked for, in the worker's current snapshot; NULL after answering. */
+static const struct snapshot_environment *
+find_environment(struct worker *worker, const struct request *request, struct answer *answer)
+{
+    const struct snapshot *snapshot = reader_current(&worker->reader, worker->parts->hub);
+    if (!snapshot) {
+        answer->retry_after = 1;
+        answer_fail(worker, request, answer, 503,
+                    TEXT("not ready: no valid commit has been read yet"));
+        return NULL;
+    }
+    if (!request->environment.data) {
+        if (!snapshot->standard)
+            ofrep_fail(worker, request, answer, 404,
+                       TEXT("there is no default environment; put /env/ENVIRONMENT before the "
+                            "path, or start weir with --default-environment"));
+        return snapshot->standard;
+    }
+    const struct snapshot_environment *environment =
+        snapshot_environment(snapshot, request->environment);
+    if (!environment) {
+        buffer_printf(&worker->details,
+                      "no such environment '%.*s'; the names behind /env/ are those of the "
+                      "Environment definitions",
+                      (int)request->environment.length, request->environment.data);
+        ofrep_fail(worker, request, answer, 404, buffer_text(&worker->details));
+    }
+    return environment;
+}
+
+static void fail_context(struct worker *worker, const struct request *request,
+                         struct answer *answer, enum status status, const struct error *error)
+{
+    if (status == STATUS_NO_MEMORY) {
+        answer_no_memory(worker, answer);
+    } else if (status == STATUS_NOT_FOUND) {
+        fail(worker, request, answer, 400, "INVALID_CONTEXT",
+             TEXT("body has no object \"context\"; send {\"context\":{\"targetingKey\":\"…\"}}"));
+    } else {
+        if (error->line)
+            buffer_printf(&worker->details, "body: line %u, column %u: ", (unsigned)error->line,
+                          (unsigned)error->column);
+        buffer_append_string(&worker->details, error->message);
+        fail(worker, request, answer, 400, "PARSE_ERROR", buffer_text(&worker->details));
+    }
+}
+
+/* Reads the context for `environment`; false after answering. */
+static bool read_context(struct worker *worker, const struct request *request,
+                         const struct snapshot_environment *environment, struct answer *answer)
+{
+    if (request->body.length == 0) {
+        fail(worker, request, answer, 400, "PARSE_ERROR",
+             TEXT("request has no body; send {\"context\":{\"targetingKey\":\"…\"}}"));
+        return false;
+    }
+    struct error error = {0};
+    enum status status = context_read_request(&worker->context, environment->document->attributes,
+                                              request->body, &error);
+    if (status) {
+        fail_context(worker, request, answer, status, &error);
+        return false;
+    }
+    uint32_t type = worker->context.slots[ATTRIBUTE_TARGETING_KEY].type;
+    if (type != VALUE_NULL && type != VALUE_STRING) {
+        fail(worker, request, answer, 400, "INVALID_CONTEXT",
+             TEXT("context.targetingKey is not a string"));
+        return false;
+    }
+    return true;
+}
+
+/* All of the above: the environment to answer for with worker->context read; NULL after answering.
+ */
+static const struct snapshot_environment *
+prepare(struct worker *worker, const struct request *request, struct answer *answer)
+{
+    if (!check_body(worker, request, answer))
+        return NULL;
+    const struct snapshot_environment *environment = find_environment(worker, request, answer);
+    if (!environment || !read_context(worker, request, environment, answer))
+        return NULL;
+    return environment;
+}
+
+/* --- what goes out ---------------------------------------------------------------------------- */
+
+static void write_success(struct buffer *out, const struct decision *decision, struct text key)
+{
+    buffer_append_text(out, TEXT("{\"key\":"));
+    json_write_string(out, key);
+    if (decision->metadata.length) {
+        buffer_append_text(out, TEXT(",\"metadata\":"));
+        buffer_append_text(out, decision->metadata);
+    }
+    buffer_append_text(out, TEXT(",\"reason\":\""));
+    buffer_append_string(out, reason_name(decision->reason));
+    buffer_append_char(out, '"');
+    if (decision->value.length) {
+        buffer_append_text(out, TEXT(",\"value\":"));
+        buffer_append_text(out, decision->value);
+        buffer_append_text(out, TEXT(",\"variant\":"));
+        buffer_append_text(out, decision->variant_json);
+    }
+    buffer_append_char(out, '}');
+}
+
+static void fail_not_found(struct worker *worker, const struct request *request,
+                           const struct snapshot_environment *environment, struct answer *answer)
+{
+    buffer_printf(&worker->details, "flag '%.*s' does not exist in environment '%.*s'",
+                  (int)request->argument.length, request->argument.data,
+                  (int)environment->name.length, environment->name.data);
+    fail(worker, request, answer, 404, error_code_name(ERROR_FLAG_NOT_FOUND),
+         buffer_text(&worker->details));
+}
+
+void ofrep_evaluate_one(struct worker *worker, const struct request *request, struct answer *answer)
+{
+    const struct snapshot_environment *environment = prepare(worker, request, answer);
+    if (!environment)
+        return;
+    struct decision decision;
+    evaluate(document_find(environment->document, request->argument), &worker->context,
+             clock_seconds(worker->parts->clock), &decision);
+    uint32_t counts[REASON_COUNT] = {0};
+    counts[decision.reason] = 1;
+    worker_count_evaluations(worker, environment, counts);
+
+    if (decision.error == ERROR_FLAG_NOT_FOUND) {
+        fail_not_found(worker, request, environment, answer);
+    } else if (decision.error) {
+        fail(worker, request, answer, 400, error_code_name(decision.error),
+             text_of(decision.problem));
+    } else {
+        write_success(answer->body, &decision, request->argument);
+        if (worker->body.failed)
+            answer_no_memory(worker, answer);
+    }
+}
+
+static void write_all(struct worker *worker, const struct snapshot_environment *environment)
+{
+    const struct document *document = environment->document;
+    struct buffer *out = &worker->body;
+    int64_t now = clock_seconds(worker->parts->clock);
+    uint32_t counts[REASON_COUNT] = {0};
+    buffer_append_text(out, TEXT("{\"flags\":["));
+    for (size_t i = 0; i < document->count; i++) {
+        const struct fragment *fragment = document->fragments[i];
+        struct decision decision;
+        evaluate(fragment, &worker->context, now, &decision);
+        counts[decision.reason]++;
+        if (i > 0)
+            buffer_append_char(out, ',');
+        if (decision.error)
+            write_failure(out, error_code_name(decision.error), text_of(decision.problem),
+                          fragment->key);
+        else
+            write_success(out, &decision, fragment->key);
+    }
+    buffer_append_char(out, ']');
+    if (document->metadata.length) {
+        buffer_append_text(out, TEXT(",\"metadata\":"));
+        buffer_append_text(out, document->metadata);
+    }
+    buffer_append_char(out, '}');
+    worker_count_evaluations(worker, environment, counts);
+}
+
+/* Of the whole body, not of the configuration: the answer depends on the context as well. */
+static void set_etag(struct answer *answer)
+{
+    static const char digits[] = "0123456789abcdef";
+    XXH128_canonical_t hash;
+    XXH128_canonicalFromHash(&hash, XXH3_128bits(answer->body->data, answer->body->length));
+    char *out = answer->etag;
+    *out++ = '"';
+    for (size_t i = 0; i < sizeof hash.digest; i++) {
+        *out++ = digits[hash.digest[i] >> 4];
+        *out++ = digits[hash.digest[i] & 15];
+    }
+    *out++ = '"';
+    *out = '\0';
+}
+
+bool ofrep_etag_matches(struct text header, const char *etag)
+{
+    struct text wanted = text_of(etag);
+    const char *c = header.data, *end = header.data + header.length;
+    while (c < end) {
+        if (*c == ' ' || *c == '\t' || *c == ',') {
+            c++;
+            continue;
+        }
+        if (*c == '*')
+            return true;
+        if (end - c > 2 && c[0] == 'W' && c[1] == '/')
+            c += 2;
+        /* A comma may stand inside of the quotes, so an entity tag ends at its second quote. */
+        const char *quote = *c == '"' ? memchr(c + 1, '"', (size_t)(end - c - 1)) : NULL;
+        if (!quote)
+            return false;
+        if (text_equal((struct text){c, (size_t)(quote + 1 - c)}, wanted))
+            return true;
+        c = quote + 1;
+    }
+    return false;
+}
+
+/* The query's flagConfigEtag is not looked at: it names a configuration that the client has heard
+ * of, while only the body's own hash can say that the client has this very answer. */
+void ofrep_evaluate_all(struct worker *worker, const struct request *request, struct answer *answer)
+{
+    const struct snapshot_environment *environment = prepare(worker, request, answer);
+    if (!environment)
+        return;
+    write_all(worker, environment);
+    if (worker->body.failed) {
+        answer_no_memory(worker, answer);
+        return;
+    }
+    set_etag(answer);
+    if (request->if_none_match.data && ofrep_etag_matches(request->if_none_match, answer->etag)) {
+        answer->status = 304;
+        buffer_clear(answer->body);
+    }
+}

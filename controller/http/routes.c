@@ -1,0 +1,202 @@
+#include "../../rules/json.h"
+#include "../../rules/utf8.h"
+#include "route.h"
+
+#define ENVIRONMENT_PREFIX "/env/"
+#define ECHO_MAX 200 /* bytes of a path that an error message repeats */
+
+/* The ones that applications call all the time stand first. */
+const struct route routes[] = {
+    {"evaluate_flag", "/ofrep/v1/evaluate/flags/*", METHOD_POST, true, ofrep_evaluate_one,
+     ofrep_fail},
+    {"evaluate_flags", "/ofrep/v1/evaluate/flags", METHOD_POST, true, ofrep_evaluate_all,
+     ofrep_fail},
+    {"healthz", "/healthz", METHOD_GET | METHOD_HEAD, false, health_live, answer_fail},
+    {"readyz", "/readyz", METHOD_GET | METHOD_HEAD, false, health_ready, answer_fail},
+    {"metrics", "/metrics", METHOD_GET | METHOD_HEAD, false, health_metrics, answer_fail},
+    {"status", "/status", METHOD_GET | METHOD_HEAD, false, health_status, answer_fail},
+};
+const size_t route_count = COUNT_OF(routes);
+
+/* --- answers that belong to no handler -------------------------------------------------------- */
+
+void answer_fail(struct worker *worker, const struct request *request, struct answer *answer,
+                 unsigned status, struct text details)
+{
+    (void)request;
+    answer->status = status;
+    answer->content_type = "application/json";
+    answer->etag[0] = '\0';
+    buffer_clear(&worker->body);
+    buffer_append_text(&worker->body, TEXT("{\"errorDetails\":"));
+    json_write_string(&worker->body, details);
+    buffer_append_char(&worker->body, '}');
+    if (worker->body.failed)
+        answer_no_memory(worker, answer);
+}
+
+void answer_no_memory(struct worker *worker, struct answer *answer)
+{
+    answer->status = 500;
+    answer->content_type = "application/json";
+    answer->etag[0] = '\0';
+    buffer_clear(&worker->body);
+    buffer_append_text(&worker->body, TEXT("{\"errorDetails\":\"out of memory\"}"));
+    /* Not even these 32 bytes: an empty body still carries the status. */
+    if (worker->body.failed)
+        buffer_clear(&worker->body);
+}
+
+static const char *method_names(unsigned methods)
+{
+    return methods & METHOD_POST ? "POST" : "GET, HEAD";
+}
+
+static struct text echo(struct text path)
+{
+    if (path.length > ECHO_MAX)
+        path.length = ECHO_MAX;
+    path.length = utf8_valid_length(path);
+    return path;
+}
+
+static void fail_no_route(struct worker *worker, const struct request *request,
+                          struct answer *answer)
+{
+    struct buffer *details = &worker->details;
+    struct text path = echo(request->path);
+    buffer_printf(details, "no such path '%.*s'; there is", (int)path.length, path.data);
+    for (size_t i = 0; i < route_count; i++) {
+        const struct route *route = &routes[i];
+        struct text pattern = text_of(route->pattern);
+        bool star = text_ends_with(pattern, TEXT("*"));
+        buffer_printf(details, "%s %s %s%.*s%s", i == 0 ? "" : ",",
+                      route->methods & METHOD_POST ? "POST" : "GET",
+                      route->in_environment ? "[/env/ENVIRONMENT]" : "",
+                      (int)(pattern.length - star), pattern.data, star ? "KEY" : "");
+    }
+    answer_fail(worker, request, answer, 404, buffer_text(details));
+}
+
+/* --- from a path to a route ------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* One part of the path, decoded; appended to `decoded` only where something is encoded. The room
+ * for that was reserved, so earlier results stay where they are. False: malformed, or not UTF-8. */
+static bool decode(struct buffer *decoded, struct text raw, struct text *out)
+{
+    *out = raw;
+    if (memchr(raw.data, '%', raw.length)) {
+        size_t start = decoded->length;
+        for (size_t i = 0; i < raw.length; i++) {
+            char c = raw.data[i];
+            if (c == '%') {
+                int high = i + 2 < raw.length ? hex_digit(raw.data[i + 1]) : -1;
+                int low = high >= 0 ? hex_digit(raw.data[i + 2]) : -1;
+                if (low < 0)
+                    return false;
+                c = (char)(high << 4 | low);
+                i += 2;
+            }
+            buffer_append_char(decoded, c);
+        }
+        *out = (struct text){decoded->data + start, decoded->length - start};
+    }
+    return utf8_valid_length(*out) == out->length;
+}
+
+static bool match(const char *pattern, struct text path, struct text *argument)
+{
+    size_t length = strlen(pattern);
+    *argument = (struct text){NULL, 0};
+    if (pattern[length - 1] != '*')
+        return text_equal(path, (struct text){pattern, length});
+    length--;
+    if (path.length <= length || memcmp(path.data, pattern, length) != 0)
+        return false;
+    *argument = (struct text){path.data + length, path.length - length};
+    return !memchr(argument->data, '/', argument->length);
+}
+
+/* Splits /env/E/rest; leaves the environment's data NULL where the path is a bare one. */
+static struct text below_environment(struct text path, struct text *environment)
+{
+    const size_t prefix = sizeof ENVIRONMENT_PREFIX - 1;
+    *environment = (struct text){NULL, 0};
+    if (!text_starts_with(path, TEXT(ENVIRONMENT_PREFIX)))
+        return path;
+    const char *start = path.data + prefix, *end = path.data + path.length;
+    const char *slash = memchr(start, '/', (size_t)(end - start));
+    if (!slash)
+        return path;
+    *environment = (struct text){start, (size_t)(slash - start)};
+    return (struct text){slash, (size_t)(end - slash)};
+}
+
+static const struct route *find_route(struct request *request)
+{
+    struct text rest = below_environment(request->path, &request->environment);
+    for (size_t i = 0; i < route_count; i++) {
+        if (request->environment.data && !routes[i].in_environment)
+            continue;
+        if (match(routes[i].pattern, rest, &request->argument))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+/* Decodes in place. A part that cannot be is replaced by an empty one. */
+static enum status decode_parts(struct worker *worker, struct request *request)
+{
+    struct text *const parts[] = {&request->environment, &request->argument};
+    enum status status = STATUS_OK;
+    if (!buffer_reserve(&worker->decoded, request->path.length))
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i]->data && !decode(&worker->decoded, *parts[i], parts[i])) {
+            *parts[i] = TEXT("");
+            status = STATUS_INVALID;
+        }
+    }
+    return status;
+}
+
+const char *route_dispatch(struct worker *worker, struct request *request, struct answer *answer)
+{
+    *answer = (struct answer){.status = 200, .content_type = "application/json"};
+    answer->body = &worker->body;
+    buffer_clear(&worker->body);
+    buffer_clear(&worker->decoded);
+    buffer_clear(&worker->details);
+
+    const struct route *route = find_route(request);
+    if (!route) {
+        fail_no_route(worker, request, answer);
+        return "none";
+    }
+    enum status status = decode_parts(worker, request);
+    if (status == STATUS_NO_MEMORY) {
+        answer_no_memory(worker, answer);
+    } else if (status) {
+        route->fail(worker, request, answer, 400,
+                    TEXT("path is malformed: each '%' needs two hexadecimal digits behind it, and "
+                         "what they spell must be UTF-8"));
+    } else if (!(route->methods & request->method)) {
+        answer->allow = method_names(route->methods);
+        buffer_printf(&worker->details, "method not allowed here; use %s", answer->allow);
+        route->fail(worker, request, answer, 405, buffer_text(&worker->details));
+    } else {
+        route->handle(worker, request, answer);
+    }
+    return route->name;
+}

@@ -1,0 +1,47 @@
+/* redis_connection.h - one connection to a Redis server: made by reach, bounded in time, written to in pieces.
+ *
+ * A command is sent as it is put together, so that a document of any size passes through a small buffer. After any
+ * failure the connection is closed; the next connect makes a new one. Not for sharing between threads. */
+#ifndef WEIR_REDIS_CONNECTION_H
+#define WEIR_REDIS_CONNECTION_H
+
+#include <hiredis/hiredis.h>
+
+#include "target.h"
+
+#define REDIS_TIMEOUT_SECONDS 2 /* to connect; and to wait for each answer, or for room to send */
+
+struct redis_place {
+    struct reach_host server; /* the port is set */
+    uint32_t database;
+};
+
+/* redis://HOST[:PORT][/DATABASE]. STATUS_INVALID with the reason; a URL with a password is never quoted. */
+enum status redis_url_parse(struct text url, struct redis_place *out, struct error *error);
+
+struct redis_connection {
+    const struct reach *reach;
+    struct redis_place place;
+    const char *secret;    /* its name, or NULL */
+    redisContext *context; /* NULL: not connected */
+    size_t pending;        /* bytes put together and not yet sent */
+    int cause;             /* errno of a failure to send */
+    bool lost;             /* the last failure was that the peer had closed or reset */
+    const char *code;      /* of the last refusal by reach, or NULL */
+};
+
+/* Does nothing when connected. STATUS_REFUSED: reach does not allow it, see `code`. */
+enum status redis_connect(struct redis_connection *connection, struct error *error);
+void redis_disconnect(struct redis_connection *connection);
+
+/* Begins a command of `count` arguments; each follows by redis_send(), the last one being followed by redis_receive().
+ * False: the connection has failed, redis_receive() tells why. */
+bool redis_begin(struct redis_connection *connection, size_t count);
+bool redis_send(struct redis_connection *connection, struct text argument);
+/* Sends what is pending and waits for the answer, which the caller frees (freeReplyObject); NULL: `error` is set and the
+ * connection is closed. An error answered by the server is a reply here. */
+redisReply *redis_receive(struct redis_connection *connection, struct error *error);
+/* The server's own words as an error; closes the connection. */
+enum status redis_complain(struct redis_connection *connection, const redisReply *reply, struct error *error);
+
+#endif
