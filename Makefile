@@ -24,6 +24,9 @@ CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"' $(WARNINGS) $
               -fPIC -fvisibility=hidden -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL := $(if $(SANITIZER),$(filter -fsanitize=%,$(OPTIMIZE))) -pthread $(LDFLAGS)
 
+# `make V=1` shows whole command lines.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+
 pkg_cflags = $(shell pkg-config --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 RULES_LIBS = $(call pkg_libs,$(PKG_RULES)) -lm
@@ -43,7 +46,7 @@ all: $(BUILD)/weir $(BUILD)/libweir.a $(BUILD)/libweir.so $(BUILD)/weir.pc $(BUI
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 # The JSON Schemas, as bytes in the program: symbols schema_files[] of rules/schemas.S.
 $(BUILD)/rules/schemas.S: $(SCHEMAS) Makefile
@@ -57,24 +60,23 @@ $(BUILD)/rules/schemas.S: $(SCHEMAS) Makefile
 	   for f in $(SCHEMAS); do printf '.quad name%d, data%d, end%d - data%d\n' $$i $$i $$i $$i; i=$$((i+1)); done; \
 	   echo '.quad 0, 0, 0'; echo '.section .note.GNU-stack,"",@progbits'; } >$@
 $(BUILD)/rules/schemas.o: $(BUILD)/rules/schemas.S
-	$(CC) -c -o $@ $<
+	$(call say,AS,$@)$(CC) -c -o $@ $<
 
 # What tests and the program link against: all of rules/, all of controller/.
 $(BUILD)/rules.a: $(RULES_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 $(BUILD)/controller.a: $(CONTROLLER_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 # The library as others link it: one object in which only weir_* is global.
 $(BUILD)/libweir.a: $(RULES_OBJECTS)
 	@rm -f $@
-	$(LD) -r -o $(BUILD)/libweir.o $^
-	objcopy --localize-hidden $(BUILD)/libweir.o
-	$(AR) rcs $@ $(BUILD)/libweir.o
+	$(call say,AR,$@)$(LD) -r -o $(BUILD)/libweir.o $^ && objcopy --localize-hidden $(BUILD)/libweir.o && \
+	  $(AR) rcs $@ $(BUILD)/libweir.o
 $(BUILD)/libweir.so: $(RULES_OBJECTS)
-	$(CC) -shared -Wl,-soname,libweir.so.0 -o $@ $^ $(LDFLAGS_ALL) $(RULES_LIBS)
+	$(call say,LD,$@)$(CC) -shared -Wl,-soname,libweir.so.0 -o $@ $^ $(LDFLAGS_ALL) $(RULES_LIBS)
 	@ln -sf libweir.so $(BUILD)/libweir.so.0
 $(BUILD)/weir.pc: Makefile
 	@mkdir -p $(@D)
@@ -83,7 +85,7 @@ $(BUILD)/weir.pc: Makefile
 	  'Requires.private: $(PKG_RULES)' 'Libs: -L$${libdir} -lweir' 'Libs.private: -lm' 'Cflags: -I$${includedir}' >$@
 
 $(BUILD)/weir: $(CMD_OBJECTS) $(BUILD)/controller.a $(BUILD)/rules.a
-	$(CC) -o $@ $^ $(LDFLAGS_ALL) $(CONTROLLER_LIBS) $(RULES_LIBS)
+	$(call say,LD,$@)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(CONTROLLER_LIBS) $(RULES_LIBS)
 $(BUILD)/weir.1: $(BUILD)/weir
 	$(BUILD)/weir help --man >$@
 
@@ -103,7 +105,7 @@ UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 CHECK_LIBS = $(call pkg_libs,check)
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/controller.a $(BUILD)/rules.a $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \
+	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/controller.a $(BUILD)/rules.a $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \
 	  $(CHECK_LIBS) $(CONTROLLER_LIBS) $(RULES_LIBS)
 
 .PHONY: unit-programs

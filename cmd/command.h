@@ -9,6 +9,9 @@
 /* Exit codes. */
 enum { EXIT_FINE = 0, EXIT_DEFINITIONS = 1, EXIT_USAGE = 2 /* also: the outside world failed */ };
 
+/* What the shell offers for a value. */
+enum completion { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_FOLDER, COMPLETE_COMMAND };
+
 enum option_type { OPTION_FLAG, OPTION_STRING, OPTION_LIST /* may stand several times */ };
 
 struct option {
@@ -20,30 +23,40 @@ struct option {
     const char *standard; /* the default, shown in help and used; or NULL */
     const char *help;     /* one line */
     bool required;
-    enum { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_FOLDER } complete;
+    enum completion complete;
 };
 
 struct operand {
     const char *name; /* "PATH" */
     const char *help;
     bool required;
+    enum completion complete;
 };
 
-struct arguments; /* what was parsed */
+struct arguments; /* what was parsed; its strings are those of argv and of the table */
 
 struct command {
     const char *name, *summary;  /* summary: one line, no full stop */
-    const char *description;     /* paragraphs */
+    const char *description;     /* paragraphs, an empty line between two; wrapped when shown */
     const struct option *options; /* ended by an entry without name */
     const struct operand *operands; /* ended by an entry without name */
-    const char *examples;        /* lines "weir …  # what it does" */
+    const char *examples;        /* lines "weir …  # what it does"; NULL: none */
     int (*run)(const struct arguments *arguments);
 };
 
 extern const struct command *const commands[]; /* ended by NULL */
 
+const struct command *command_find(const char *name); /* NULL where there is none */
+
+/* Parses `count` words after the command's name. NULL: `error` says why. Free with arguments_free(). */
+struct arguments *arguments_parse(const struct command *command, const char *const *words, size_t count,
+                                  struct error *error);
+void arguments_free(struct arguments *arguments); /* NULL is fine */
+
 /* NULL where the option was not given and has no default. */
 const char *argument_string(const struct arguments *arguments, const char *option);
+/* The same without the default: NULL unless it was given. */
+const char *argument_given(const struct arguments *arguments, const char *option);
 bool argument_flag(const struct arguments *arguments, const char *option);
 size_t argument_count(const struct arguments *arguments, const char *option);
 const char *argument_at(const struct arguments *arguments, const char *option, size_t index);
@@ -55,6 +68,7 @@ size_t argument_operands(const struct arguments *arguments);
 int command_main(int argc, char **argv);
 
 /* --- what the table also gives ------------------------------------------------------------------------ */
+void help_usage(struct buffer *out, const struct command *command); /* "usage: weir …", wrapped */
 void help_overview(struct buffer *out, bool colour);
 void help_command(struct buffer *out, const struct command *command, bool colour);
 void help_man(struct buffer *out);                         /* roff, all commands */
@@ -63,8 +77,12 @@ bool help_completion(struct buffer *out, const char *shell); /* bash, zsh, fish;
 /* --- shared by commands -------------------------------------------------------------------------------- */
 /* "weir: " and a line on standard error; returns EXIT_USAGE. */
 int command_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same for a command that was called wrongly: its usage follows. */
+int command_misuse(const struct command *command, const char *message);
 bool command_colour(int descriptor); /* a terminal, and NO_COLOR is not set */
-/* Writes all of it or complains; EXIT_FINE or EXIT_USAGE. */
+/* Writes all of it to standard output or complains; EXIT_FINE or EXIT_USAGE. */
 int command_print(struct buffer *out);
+/* The same to standard error, where nobody is left to complain to. */
+void command_print_aside(struct buffer *out);
 
 #endif
