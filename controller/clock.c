@@ -4,7 +4,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* --- the system's clock ------------------------------------------------------------------------- */
+/* --- the system's clock -------------------------------------------------------------------------
+ */
 
 static int64_t read_clock(clockid_t id)
 {
@@ -33,7 +34,8 @@ static uint64_t system_random(void *self)
     do
         got = getrandom(&bits, sizeof bits, 0);
     while (got < 0 && errno == EINTR);
-    /* Only a sandbox that forbids the call gets here. What is drawn spreads load, it keeps no secret. */
+    /* Only a sandbox that forbids the call gets here. What is drawn spreads load, it keeps no
+     * secret. */
     if (got != (ssize_t)sizeof bits)
         bits = (uint64_t)read_clock(CLOCK_MONOTONIC) * UINT64_C(0x9e3779b97f4a7c15);
     return bits;
@@ -41,7 +43,8 @@ static uint64_t system_random(void *self)
 
 const struct clock system_clock = {system_wall, system_monotonic, system_random, NULL};
 
-/* --- waits -------------------------------------------------------------------------------------- */
+/* --- waits --------------------------------------------------------------------------------------
+ */
 
 int64_t clock_seconds(const struct clock *clock)
 {
@@ -77,7 +80,8 @@ int64_t clock_backoff(const struct clock *clock, unsigned attempt, int64_t base,
     return draw(clock, wait - wait / 2, wait);
 }
 
-/* --- text --------------------------------------------------------------------------------------- */
+/* --- text ---------------------------------------------------------------------------------------
+ */
 
 #define FIRST_SECOND (-INT64_C(62167219200)) /* 0000-01-01T00:00:00Z */
 #define LAST_SECOND INT64_C(253402300799)    /* 9999-12-31T23:59:59Z */
@@ -104,12 +108,9 @@ bool duration_parse(struct text text, int64_t *nanoseconds)
         const char *name;
         int64_t length;
     } units[] = {
-        {"ms", NANOSECONDS_PER_MILLISECOND},
-        {"s", NANOSECONDS_PER_SECOND},
-        {"m", 60 * NANOSECONDS_PER_SECOND},
-        {"h", 3600 * NANOSECONDS_PER_SECOND},
-        {"d", 86400 * NANOSECONDS_PER_SECOND},
-        {"w", 604800 * NANOSECONDS_PER_SECOND},
+        {"ms", NANOSECONDS_PER_MILLISECOND},   {"s", NANOSECONDS_PER_SECOND},
+        {"m", 60 * NANOSECONDS_PER_SECOND},    {"h", 3600 * NANOSECONDS_PER_SECOND},
+        {"d", 86400 * NANOSECONDS_PER_SECOND}, {"w", 604800 * NANOSECONDS_PER_SECOND},
     };
     int64_t number = 0;
     size_t at = 0;

@@ -51,8 +51,8 @@ static void write_escape(struct buffer *out, unsigned code)
     }
 }
 
-/* The code point at the start of `rest` when it must not reach a terminal or a line-based reader as it
- * is: C0, DEL, C1, the line separators, and what turns the direction of writing. 0: none. */
+/* The code point at the start of `rest` when it must not reach a terminal or a line-based reader as
+ * it is: C0, DEL, C1, the line separators, and what turns the direction of writing. 0: none. */
 static unsigned unsafe_code(struct text rest, size_t *length)
 {
     const unsigned char *c = (const unsigned char *)rest.data;

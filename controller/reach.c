@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* --- copies ------------------------------------------------------------------------------------- */
+/* --- copies -------------------------------------------------------------------------------------
+ */
 
 static bool copy_string(const char *source, char **copy)
 {
@@ -73,7 +74,8 @@ void reach_dispose(struct reach *reach)
     *reach = (struct reach){0};
 }
 
-/* --- secrets ------------------------------------------------------------------------------------ */
+/* --- secrets ------------------------------------------------------------------------------------
+ */
 
 const struct reach_secret *reach_secret(const struct reach *reach, struct text name)
 {

@@ -1,4 +1,5 @@
-/* Which hosts definitions may name: decided by the address that a name has when the connection is made. */
+/* Which hosts definitions may name: decided by the address that a name has when the connection is
+ * made. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <strings.h>
@@ -6,7 +7,8 @@
 
 #include "reach.h"
 
-/* --- spelling ----------------------------------------------------------------------------------- */
+/* --- spelling -----------------------------------------------------------------------------------
+ */
 
 static bool is_host_character(char c)
 {
@@ -39,7 +41,8 @@ static enum status refuse_spelling(struct error *error, struct text text, const 
     return error_set(error, STATUS_INVALID, "host '%s' %s", shown, why);
 }
 
-/* Splits "HOST", "HOST:PORT", "[V6]" or "[V6]:PORT"; *port is empty with data NULL where there is none. */
+/* Splits "HOST", "HOST:PORT", "[V6]" or "[V6]:PORT"; *port is empty with data NULL where there is
+ * none. */
 static const char *split(struct text text, struct text *host, bool *bracketed, struct text *port)
 {
     struct text after;
@@ -91,7 +94,8 @@ enum status reach_host_parse(struct text text, struct reach_host *out, struct er
     return STATUS_OK;
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- addresses ----------------------------------------------------------------------------------
+ */
 
 /* An address in its one form: IPv4 also where it came mapped into IPv6. */
 struct address {
@@ -161,8 +165,8 @@ struct candidates {
 
 #define CANDIDATES_MAXIMUM 64 /* a name with more addresses counts by its first ones */
 
-/* Marks what `hosts` allow for `port`. A host that is spelled as the target's own needs no second look-up,
- * which could answer with other addresses of the same name. */
+/* Marks what `hosts` allow for `port`. A host that is spelled as the target's own needs no second
+ * look-up, which could answer with other addresses of the same name. */
 static void mark_allowed(struct candidates *candidates, const char *host, uint16_t port,
                          const struct reach_host *hosts, size_t count)
 {
@@ -219,9 +223,10 @@ static enum status choose(const struct reach *reach, const char *host, uint16_t 
     mark_allowed(candidates, host, port, reach->hosts, reach->host_count);
     drop_refused(candidates);
     if (candidates->count == 0)
-        return error_set(error, STATUS_REFUSED,
-                         "host '%s%.80s%s:%u' (%s) is not allowed: start weir with --allow-host for it",
-                         open, host, close, port, shown);
+        return error_set(
+            error, STATUS_REFUSED,
+            "host '%s%.80s%s:%u' (%s) is not allowed: start weir with --allow-host for it", open,
+            host, close, port, shown);
     if (secret) {
         mark_allowed(candidates, host, port, secret->hosts, secret->host_count);
         drop_refused(candidates);

@@ -61,8 +61,8 @@ static enum status check_spelling(struct text path, struct error *error)
                          PATH_LENGTH_MAXIMUM);
     for (size_t i = 0; i < path.length; i++)
         if ((unsigned char)path.data[i] < 0x20 || path.data[i] == 0x7f)
-            return error_set(error, STATUS_REFUSED,
-                             "path holds a control character, at byte %zu", i + 1);
+            return error_set(error, STATUS_REFUSED, "path holds a control character, at byte %zu",
+                             i + 1);
     if (path.data[path.length - 1] == '/' || text_ends_with(path, TEXT("/.")) || text_is(path, "."))
         return refuse(error, path, "names a folder, not a file");
     struct text rest = path, part;
@@ -77,8 +77,8 @@ static enum status check_spelling(struct text path, struct error *error)
 }
 
 /* Takes `folder` when the path is below it and it is longer than what was found before. */
-static enum status try_folder(struct route *route, const char *folder, bool is_base, size_t *longest,
-                              struct text given, struct error *error)
+static enum status try_folder(struct route *route, const char *folder, bool is_base,
+                              size_t *longest, struct text given, struct error *error)
 {
     struct buffer plain;
     buffer_init(&plain, 0);
@@ -128,20 +128,22 @@ static enum status find_route(const struct reach *reach, struct text path, struc
     if (status != STATUS_OK)
         return status;
     if (!route->folder)
-        return refuse(error, path,
-                      "is outside the allowed folders: start weir with --allow-path for its folder");
+        return refuse(
+            error, path,
+            "is outside the allowed folders: start weir with --allow-path for its folder");
     struct text whole = buffer_text(&route->path);
     size_t start = longest + (whole.data[longest] == '/');
     route->rest = (struct text){whole.data + start, whole.length - start};
     return STATUS_OK;
 }
 
-/* --- walking ------------------------------------------------------------------------------------ */
+/* --- walking ------------------------------------------------------------------------------------
+ */
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-/* Where paths without a folder of their own go belongs to weir, so it is made where it is missing. An
- * allowed folder that is missing may be a disk that is not mounted: it is not made. */
+/* Where paths without a folder of their own go belongs to weir, so it is made where it is missing.
+ * An allowed folder that is missing may be a disk that is not mounted: it is not made. */
 static enum status make_base(const char *path, struct error *error)
 {
     char copy[PATH_MAX];
@@ -174,7 +176,8 @@ static int open_allowed(const struct route *route, bool make, struct error *erro
     return folder;
 }
 
-/* Says why `name` could not be entered, by what it is: a link is refused, the rest may mend itself. */
+/* Says why `name` could not be entered, by what it is: a link is refused, the rest may mend itself.
+ */
 static void explain_part(int folder, const char *name, struct text path, int cause,
                          struct error *error)
 {

@@ -21,7 +21,7 @@ struct target_definition *target_definition_new(const struct target *target)
                   copy_text(target->location.text, &definition->location) &&
                   copy_text(target->key, &definition->key) &&
                   copy_text(target->secret.text, &definition->secret) &&
-                  copy_text(target->name.place.path, &path);
+                  copy_text(target->location.place.path, &path);
     definition->type = target->type;
     definition->place = target->location.place;
     definition->place.path = text_of(path);

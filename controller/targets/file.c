@@ -1,8 +1,8 @@
 /* A file target: the document at PATH and what it is at PATH.meta.json.
  *
- * The document is written first. Whoever dies in between leaves a meta of something older, so that the next push
- * writes both again. The folder is locked from reading the meta to writing it, so that of two writers on one
- * machine the older never comes last. */
+ * The document is written first. Whoever dies in between leaves a meta of something older, so that
+ * the next push writes both again. The folder is locked from reading the meta to writing it, so
+ * that of two writers on one machine the older never comes last. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -67,7 +67,8 @@ static const char *file_code(const void *state)
     return ((const struct file_target *)state)->code;
 }
 
-/* --- what is there ------------------------------------------------------------------------------ */
+/* --- what is there ------------------------------------------------------------------------------
+ */
 
 static struct stamp stamp_of(int folder, const char *name)
 {
@@ -84,7 +85,8 @@ static bool stamp_equal(const struct stamp *a, const struct stamp *b)
            a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* Opens a regular file, or -1. Anything else in its place counts as nothing: it will be replaced. */
+/* Opens a regular file, or -1. Anything else in its place counts as nothing: it will be replaced.
+ */
 static int open_regular(int folder, const char *name, off_t *size)
 {
     int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -152,9 +154,11 @@ static bool read_meta(const struct writing *writing, struct buffer *out)
     return true;
 }
 
-/* --- deciding ----------------------------------------------------------------------------------- */
+/* --- deciding -----------------------------------------------------------------------------------
+ */
 
-/* Refuses to replace what is newer. *same: the meta names this digest. A meta that makes no sense says nothing. */
+/* Refuses to replace what is newer. *same: the meta names this digest. A meta that makes no sense
+ * says nothing. */
 static enum status compare_meta(const struct writing *writing, struct text meta, bool *same,
                                 struct error *error)
 {
@@ -171,9 +175,10 @@ static enum status compare_meta(const struct writing *writing, struct text meta,
         if (generation_compare(held, writing->push->snapshot->generation) > 0) {
             char text[GENERATION_TEXT_SIZE];
             generation_format(held, text);
-            status = error_set(error, STATUS_REFUSED,
-                               "'%.100s' holds a newer generation (%s): another controller is ahead",
-                               writing->target->definition->location, text);
+            status =
+                error_set(error, STATUS_REFUSED,
+                          "'%.100s' holds a newer generation (%s): another controller is ahead",
+                          writing->target->definition->location, text);
         }
     }
     arena_dispose(&arena);
@@ -201,13 +206,15 @@ static bool document_is_there(struct writing *writing, bool same_digest)
     return document_bytes(writing, &bytes) && holds_bytes(writing->folder, writing->name, bytes);
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------
+ */
 
 static enum status write_document(struct writing *writing, struct error *error)
 {
     struct text bytes;
     if (!document_bytes(writing, &bytes))
-        return error_set(error, writing->document.failed, "document for '%.100s' is too large for memory",
+        return error_set(error, writing->document.failed,
+                         "document for '%.100s' is too large for memory",
                          writing->target->definition->location);
     return write_file(writing->folder, writing->name, bytes, writing->target->clock, error);
 }
@@ -234,7 +241,8 @@ static enum status bring_up_to_date(struct writing *writing, const struct buffer
     if (!there)
         status = write_document(writing, error);
     if (status == STATUS_OK && !(there && text_equal(buffer_text(old), buffer_text(new))))
-        status = write_file(writing->folder, writing->meta_name, buffer_text(new), target->clock, error);
+        status =
+            write_file(writing->folder, writing->meta_name, buffer_text(new), target->clock, error);
     if (status != STATUS_OK)
         return status;
     target->document = stamp_of(writing->folder, writing->name);
@@ -282,9 +290,10 @@ static enum status file_push(void *state, const struct push *push, struct error 
     enum status status;
     if (text_ends_with(text_of(writing.name), TEXT(META_SUFFIX))) {
         target->code = CODE_TARGET_PATH;
-        status = error_set(error, STATUS_REFUSED,
-                           "file name of '%.100s' ends in " META_SUFFIX ", which weir keeps for itself",
-                           path.data);
+        status =
+            error_set(error, STATUS_REFUSED,
+                      "file name of '%.100s' ends in " META_SUFFIX ", which weir keeps for itself",
+                      path.data);
     } else if (strlen(writing.name) + sizeof META_SUFFIX > WRITE_FILE_NAME_MAXIMUM) {
         target->code = CODE_TARGET_PATH;
         status = error_set(error, STATUS_REFUSED, "file name of '%.100s' is longer than %zu bytes",

@@ -1,4 +1,5 @@
-/* The set of workers: which targets there are, and that each has the newest snapshot in its mail. */
+/* The set of workers: which targets there are, and that each has the newest snapshot in its mail.
+ */
 #include "../telemetry_families.h"
 #include "worker.h"
 
@@ -28,7 +29,8 @@ struct fleet *fleet_new(const struct reach *reach, const struct clock *clock,
     return fleet;
 }
 
-/* --- the set ------------------------------------------------------------------------------------ */
+/* --- the set ------------------------------------------------------------------------------------
+ */
 
 static int by_name(const void *a, const void *b)
 {
@@ -93,7 +95,8 @@ static bool is_among(struct target_worker *const *workers, size_t count, struct 
 }
 
 /* The worker for `target`: the one that was there, taken out of the old set, or a new one. */
-static enum status employ(struct fleet *fleet, const struct target *target, struct target_worker **out)
+static enum status employ(struct fleet *fleet, const struct target *target,
+                          struct target_worker **out)
 {
     struct target_definition *definition = target_definition_new(target);
     if (!definition)
@@ -157,7 +160,8 @@ enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size
     return status;
 }
 
-/* --- looking, ending ---------------------------------------------------------------------------- */
+/* --- looking, ending ----------------------------------------------------------------------------
+ */
 
 size_t fleet_status(struct fleet *fleet, struct target_status *out, size_t size)
 {

@@ -1,8 +1,9 @@
 /* A Redis target: a hash with a field a flag, changed by one script (redis_script.h).
  *
- * The driver remembers the document that the server acknowledged last and sends what differs from it. Without
- * one it asks first, by an empty difference, whether the server holds the document already. The server decides
- * by the base digest whether a difference fits; where it does not, the whole follows. */
+ * The driver remembers the document that the server acknowledged last and sends what differs from
+ * it. Without one it asks first, by an empty difference, whether the server holds the document
+ * already. The server decides by the base digest whether a difference fits; where it does not, the
+ * whole follows. */
 #include <nettle/sha1.h>
 
 #include "drivers.h"
@@ -14,16 +15,17 @@ enum { KEY_DOCUMENT, KEY_META, KEY_OVERRIDES, CHANNEL, NAME_COUNT };
 struct redis_target {
     const struct target_definition *definition;
     struct redis_connection connection;
-    struct error unusable;       /* status is not STATUS_OK: the definition makes no sense */
-    char *names[NAME_COUNT];     /* of the keys and the channel */
+    struct error unusable;   /* status is not STATUS_OK: the definition makes no sense */
+    char *names[NAME_COUNT]; /* of the keys and the channel */
     char script[2 * SHA1_DIGEST_SIZE + 1]; /* its name, for EVALSHA */
-    struct document *held;       /* counted; what the server acknowledged last, or NULL */
+    struct document *held;                 /* counted; what the server acknowledged last, or NULL */
 };
 
 /* What the server made of a push. */
 enum outcome { OUTCOME_HELD, OUTCOME_OTHER_BASE, OUTCOME_NO_SCRIPT, OUTCOME_FAILED };
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening ------------------------------------------------------------------------------------
+ */
 
 static void name_script(char out[2 * SHA1_DIGEST_SIZE + 1])
 {
@@ -98,14 +100,18 @@ static const char *redis_code(const void *state)
     return ((const struct redis_target *)state)->connection.code;
 }
 
-/* --- the difference ----------------------------------------------------------------------------- */
+/* --- the difference -----------------------------------------------------------------------------
+ */
+
+/* The base of what is no difference: the whole document. */
+static const struct document nothing;
 
 struct difference {
     size_t removed, set;
 };
 
-/* Walks two sorted documents at once. Counts what differs and, when `connection` is given, sends one side of it:
- * the fields that only `base` has, or those that `document` has otherwise. */
+/* Walks two sorted documents at once. Counts what differs and, when `connection` is given, sends
+ * one side of it: the fields that only `base` has, or those that `document` has otherwise. */
 enum side { SIDE_COUNT, SIDE_REMOVED, SIDE_SET };
 
 static bool same_fragment(const struct fragment *a, const struct fragment *b)
@@ -115,15 +121,16 @@ static bool same_fragment(const struct fragment *a, const struct fragment *b)
 
 static bool emit(struct redis_connection *connection, const struct fragment *fragment, bool value)
 {
-    return redis_send(connection, fragment->key) && (!value || redis_send(connection, fragment->json));
+    return redis_send(connection, fragment->key) &&
+           (!value || redis_send(connection, fragment->json));
 }
 
 static bool walk(const struct document *base, const struct document *document, enum side side,
                  struct redis_connection *connection, struct difference *counts)
 {
-    size_t b = 0, d = 0, base_count = base ? base->count : 0;
-    while (b < base_count || d < document->count) {
-        const struct fragment *old = b < base_count ? base->fragments[b] : NULL;
+    size_t b = 0, d = 0;
+    while (b < base->count || d < document->count) {
+        const struct fragment *old = b < base->count ? base->fragments[b] : NULL;
         const struct fragment *new = d < document->count ? document->fragments[d] : NULL;
         int order = !old ? 1 : !new ? -1 : text_compare(old->key, new->key);
         b += order <= 0;
@@ -141,7 +148,8 @@ static bool walk(const struct document *base, const struct document *document, e
     return true;
 }
 
-/* --- one run of the script ---------------------------------------------------------------------- */
+/* --- one run of the script ----------------------------------------------------------------------
+ */
 
 static bool send_number(struct redis_connection *connection, size_t number)
 {
@@ -150,7 +158,8 @@ static bool send_number(struct redis_connection *connection, size_t number)
     return redis_send(connection, (struct text){digits, (size_t)length});
 }
 
-static bool send_strings(struct redis_connection *connection, const char *const *strings, size_t count)
+static bool send_strings(struct redis_connection *connection, const char *const *strings,
+                         size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (!redis_send(connection, text_of(strings[i])))
@@ -158,26 +167,35 @@ static bool send_strings(struct redis_connection *connection, const char *const 
     return true;
 }
 
-/* Fixed arguments of the command: EVAL, script, "3", three keys; of the script: eight, two counts. */
+/* Fixed arguments of the command: EVAL, script, "3", three keys; of the script: eight, two counts.
+ */
 #define FIXED_ARGUMENTS 16
 
 /* Sends the whole command; a failure to do so is told by redis_receive(). */
-static void send_script(struct redis_target *target, const struct push *push, const struct document *base,
-                        bool by_name)
+static void send_script(struct redis_target *target, const struct push *push,
+                        const struct document *base, bool by_name)
 {
     struct redis_connection *connection = &target->connection;
-    char generation[GENERATION_TEXT_SIZE], digest[DIGEST_TEXT_SIZE], base_digest[DIGEST_TEXT_SIZE] = "";
+    char generation[GENERATION_TEXT_SIZE], digest[DIGEST_TEXT_SIZE],
+        base_digest[DIGEST_TEXT_SIZE] = "";
     generation_format(push->snapshot->generation, generation);
     document_digest_text(push->document, digest);
-    if (base)
+    if (base != &nothing)
         document_digest_text(base, base_digest);
     struct difference counts = {0}, sent = {0};
     walk(base, push->document, SIDE_COUNT, NULL, &counts);
 
     const char *const head[] = {
-        by_name ? "EVALSHA" : "EVAL", by_name ? target->script : redis_script, "3",
-        target->names[KEY_DOCUMENT], target->names[KEY_META], target->names[KEY_OVERRIDES],
-        generation, digest, push->snapshot->commit, push->environment,
+        by_name ? "EVALSHA" : "EVAL",
+        by_name ? target->script : redis_script,
+        "3",
+        target->names[KEY_DOCUMENT],
+        target->names[KEY_META],
+        target->names[KEY_OVERRIDES],
+        generation,
+        digest,
+        push->snapshot->commit,
+        push->environment,
     };
     bool sending = redis_begin(connection, FIXED_ARGUMENTS + counts.removed + 2 * counts.set) &&
                    send_strings(connection, head, COUNT_OF(head)) &&
@@ -194,12 +212,13 @@ static void send_script(struct redis_target *target, const struct push *push, co
 static enum outcome refuse(struct error *error, struct redis_target *target, const char *what,
                            const char *held, const char *mend)
 {
-    error_set(error, STATUS_REFUSED, "'%.60s' holds %s (%.71s)%s", target->definition->key, what, held,
-              mend);
+    error_set(error, STATUS_REFUSED, "'%.60s' holds %s (%.71s)%s", target->definition->key, what,
+              held, mend);
     return OUTCOME_FAILED;
 }
 
-static enum outcome interpret(struct redis_target *target, const redisReply *reply, struct error *error)
+static enum outcome interpret(struct redis_target *target, const redisReply *reply,
+                              struct error *error)
 {
     if (reply->type == REDIS_REPLY_ERROR && text_starts_with(text_of(reply->str), TEXT("NOSCRIPT")))
         return OUTCOME_NO_SCRIPT;
@@ -213,7 +232,8 @@ static enum outcome interpret(struct redis_target *target, const redisReply *rep
     if (text_is(word, "base"))
         return OUTCOME_OTHER_BASE;
     if (text_is(word, "stale"))
-        return refuse(error, target, "a newer generation", words[1], ": another controller is ahead");
+        return refuse(error, target, "a newer generation", words[1],
+                      ": another controller is ahead");
     if (text_is(word, "conflict"))
         return refuse(error, target, "another document of this generation", words[1],
                       ": the controllers that write it disagree; the next commit settles it");
@@ -224,8 +244,8 @@ static enum outcome interpret(struct redis_target *target, const redisReply *rep
     return OUTCOME_FAILED;
 }
 
-static enum outcome run(struct redis_target *target, const struct push *push, const struct document *base,
-                        struct error *error)
+static enum outcome run(struct redis_target *target, const struct push *push,
+                        const struct document *base, struct error *error)
 {
     enum outcome outcome = OUTCOME_NO_SCRIPT;
     for (unsigned i = 0; i < 2 && outcome == OUTCOME_NO_SCRIPT; i++) {
@@ -239,16 +259,18 @@ static enum outcome run(struct redis_target *target, const struct push *push, co
     return outcome;
 }
 
-/* --- pushing ------------------------------------------------------------------------------------ */
+/* --- pushing ------------------------------------------------------------------------------------
+ */
 
-static enum status push_once(struct redis_target *target, const struct push *push, struct error *error)
+static enum status push_once(struct redis_target *target, const struct push *push,
+                             struct error *error)
 {
     enum status status = redis_connect(&target->connection, error);
     if (status != STATUS_OK)
         return status;
     enum outcome outcome = run(target, push, target->held ? target->held : push->document, error);
     if (outcome == OUTCOME_OTHER_BASE)
-        outcome = run(target, push, NULL, error);
+        outcome = run(target, push, &nothing, error);
     switch (outcome) {
     case OUTCOME_HELD:
         break;
@@ -257,7 +279,8 @@ static enum status push_once(struct redis_target *target, const struct push *pus
     case OUTCOME_OTHER_BASE:
     case OUTCOME_NO_SCRIPT:
         redis_disconnect(&target->connection);
-        return error_set(error, STATUS_SYSTEM, "redis at '%.100s' does not run the script as it should",
+        return error_set(error, STATUS_SYSTEM,
+                         "redis at '%.100s' does not run the script as it should",
                          target->connection.place.server.host);
     }
     if (target->held != push->document) {
@@ -279,7 +302,8 @@ static enum status redis_push(void *state, const struct push *push, struct error
     bool reused = target->connection.context;
     target->connection.lost = false;
     enum status status = push_once(target, push, error);
-    /* A server closes connections that are idle, and when it is restarted: that is no failure yet. */
+    /* A server closes connections that are idle, and when it is restarted: that is no failure yet.
+     */
     if (status == STATUS_SYSTEM && reused && target->connection.lost)
         status = push_once(target, push, error);
     return status;

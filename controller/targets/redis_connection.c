@@ -11,7 +11,8 @@
 #define STANDARD_PORT 6379
 #define DATABASE_MAXIMUM 65535
 
-/* --- the URL ------------------------------------------------------------------------------------ */
+/* --- the URL ------------------------------------------------------------------------------------
+ */
 
 static bool parse_database(struct text digits, uint32_t *out)
 {
@@ -54,7 +55,8 @@ enum status redis_url_parse(struct text url, struct redis_place *out, struct err
     return status;
 }
 
-/* --- failures ----------------------------------------------------------------------------------- */
+/* --- failures -----------------------------------------------------------------------------------
+ */
 
 void redis_disconnect(struct redis_connection *connection)
 {
@@ -101,12 +103,16 @@ enum status redis_complain(struct redis_connection *connection, const redisReply
     if (reply->type != REDIS_REPLY_ERROR)
         return fail(connection, "answered what weir does not understand", error);
     clean(reply->str, reply->len, words, sizeof words);
-    if (text_starts_with(text_of(words), TEXT("NOAUTH")))
-        return fail(connection, "wants a password: name a secret in the target's 'credentials'", error);
+    /* The second is what Redis 7 says to a long command before AUTH: "unauthenticated multibulk
+     * length". */
+    if (text_starts_with(text_of(words), TEXT("NOAUTH")) || strstr(words, "unauthenticated"))
+        return fail(connection, "wants a password: name a secret in the target's 'credentials'",
+                    error);
     return fail(connection, words, error);
 }
 
-/* --- sending and receiving ---------------------------------------------------------------------- */
+/* --- sending and receiving ----------------------------------------------------------------------
+ */
 
 static bool flush(struct redis_connection *connection)
 {
@@ -176,7 +182,8 @@ redisReply *redis_receive(struct redis_connection *connection, struct error *err
     return reply;
 }
 
-/* --- connecting --------------------------------------------------------------------------------- */
+/* --- connecting ---------------------------------------------------------------------------------
+ */
 
 static enum status dial(struct redis_connection *connection, const struct sockaddr_storage *address,
                         socklen_t length, struct error *error)
@@ -213,13 +220,13 @@ static enum status refuse_credentials(struct redis_connection *connection, const
         size_t length = strcspn(reply->str, " ");
         clean(reply->str, length, word, sizeof word);
     }
-    snprintf(why, sizeof why, "credentials of secret '%.60s' are not taken (%s)", connection->secret,
-             word);
+    snprintf(why, sizeof why, "credentials of secret '%.60s' are not taken (%s)",
+             connection->secret, word);
     return fail(connection, why, error);
 }
 
-static enum status authenticate(struct redis_connection *connection, const struct reach_secret *secret,
-                                struct error *error)
+static enum status authenticate(struct redis_connection *connection,
+                                const struct reach_secret *secret, struct error *error)
 {
     char value[SECRET_SIZE];
     enum status status = reach_secret_read(secret, value, sizeof value, error);
@@ -261,9 +268,9 @@ static enum status select_database(struct redis_connection *connection, struct e
 }
 
 /* Which code a refusal has: the secret's, or the host's. */
-static enum status find_address(struct redis_connection *connection, const struct reach_secret *secret,
-                                struct sockaddr_storage *address, socklen_t *length,
-                                struct error *error)
+static enum status find_address(struct redis_connection *connection,
+                                const struct reach_secret *secret, struct sockaddr_storage *address,
+                                socklen_t *length, struct error *error)
 {
     const struct reach_host *server = &connection->place.server;
     enum status status = reach_connect_address(connection->reach, server->host, server->port, NULL,
@@ -290,9 +297,10 @@ enum status redis_connect(struct redis_connection *connection, struct error *err
         secret = reach_secret(connection->reach, text_of(connection->secret));
         if (!secret) {
             connection->code = CODE_TARGET_SECRET;
-            return error_set(error, STATUS_REFUSED,
-                             "secret '%.100s' is not known: name it in the controller's configuration",
-                             connection->secret);
+            return error_set(
+                error, STATUS_REFUSED,
+                "secret '%.100s' is not known: name it in the controller's configuration",
+                connection->secret);
         }
     }
     struct sockaddr_storage address;

@@ -1,7 +1,9 @@
-/* redis_connection.h - one connection to a Redis server: made by reach, bounded in time, written to in pieces.
+/* redis_connection.h - one connection to a Redis server: made by reach, bounded in time, written to
+ * in pieces.
  *
- * A command is sent as it is put together, so that a document of any size passes through a small buffer. After any
- * failure the connection is closed; the next connect makes a new one. Not for sharing between threads. */
+ * A command is sent as it is put together, so that a document of any size passes through a small
+ * buffer. After any failure the connection is closed; the next connect makes a new one. Not for
+ * sharing between threads. */
 #ifndef WEIR_REDIS_CONNECTION_H
 #define WEIR_REDIS_CONNECTION_H
 
@@ -16,7 +18,8 @@ struct redis_place {
     uint32_t database;
 };
 
-/* redis://HOST[:PORT][/DATABASE]. STATUS_INVALID with the reason; a URL with a password is never quoted. */
+/* redis://HOST[:PORT][/DATABASE]. STATUS_INVALID with the reason; a URL with a password is never
+ * quoted. */
 enum status redis_url_parse(struct text url, struct redis_place *out, struct error *error);
 
 struct redis_connection {
@@ -34,14 +37,15 @@ struct redis_connection {
 enum status redis_connect(struct redis_connection *connection, struct error *error);
 void redis_disconnect(struct redis_connection *connection);
 
-/* Begins a command of `count` arguments; each follows by redis_send(), the last one being followed by redis_receive().
- * False: the connection has failed, redis_receive() tells why. */
+/* Begins a command of `count` arguments; each follows by redis_send(), the last one being followed
+ * by redis_receive(). False: the connection has failed, redis_receive() tells why. */
 bool redis_begin(struct redis_connection *connection, size_t count);
 bool redis_send(struct redis_connection *connection, struct text argument);
-/* Sends what is pending and waits for the answer, which the caller frees (freeReplyObject); NULL: `error` is set and the
- * connection is closed. An error answered by the server is a reply here. */
+/* Sends what is pending and waits for the answer, which the caller frees (freeReplyObject); NULL:
+ * `error` is set and the connection is closed. An error answered by the server is a reply here. */
 redisReply *redis_receive(struct redis_connection *connection, struct error *error);
 /* The server's own words as an error; closes the connection. */
-enum status redis_complain(struct redis_connection *connection, const redisReply *reply, struct error *error);
+enum status redis_complain(struct redis_connection *connection, const redisReply *reply,
+                           struct error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /* redis_script.h - the one script that changes what a Redis target holds, all of it or nothing.
  *
- * KEYS: {KEY}:doc      hash: a flag's key → its JSON
- *       {KEY}:meta     hash: generation digest commit environment metadata
+ * KEYS: {KEY}:doc        hash: a flag's key → its JSON
+ *       {KEY}:meta       hash: generation digest commit environment metadata
  *       {KEY}:overrides  hash: a flag's key → {"intent": ID, "fragment": "the flag's JSON, as text", …}
  * ARGV: generation, digest, commit, environment, metadata, channel, how many fields the document has,
  *       base digest ("": what follows is the whole document, else what differs from that one),
@@ -11,9 +11,10 @@
  * Answers a list: ok | same | base, digest held | stale, generation held | conflict, digest held |
  * foreign, generation held.
  *
- * An override stands until a commit holds its intent: its fragment is put over what is pushed, so that a
- * controller that has not seen a breach cannot undo what was done about it. While fields change, the digest is
- * empty: a script that the server breaks off leaves something that no difference fits, and the whole is sent. */
+ * An override stands until a commit holds its intent: its fragment is put over what is pushed, so
+ * that a controller that has not seen a breach cannot undo what was done about it. While fields
+ * change, the digest is empty: a script that the server breaks off leaves something that no
+ * difference fits, and the whole is sent. */
 #ifndef WEIR_REDIS_SCRIPT_H
 #define WEIR_REDIS_SCRIPT_H
 
@@ -35,7 +36,8 @@ static const char redis_script[] =
     /* By number: the order of strings is the locale's. */
     "local function order(a, b)\n"
     "  for i = 1, 25, 8 do\n"
-    "    local x, y = tonumber(string.sub(a, i, i + 7), 16), tonumber(string.sub(b, i, i + 7), 16)\n"
+    "    local x = tonumber(string.sub(a, i, i + 7), 16)\n"
+    "    local y = tonumber(string.sub(b, i, i + 7), 16)\n"
     "    if x < y then return -1 elseif x > y then return 1 end\n"
     "  end\n"
     "  return 0\n"
@@ -69,7 +71,7 @@ static const char redis_script[] =
     "    end\n"
     "  end\n"
     "end\n"
-    /* Under an override that ends the document's own value comes back; a difference may not hold it. */
+    /* Where an override ends the document's value comes back: a difference may not hold it. */
     "if base ~= '' and #ended > 0 then\n"
     "  local touched = {}\n"
     "  for i = first_removed, last_removed do touched[ARGV[i]] = true end\n"
@@ -91,8 +93,8 @@ static const char redis_script[] =
     "for _, pair in ipairs(standing) do redis.call('HSET', doc, pair[1], pair[2]) end\n"
     "redis.call('HSET', meta, 'generation', generation, 'digest', digest, 'commit', commit,\n"
     "  'environment', environment, 'metadata', metadata)\n"
-    "redis.call('PUBLISH', channel, '{\"digest\":\"' .. digest .. '\",\"generation\":\"' .. generation\n"
-    "  .. '\"}')\n"
+    "redis.call('PUBLISH', channel,\n"
+    "  '{\"digest\":\"' .. digest .. '\",\"generation\":\"' .. generation .. '\"}')\n"
     "return {'ok'}\n";
 
 #endif

@@ -1,8 +1,8 @@
 /* target.h - where evaluated state is pushed, and the worker that pushes it.
  *
- * A kind of target is one file with one `struct target_driver`, one row in the table of registry.c, and one
- * schema entry (schemas/target.json). It never sees threads, retries or what came before: it is given
- * the newest push and says whether the target has it. */
+ * A kind of target is one file with one `struct target_driver`, one row in the table of registry.c,
+ * and one schema entry (schemas/target.json). It never sees threads, retries or what came before:
+ * it is given the newest push and says whether the target has it. */
 #ifndef WEIR_TARGET_H
 #define WEIR_TARGET_H
 
@@ -22,7 +22,7 @@ struct push {
 /* Its own copy of a target's definition. */
 struct target_definition {
     char *name, *environment, *location, *key, *secret; /* key, secret: NULL where there is none */
-    struct place place;   /* of the location in the definitions; path is owned */
+    struct place place; /* of the location in the definitions; path is owned */
     enum target_type type;
 };
 
@@ -30,12 +30,14 @@ struct target_driver {
     enum target_type type;
     const char *name; /* "file" */
     /* Makes the connection's state, contacts nobody. NULL without memory. */
-    void *(*open)(const struct target_definition *definition, const struct reach *reach, const struct clock *clock);
-    /* Makes the target hold `push`; blocks, at most some seconds. STATUS_REFUSED when the target holds a newer
-     * generation or reach does not allow it (no sooner retry than the longest backoff). */
+    void *(*open)(const struct target_definition *definition, const struct reach *reach,
+                  const struct clock *clock);
+    /* Makes the target hold `push`; blocks, at most some seconds. STATUS_REFUSED when the target
+     * holds a newer generation or reach does not allow it (no sooner retry than the longest
+     * backoff). */
     enum status (*push)(void *state, const struct push *push, struct error *error);
-    /* The diagnostic code of the last push's refusal, when the definition wants what reach does not allow; else
-     * NULL. Static text. */
+    /* The diagnostic code of the last push's refusal, when the definition wants what reach does not
+     * allow; else NULL. Static text. */
     const char *(*code)(const void *state);
     void (*close)(void *state);
 };
@@ -43,10 +45,11 @@ struct target_driver {
 /* registry.c: the one table. */
 const struct target_driver *target_driver(enum target_type type);
 
-/* --- workers -------------------------------------------------------------------------------------- */
+/* --- workers ------------------------------------------------------------------------------------ */
 
 enum target_condition { TARGET_PENDING, TARGET_IN_SYNC, TARGET_RETRYING, TARGET_REFUSED_IT };
-const char *target_condition_name(enum target_condition condition); /* "pending", "inSync", "retrying", "refused" */
+/* "pending", "inSync", "retrying", "refused" */
+const char *target_condition_name(enum target_condition condition);
 
 struct target_status {
     char name[128], environment[128];
@@ -54,26 +57,31 @@ struct target_status {
     enum target_condition condition;
     char generation[GENERATION_TEXT_SIZE]; /* acknowledged; empty: none yet */
     char digest[DIGEST_TEXT_SIZE], commit[COMMIT_TEXT_SIZE];
-    int64_t last_success;   /* wall seconds, 0: never */
-    unsigned failures;      /* in a row */
-    char problem[320];      /* of the last failure, or empty */
-    char path[256];         /* of the definition */
+    int64_t last_success; /* wall seconds, 0: never */
+    unsigned failures;    /* in a row */
+    char problem[320];    /* of the last failure, or empty */
+    char path[256];       /* of the definition */
     uint32_t line, column;
-    const char *code;       /* a diagnostic code when reach refused it, else NULL */
+    const char *code; /* a diagnostic code when reach refused it, else NULL */
 };
 
 struct fleet; /* all workers of a controller; used by core, read by HTTP threads */
 
-struct fleet *fleet_new(const struct reach *reach, const struct clock *clock, struct telemetry *telemetry);
+struct fleet *fleet_new(const struct reach *reach, const struct clock *clock,
+                        struct telemetry *telemetry);
 /* More targets than this are not pushed to: STATUS_LIMIT. */
 #define FLEET_MAX_TARGETS 1024
-/* Makes the set of workers equal to `targets` (starts new ones, stops removed ones, restarts changed
- * ones) and gives each the snapshot: the latest wins, one that is being pushed is finished first. Never blocks on a target. When
- * a worker cannot be started the others still are; `targets` need not outlive the call. */
-enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size_t count, struct snapshot *snapshot);
-/* Copies the status of at most `size` targets, sorted by name; returns how many there are. Waits for no target. */
+/* Makes the set of workers equal to `targets` (starts new ones, stops removed ones, restarts
+ * changed ones) and gives each the snapshot: the latest wins, one that is being pushed is finished
+ * first. Never blocks on a target. When a worker cannot be started the others still are; `targets`
+ * need not outlive the call. */
+enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size_t count,
+                        struct snapshot *snapshot);
+/* Copies the status of at most `size` targets, sorted by name; returns how many there are. Waits
+ * for no target. */
 size_t fleet_status(struct fleet *fleet, struct target_status *out, size_t size);
-/* Lets each worker finish or give up what it is pushing, for at most `patience` nanoseconds, then ends them. */
+/* Lets each worker finish or give up what it is pushing, for at most `patience` nanoseconds, then
+ * ends them. */
 void fleet_free(struct fleet *fleet, int64_t patience);
 
 #endif

@@ -8,7 +8,8 @@
 
 #define FIRST_WAIT (200 * NANOSECONDS_PER_MILLISECOND)
 #define LONGEST_WAIT (30 * NANOSECONDS_PER_SECOND)
-/* How often a target that has everything is asked whether it still has: a Redis may come back empty. */
+/* How often a target that has everything is asked whether it still has: a Redis may come back
+ * empty. */
 #define CHECK_INTERVAL LONGEST_WAIT
 #define CHECK_JITTER 20 /* percent */
 #define STACK_SIZE ((size_t)1 << 20)
@@ -22,10 +23,10 @@ struct target_worker {
     pthread_cond_t changed; /* the mail, `stop` or `ended`; on the monotonic clock */
 
     /* Under the lock: */
-    struct target_definition *current;  /* what the thread works by; only it replaces this */
-    struct target_definition *mail;     /* or NULL */
-    struct snapshot *snapshot;          /* the newest given, counted; NULL before the first */
-    bool fresh;                         /* the thread has not looked at the mail yet */
+    struct target_definition *current; /* what the thread works by; only it replaces this */
+    struct target_definition *mail;    /* or NULL */
+    struct snapshot *snapshot;         /* the newest given, counted; NULL before the first */
+    bool fresh;                        /* the thread has not looked at the mail yet */
     bool stop, ended, abandoned;
     struct target_status status;
     /* Not to be touched once `abandoned`: */
@@ -43,7 +44,8 @@ const char *target_condition_name(enum target_condition condition)
     return names[condition];
 }
 
-/* --- what workers share ------------------------------------------------------------------------- */
+/* --- what workers share -------------------------------------------------------------------------
+ */
 
 struct world *world_new(const struct reach *reach, const struct clock *clock)
 {
@@ -81,7 +83,8 @@ static void release(struct target_worker *worker)
     free(worker);
 }
 
-/* --- the driver --------------------------------------------------------------------------------- */
+/* --- the driver ---------------------------------------------------------------------------------
+ */
 
 static void close_driver(struct target_worker *worker)
 {
@@ -90,7 +93,8 @@ static void close_driver(struct target_worker *worker)
     worker->state = NULL;
 }
 
-static enum status push(struct target_worker *worker, struct snapshot *snapshot, struct error *error)
+static enum status push(struct target_worker *worker, struct snapshot *snapshot,
+                        struct error *error)
 {
     const struct target_definition *definition = worker->current;
     const struct snapshot_environment *environment =
@@ -101,8 +105,8 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
     if (!worker->state) {
         worker->driver = target_driver(definition->type);
         if (worker->driver)
-            worker->state = worker->driver->open(definition, &worker->world->reach,
-                                                 &worker->world->clock);
+            worker->state =
+                worker->driver->open(definition, &worker->world->reach, &worker->world->clock);
     }
     if (!worker->state)
         return error_set(error, STATUS_NO_MEMORY, "out of memory");
@@ -110,15 +114,18 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
     return worker->driver->push(worker->state, &push, error);
 }
 
-/* --- what came of a push ------------------------------------------------------------------------ */
+/* --- what came of a push ------------------------------------------------------------------------
+ */
 
 static void copy_string(char *out, size_t size, const char *source)
 {
     snprintf(out, size, "%s", source ? source : "");
 }
 
-/* Under the lock. `checked`: the target had it already, this was only to see whether it still has. */
-static void note_success(struct target_worker *worker, const struct snapshot *snapshot, bool checked)
+/* Under the lock. `checked`: the target had it already, this was only to see whether it still has.
+ */
+static void note_success(struct target_worker *worker, const struct snapshot *snapshot,
+                         bool checked)
 {
     struct target_status *status = &worker->status;
     const struct snapshot_environment *environment =
@@ -184,9 +191,11 @@ static int64_t wait_after(const struct target_worker *worker, enum status status
     return clock_backoff(clock, failures, FIRST_WAIT, LONGEST_WAIT);
 }
 
-/* --- the thread --------------------------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------------------------------
+ */
 
-/* Deadlines are of the system's clock, whatever clock the rest goes by: that is what conditions wait on. */
+/* Deadlines are of the system's clock, whatever clock the rest goes by: that is what conditions
+ * wait on. */
 static int64_t monotonic_now(void)
 {
     return system_clock.monotonic(system_clock.self);
@@ -212,8 +221,8 @@ static void wait_for_work(struct target_worker *worker, int64_t deadline)
     }
 }
 
-/* Takes what is in the mail, pushes it, notes what came of it. Called and left under the lock, which is not held in
- * between. Returns the next deadline. */
+/* Takes what is in the mail, pushes it, notes what came of it. Called and left under the lock,
+ * which is not held in between. Returns the next deadline. */
 static int64_t turn(struct target_worker *worker)
 {
     const struct target_status *now = &worker->status;
@@ -273,7 +282,8 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-/* --- starting and ending ------------------------------------------------------------------------ */
+/* --- starting and ending ------------------------------------------------------------------------
+ */
 
 static bool init_locks(struct target_worker *worker)
 {
@@ -440,7 +450,8 @@ void worker_part(struct target_worker *worker, int64_t deadline)
     release(worker);
 }
 
-/* --- looking ------------------------------------------------------------------------------------ */
+/* --- looking ------------------------------------------------------------------------------------
+ */
 
 void worker_status(struct target_worker *worker, struct target_status *out)
 {

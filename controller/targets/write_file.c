@@ -26,8 +26,8 @@ static int open_temporary(int folder, const char *name, const struct clock *cloc
             errno = ENAMETOOLONG;
             return -1;
         }
-        int file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                          0600);
+        int file =
+            openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file >= 0 || errno != EEXIST)
             return file;
     }

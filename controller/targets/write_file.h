@@ -1,7 +1,7 @@
 /* write_file.h - a file that is whole at every moment: its old bytes, then its new ones.
  *
- * Written under another name in the same folder (.NAME.tmp. and 16 hexadecimal digits), synced, renamed, and the
- * folder synced. What a crash leaves behind is removed by write_file_sweep(). */
+ * Written under another name in the same folder (.NAME.tmp. and 16 hexadecimal digits), synced,
+ * renamed, and the folder synced. What a crash leaves behind is removed by write_file_sweep(). */
 #ifndef WEIR_WRITE_FILE_H
 #define WEIR_WRITE_FILE_H
 
@@ -10,12 +10,12 @@
 /* With the temporary name around it, a name must still fit a folder entry. */
 #define WRITE_FILE_NAME_MAXIMUM 220
 
-/* Replaces `name` (no '/') in `folder`, mode 0644. What stands there is replaced, not followed, when it is a link. On
- * failure the old file is as it was. */
+/* Replaces `name` (no '/') in `folder`, mode 0644. What stands there is replaced, not followed,
+ * when it is a link. On failure the old file is as it was. */
 enum status write_file(int folder, const char *name, struct text bytes, const struct clock *clock,
                        struct error *error);
-/* Removes the temporary files of earlier writers of `name`. Only a writer that holds the folder's lock may
- * call it. */
+/* Removes the temporary files of earlier writers of `name`. Only a writer that holds the folder's
+ * lock may call it. */
 enum status write_file_sweep(int folder, const char *name, struct error *error);
 
 #endif

@@ -9,8 +9,9 @@
 #define COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define COMMIT_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
-#define FLAG(variant)                                                                               \
-    "{\"defaultVariant\":\"" variant "\",\"state\":\"ENABLED\",\"variants\":{\"off\":false,\"on\":true}}"
+#define FLAG(variant)                                                                              \
+    "{\"defaultVariant\":\"" variant                                                               \
+    "\",\"state\":\"ENABLED\",\"variants\":{\"off\":false,\"on\":true}}"
 
 SHARED struct document *make_document(const char *json)
 {
@@ -22,8 +23,8 @@ SHARED struct document *make_document(const char *json)
 }
 
 /* A snapshot of one environment; takes over the document. */
-SHARED struct snapshot *make_snapshot(const char *environment, struct document *document, uint32_t level,
-                                      const char *commit)
+SHARED struct snapshot *make_snapshot(const char *environment, struct document *document,
+                                      uint32_t level, const char *commit)
 {
     struct snapshot *snapshot = snapshot_new(1);
     ck_assert_ptr_nonnull(snapshot);
@@ -36,7 +37,8 @@ SHARED struct snapshot *make_snapshot(const char *environment, struct document *
 
 SHARED struct push push_of(struct snapshot *snapshot)
 {
-    return (struct push){snapshot, snapshot->environments[0].document, snapshot->environments[0].name.data};
+    return (struct push){snapshot, snapshot->environments[0].document,
+                         snapshot->environments[0].name.data};
 }
 
 SHARED void digest_of(const struct snapshot *snapshot, char out[DIGEST_TEXT_SIZE])

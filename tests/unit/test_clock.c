@@ -43,7 +43,8 @@ START_TEST(test_whole_seconds)
     struct clock clock = fake_clock(&fake);
     static const struct {
         int64_t nanoseconds, seconds;
-    } cases[] = {{0, 0}, {999999999, 0}, {1000000000, 1}, {-1, -1}, {-1000000000, -1}, {-1000000001, -2}};
+    } cases[] = {{0, 0},   {999999999, 0},    {1000000000, 1},
+                 {-1, -1}, {-1000000000, -1}, {-1000000001, -2}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         fake.wall = cases[i].nanoseconds;
         ck_assert_int_eq(clock_seconds(&clock), cases[i].seconds);
@@ -138,13 +139,31 @@ START_TEST(test_durations)
         {"9223372036s", INT64_C(9223372036) * NANOSECONDS_PER_SECOND},
     };
     static const char *const bad[] = {
-        "",    "s",     "10",  "10 s", " 10s", "10s ", "-1s",  "+1s",         "1.5s",
-        "1h30m", "1S",  "1y",  "ms",   "0x1s", "1us",  "10sm", "9223372037s", "9223372036854775808ms",
-        "99999999999999999999999s", "15251w",
+        "",
+        "s",
+        "10",
+        "10 s",
+        " 10s",
+        "10s ",
+        "-1s",
+        "+1s",
+        "1.5s",
+        "1h30m",
+        "1S",
+        "1y",
+        "ms",
+        "0x1s",
+        "1us",
+        "10sm",
+        "9223372037s",
+        "9223372036854775808ms",
+        "99999999999999999999999s",
+        "15251w",
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         int64_t value = -1;
-        ck_assert_msg(duration_parse(text_of(good[i].text), &value), "'%s' was refused", good[i].text);
+        ck_assert_msg(duration_parse(text_of(good[i].text), &value), "'%s' was refused",
+                      good[i].text);
         ck_assert_int_eq(value, good[i].nanoseconds);
     }
     for (size_t i = 0; i < COUNT_OF(bad); i++) {

@@ -51,10 +51,19 @@ START_TEST(test_no_value_forges_a_line)
     check_line("x\ntime=1 event=fake", "\"x\\ntime=1 event=fake\"");
     check_line("a\rb\tc", "\"a\\rb\\tc\"");
     check_line("\x1b[2J\x7f\x01", "\"\\u001b[2J\\u007f\\u0001\"");
-    check_line("\xc2\x9b" "2J", "\"\\u009b2J\"");
-    check_line("a\xe2\x80\xa8" "b", "\"a\\u2028b\"");
-    check_line("a\xe2\x80\xae" "b", "\"a\\u202eb\"");
-    check_line("a\xe2\x80\x93" "b", "\"a\xe2\x80\x93" "b\"");
+    check_line("\xc2\x9b"
+               "2J",
+               "\"\\u009b2J\"");
+    check_line("a\xe2\x80\xa8"
+               "b",
+               "\"a\\u2028b\"");
+    check_line("a\xe2\x80\xae"
+               "b",
+               "\"a\\u202eb\"");
+    check_line("a\xe2\x80\x93"
+               "b",
+               "\"a\xe2\x80\x93"
+               "b\"");
     check_line("bad \xff\xc3", "\"bad \\ufffd\\ufffd\"");
 }
 END_TEST
@@ -102,6 +111,7 @@ static void write_some(void)
     log_set_level(LOG_LEVEL_ERROR);
     log_event(LOG_LEVEL_WARN, "unseen", NULL);
     log_event(LOG_LEVEL_ERROR, "last", NULL);
+    log_set_level(LOG_LEVEL_INFO);
 }
 
 START_TEST(test_events_and_levels)
@@ -121,7 +131,8 @@ END_TEST
 static void *write_many(void *context)
 {
     for (int i = 0; i < 100; i++)
-        log_event(LOG_LEVEL_INFO, "turn", "thread", (const char *)context, "text", "some words", NULL);
+        log_event(LOG_LEVEL_INFO, "turn", "thread", (const char *)context, "text", "some words",
+                  NULL);
     return NULL;
 }
 
@@ -157,5 +168,6 @@ START_TEST(test_lines_of_threads_stay_whole)
 }
 END_TEST
 
-UNIT_MAIN("log", test_a_line, test_values_are_quoted_where_they_must_be, test_no_value_forges_a_line,
-          test_long_values_are_cut, test_events_and_levels, test_lines_of_threads_stay_whole)
+UNIT_MAIN("log", test_a_line, test_values_are_quoted_where_they_must_be,
+          test_no_value_forges_a_line, test_long_values_are_cut, test_events_and_levels,
+          test_lines_of_threads_stay_whole)

@@ -5,7 +5,8 @@
 
 #include "../../controller/reach.h"
 
-/* --- paths: ROOT/allowed and ROOT/data/targets are allowed, ROOT/outside is not ------------------- */
+/* --- paths: ROOT/allowed and ROOT/data/targets are allowed, ROOT/outside is not
+ * ------------------- */
 
 struct ground {
     char root[64], allowed[96], base[96];
@@ -25,7 +26,8 @@ static void make_ground(struct ground *ground)
     ground->reach = (struct reach){.paths = ground->paths, .path_count = 1, .base = ground->base};
 }
 
-static void check_opens(const struct ground *ground, const char *path, const char *folder, const char *name)
+static void check_opens(const struct ground *ground, const char *path, const char *folder,
+                        const char *name)
 {
     char got[256];
     struct error error = {0};
@@ -34,7 +36,8 @@ static void check_opens(const struct ground *ground, const char *path, const cha
     struct stat here, there;
     ck_assert_int_eq(fstat(descriptor, &here), 0);
     ck_assert_int_eq(stat(folder, &there), 0);
-    ck_assert_msg(here.st_ino == there.st_ino && here.st_dev == there.st_dev, "'%s' is elsewhere", path);
+    ck_assert_msg(here.st_ino == there.st_ino && here.st_dev == there.st_dev, "'%s' is elsewhere",
+                  path);
     ck_assert_str_eq(got, name);
     close(descriptor);
     ck_assert_int_eq(reach_check_path(&ground->reach, text_of(path), NULL), STATUS_OK);
@@ -97,7 +100,8 @@ START_TEST(test_an_allowed_folder_that_is_missing_is_not_made)
     ck_assert_int_eq(rmdir(ground.allowed), 0);
     char name[256];
     struct error error = {0};
-    int folder = reach_open_folder(&ground.reach, text_of(below(ground.allowed, "x")), name, &error);
+    int folder =
+        reach_open_folder(&ground.reach, text_of(below(ground.allowed, "x")), name, &error);
     ck_assert_int_lt(folder, 0);
     ck_assert_int_eq(error.status, STATUS_SYSTEM);
     ck_assert_ptr_nonnull(strstr(error.message, ground.allowed));
@@ -137,7 +141,10 @@ START_TEST(test_paths_that_name_no_file)
     check_refused(&ground, ground.base, "allowed folder itself");
     check_refused_text(&ground, (struct text){"a\0b", 3}, "control character");
     check_refused(&ground, "a\nb", "control character");
-    check_refused(&ground, "a\x7f" "b", "control character");
+    check_refused(&ground,
+                  "a\x7f"
+                  "b",
+                  "control character");
     char part[300];
     memset(part, 'x', sizeof part);
     check_refused_text(&ground, (struct text){part, 256}, "longer than 255 bytes");
@@ -180,7 +187,9 @@ START_TEST(test_a_file_in_the_way)
     spill(below(ground.allowed, "file"), "x");
     char name[256];
     struct error error = {0};
-    ck_assert_int_lt(reach_open_folder(&ground.reach, text_of(below(ground.allowed, "file/x")), name, &error), 0);
+    ck_assert_int_lt(
+        reach_open_folder(&ground.reach, text_of(below(ground.allowed, "file/x")), name, &error),
+        0);
     ck_assert_int_eq(error.status, STATUS_SYSTEM);
     ck_assert_ptr_nonnull(strstr(error.message, "'file'"));
     remove_folder(ground.root);
@@ -238,7 +247,8 @@ START_TEST(test_a_relative_base)
 }
 END_TEST
 
-/* --- hosts --------------------------------------------------------------------------------------- */
+/* --- hosts ---------------------------------------------------------------------------------------
+ */
 
 START_TEST(test_host_spellings)
 {
@@ -246,25 +256,27 @@ START_TEST(test_host_spellings)
         const char *text, *host;
         unsigned port;
     } good[] = {
-        {"localhost", "localhost", 0},  {"redis.example:6379", "redis.example", 6379},
+        {"localhost", "localhost", 0},   {"redis.example:6379", "redis.example", 6379},
         {"127.0.0.1:1", "127.0.0.1", 1}, {"[::1]", "::1", 0},
         {"[::1]:65535", "::1", 65535},   {"my_host-1", "my_host-1", 0},
     };
     static const char *const bad[] = {
-        "", ":80", "host:", "host:0", "host:65536", "host:080000", "host:-1", "host:8o", "::1", "fe80::1:80",
-        "[::1", "[::1]80", "[]", "[host]:80", "a b", "host/x", "user@host", "[::1]:", "ho\nst", "[127.0.0.1]",
+        "",        ":80",    "host:",      "host:0", "host:65536", "host:080000", "host:-1",
+        "host:8o", "::1",    "fe80::1:80", "[::1",   "[::1]80",    "[]",          "[host]:80",
+        "a b",     "host/x", "user@host",  "[::1]:", "ho\nst",     "[127.0.0.1]",
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct reach_host host;
-        ck_assert_msg(reach_host_parse(text_of(good[i].text), &host, NULL) == STATUS_OK, "'%s' was refused",
-                      good[i].text);
+        ck_assert_msg(reach_host_parse(text_of(good[i].text), &host, NULL) == STATUS_OK,
+                      "'%s' was refused", good[i].text);
         ck_assert_str_eq(host.host, good[i].host);
         ck_assert_uint_eq(host.port, good[i].port);
     }
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct reach_host host;
         struct error error = {0};
-        ck_assert_msg(reach_host_parse(text_of(bad[i]), &host, &error) == STATUS_INVALID, "'%s' was taken", bad[i]);
+        ck_assert_msg(reach_host_parse(text_of(bad[i]), &host, &error) == STATUS_INVALID,
+                      "'%s' was taken", bad[i]);
         ck_assert_ptr_null(strchr(error.message, '\n'));
     }
     struct reach_host host;
@@ -306,8 +318,8 @@ static void check_host(const char *allowed, const char *host, uint16_t port, con
         snprintf(got, sizeof got, "%s %u", inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text),
                  ntohs(v6->sin6_port));
     }
-    ck_assert_msg(strcmp(got, expected) == 0, "allowed '%s', host '%s': %s, expected %s", allowed, host, got,
-                  expected);
+    ck_assert_msg(strcmp(got, expected) == 0, "allowed '%s', host '%s': %s, expected %s", allowed,
+                  host, got, expected);
 }
 
 START_TEST(test_hosts_by_address)
@@ -353,11 +365,13 @@ START_TEST(test_a_name_that_does_not_resolve)
     struct sockaddr_storage address;
     socklen_t length;
     struct error error = {0};
-    ck_assert_int_eq(reach_connect_address(&reach, "no-such-host.invalid", 1, NULL, &address, &length, &error),
-                     STATUS_SYSTEM);
+    ck_assert_int_eq(
+        reach_connect_address(&reach, "no-such-host.invalid", 1, NULL, &address, &length, &error),
+        STATUS_SYSTEM);
     ck_assert_ptr_nonnull(strstr(error.message, "'no-such-host.invalid'"));
     /* Among the allowed ones it allows nothing, and hinders nothing. */
-    ck_assert_int_eq(reach_connect_address(&reach, "127.0.0.1", 1, NULL, &address, &length, &error), STATUS_OK);
+    ck_assert_int_eq(reach_connect_address(&reach, "127.0.0.1", 1, NULL, &address, &length, &error),
+                     STATUS_OK);
 }
 END_TEST
 
@@ -365,30 +379,35 @@ START_TEST(test_a_secret_goes_only_where_it_may)
 {
     struct reach_host hosts[1] = {{.host = "127.0.0.1"}};
     struct reach_host others[2] = {{.host = "127.0.0.1", .port = 7000}, {.host = "127.0.0.2"}};
-    struct reach_secret secret = {.name = (char[]){"edge"}, .variable = (char[]){"X"}, .hosts = others,
-                                  .host_count = 2};
+    struct reach_secret secret = {
+        .name = (char[]){"edge"}, .variable = (char[]){"X"}, .hosts = others, .host_count = 2};
     struct reach reach = {.hosts = hosts, .host_count = 1, .secrets = &secret, .secret_count = 1};
     struct sockaddr_storage address;
     socklen_t length;
     struct error error = {0};
-    ck_assert_int_eq(reach_connect_address(&reach, "127.0.0.1", 7000, &secret, &address, &length, &error),
-                     STATUS_OK);
-    ck_assert_int_eq(reach_connect_address(&reach, "127.0.0.1", 7001, &secret, &address, &length, &error),
-                     STATUS_REFUSED);
+    ck_assert_int_eq(
+        reach_connect_address(&reach, "127.0.0.1", 7000, &secret, &address, &length, &error),
+        STATUS_OK);
+    ck_assert_int_eq(
+        reach_connect_address(&reach, "127.0.0.1", 7001, &secret, &address, &length, &error),
+        STATUS_REFUSED);
     ck_assert_ptr_nonnull(strstr(error.message, "secret 'edge'"));
     /* Allowed for the secret alone is not allowed. */
-    ck_assert_int_eq(reach_connect_address(&reach, "127.0.0.2", 7000, &secret, &address, &length, &error),
-                     STATUS_REFUSED);
+    ck_assert_int_eq(
+        reach_connect_address(&reach, "127.0.0.2", 7000, &secret, &address, &length, &error),
+        STATUS_REFUSED);
     secret.host_count = 0;
-    ck_assert_int_eq(reach_connect_address(&reach, "127.0.0.1", 7000, &secret, &address, &length, &error),
-                     STATUS_REFUSED);
+    ck_assert_int_eq(
+        reach_connect_address(&reach, "127.0.0.1", 7000, &secret, &address, &length, &error),
+        STATUS_REFUSED);
     ck_assert_ptr_eq(reach_secret(&reach, TEXT("edge")), &secret);
     ck_assert_ptr_null(reach_secret(&reach, TEXT("edg")));
     ck_assert_ptr_null(reach_secret(&reach, TEXT("")));
 }
 END_TEST
 
-/* --- secrets and copies -------------------------------------------------------------------------- */
+/* --- secrets and copies --------------------------------------------------------------------------
+ */
 
 static void check_secret(const char *path, const char *content, size_t size, enum status expected,
                          const char *value)
@@ -424,7 +443,8 @@ START_TEST(test_secrets_are_first_lines)
     struct reach_secret secret = {.name = (char[]){"edge"}, .file = path};
     char value[64];
     ck_assert_int_eq(reach_secret_read(&secret, value, sizeof value, NULL), STATUS_SYSTEM);
-    secret = (struct reach_secret){.name = (char[]){"edge"}, .variable = (char[]){"WEIR_TEST_SECRET"}};
+    secret =
+        (struct reach_secret){.name = (char[]){"edge"}, .variable = (char[]){"WEIR_TEST_SECRET"}};
     ck_assert_int_eq(setenv("WEIR_TEST_SECRET", "from the variable", 1), 0);
     ck_assert_int_eq(reach_secret_read(&secret, value, sizeof value, NULL), STATUS_OK);
     ck_assert_str_eq(value, "from the variable");
@@ -464,7 +484,8 @@ END_TEST
 UNIT_MAIN("reach", test_paths_below_allowed_folders, test_missing_folders_are_made,
           test_an_allowed_folder_that_is_missing_is_not_made, test_paths_that_lead_elsewhere,
           test_paths_that_name_no_file, test_links_are_not_followed, test_a_file_in_the_way,
-          test_the_allowed_folder_may_be_a_link, test_other_spellings_of_allowed_folders, test_a_relative_base,
-          test_host_spellings, test_hosts_by_address, test_disguised_addresses,
-          test_a_name_that_does_not_resolve, test_a_secret_goes_only_where_it_may,
-          test_secrets_are_first_lines, test_copies_stand_alone)
+          test_the_allowed_folder_may_be_a_link, test_other_spellings_of_allowed_folders,
+          test_a_relative_base, test_host_spellings, test_hosts_by_address,
+          test_disguised_addresses, test_a_name_that_does_not_resolve,
+          test_a_secret_goes_only_where_it_may, test_secrets_are_first_lines,
+          test_copies_stand_alone)

@@ -35,9 +35,10 @@ static void make_site(struct site *site, const char *location)
     snprintf(site->path, sizeof site->path, "%s/%s", site->root, location);
     snprintf(site->meta, sizeof site->meta, "%s.meta.json", site->path);
     site->reach.base = site->root;
-    site->definition = (struct target_definition){
-        .name = (char[]){"files"}, .environment = (char[]){"production"},
-        .location = strdup(location), .type = TARGET_FILE};
+    site->definition = (struct target_definition){.name = (char[]){"files"},
+                                                  .environment = (char[]){"production"},
+                                                  .location = strdup(location),
+                                                  .type = TARGET_FILE};
     site->driver = target_driver(TARGET_FILE);
     ck_assert_ptr_nonnull(site->driver);
     reopen(site);
@@ -69,7 +70,8 @@ static void check_meta(const struct site *site, const struct snapshot *snapshot)
     digest_of(snapshot, digest);
     generation_format(snapshot->generation, generation);
     snprintf(expected, sizeof expected,
-             "{\"commit\":\"%s\",\"digest\":\"%s\",\"environment\":\"production\",\"generation\":\"%s\"}\n",
+             "{\"commit\":\"%s\",\"digest\":\"%s\",\"environment\":\"production\",\"generation\":"
+             "\"%s\"}\n",
              snapshot->commit, digest, generation);
     check_file(site->meta, expected);
 }
@@ -121,7 +123,8 @@ START_TEST(test_newer_replaces_older)
 {
     struct site site;
     make_site(&site, "flags.json");
-    struct snapshot *old = snapshot_of(ONE_FLAG, 7, COMMIT_A), *new = snapshot_of(OTHER_FLAG, 8, COMMIT_B);
+    struct snapshot *old = snapshot_of(ONE_FLAG, 7, COMMIT_A),
+                    *new = snapshot_of(OTHER_FLAG, 8, COMMIT_B);
     check_given(&site, old);
     check_given(&site, new);
     check_file(site.path, OTHER_FLAG);
@@ -136,7 +139,8 @@ START_TEST(test_older_never_replaces_newer)
 {
     struct site site;
     make_site(&site, "flags.json");
-    struct snapshot *old = snapshot_of(ONE_FLAG, 7, COMMIT_A), *new = snapshot_of(OTHER_FLAG, 8, COMMIT_B);
+    struct snapshot *old = snapshot_of(ONE_FLAG, 7, COMMIT_A),
+                    *new = snapshot_of(OTHER_FLAG, 8, COMMIT_B);
     check_given(&site, new);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(give(&site, old), STATUS_REFUSED);
@@ -194,7 +198,8 @@ START_TEST(test_damage_is_repaired)
             check_file(site.path, ONE_FLAG);
         }
     }
-    static const char *const metas[] = {"", "{", "[]", "{\"generation\":7}", "{\"generation\":\"ffff\"}", NULL};
+    static const char *const metas[] = {
+        "", "{", "[]", "{\"generation\":7}", "{\"generation\":\"ffff\"}", NULL};
     for (size_t i = 0; i < COUNT_OF(metas); i++) {
         if (metas[i])
             spill(site.meta, metas[i]);
@@ -208,13 +213,14 @@ START_TEST(test_damage_is_repaired)
 }
 END_TEST
 
-/* A writer that died after the document and before the meta. The next commit takes its change back: the meta
- * that it left names that very digest, and the sizes are equal. */
+/* A writer that died after the document and before the meta. The next commit takes its change back:
+ * the meta that it left names that very digest, and the sizes are equal. */
 START_TEST(test_a_crash_between_the_two_files)
 {
     struct site site;
     make_site(&site, "flags.json");
-    struct snapshot *first = snapshot_of(ONE_FLAG, 7, COMMIT_A), *third = snapshot_of(ONE_FLAG, 9, COMMIT_B);
+    struct snapshot *first = snapshot_of(ONE_FLAG, 7, COMMIT_A),
+                    *third = snapshot_of(ONE_FLAG, 9, COMMIT_B);
     check_given(&site, first);
     spill(site.path, EQUAL_SIZE);
     reopen(&site);
@@ -346,14 +352,16 @@ START_TEST(test_readers_never_see_half_a_document)
         buffer_printf(&wide, "%s\"flag-%04d\":" FLAG("on"), i ? "," : "", i);
     buffer_append_string(&wide, "}}\n");
     struct document *documents[2] = {make_document(ONE_FLAG), make_document(buffer_string(&wide))};
-    struct snapshot *snapshot = make_snapshot("production", document_reference(documents[0]), 1, COMMIT_A);
+    struct snapshot *snapshot =
+        make_snapshot("production", document_reference(documents[0]), 1, COMMIT_A);
     check_given(&site, snapshot);
     snapshot_release(snapshot);
     pid_t writer = fork();
     ck_assert_int_ge(writer, 0);
     if (writer == 0) {
         for (uint32_t i = 0; i < 60; i++) {
-            snapshot = make_snapshot("production", document_reference(documents[i & 1]), i + 2, COMMIT_A);
+            snapshot =
+                make_snapshot("production", document_reference(documents[i & 1]), i + 2, COMMIT_A);
             if (give(&site, snapshot) != STATUS_OK)
                 _exit(1);
             snapshot_release(snapshot);
@@ -366,7 +374,8 @@ START_TEST(test_readers_never_see_half_a_document)
         struct buffer seen;
         buffer_init(&seen, 0);
         ck_assert(slurp(site.path, &seen));
-        ck_assert(text_is(buffer_text(&seen), ONE_FLAG) || text_equal(buffer_text(&seen), buffer_text(&wide)));
+        ck_assert(text_is(buffer_text(&seen), ONE_FLAG) ||
+                  text_equal(buffer_text(&seen), buffer_text(&wide)));
         buffer_dispose(&seen);
         reads++;
     }
@@ -417,8 +426,9 @@ START_TEST(test_writers_lock_the_folder)
 }
 END_TEST
 
-UNIT_MAIN("target_file", test_document_and_meta, test_newer_replaces_older, test_older_never_replaces_newer,
-          test_what_is_there_is_not_written_again, test_damage_is_repaired, test_a_crash_between_the_two_files,
+UNIT_MAIN("target_file", test_document_and_meta, test_newer_replaces_older,
+          test_older_never_replaces_newer, test_what_is_there_is_not_written_again,
+          test_damage_is_repaired, test_a_crash_between_the_two_files,
           test_leftovers_of_a_crash_are_removed, test_links_are_replaced_and_not_written_through,
           test_paths_that_are_not_allowed, test_what_is_in_the_way_fails_and_is_kept,
           test_a_folder_that_is_not_writable, test_readers_never_see_half_a_document,
