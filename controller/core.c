@@ -95,15 +95,21 @@ static void log_faults(const struct core *core, const char *tip)
 
 /* --- publishing ------------------------------------------------------------------------------------------------------- */
 
-static void note_flags(struct core *core, const struct snapshot *snapshot)
+static void note_flags(struct core *core, const struct snapshot *previous, const struct snapshot *snapshot)
 {
+    for (size_t i = 0; previous && i < previous->environment_count; i++) {
+        struct text name = previous->environments[i].name;
+        if (!snapshot_environment(snapshot, name))
+            telemetry_forget(core->parts.telemetry, &family_flags, name.data, NULL);
+    }
     for (size_t i = 0; i < snapshot->environment_count; i++)
         gauge(core, &family_flags, snapshot->environments[i].name.data,
               (int64_t)snapshot->environments[i].document->count);
     gauge(core, &family_snapshot_timestamp, NULL, snapshot->since);
 }
 
-static enum status publish(struct core *core, struct build *build, const char *commit, struct error *error)
+static enum status publish(struct core *core, struct build *build, const struct snapshot *previous, const char *commit,
+                           struct error *error)
 {
     struct generation generation;
     const struct catalog *catalog = &build->catalog;
@@ -114,7 +120,7 @@ static enum status publish(struct core *core, struct build *build, const char *c
                                                clock_seconds(core->parts.clock));
     if (!snapshot)
         return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
-    note_flags(core, snapshot);
+    note_flags(core, previous, snapshot);
     hub_publish(core->parts.hub, snapshot_reference(snapshot));
     gauge(core, &family_snapshot_version, NULL, (int64_t)atomic_load(&core->parts.hub->version));
     /* Answers first: users have the new state before any target or disk is asked for anything. */
@@ -141,7 +147,7 @@ static enum status try_commit(struct core *core, const char *commit, struct diag
     enum status status = build_commit(&build, core->mirror, commit, core->schemas, previous, error);
     count(core, &family_compile_seconds, NULL, core->parts.clock->monotonic(core->parts.clock->self) - start);
     if (status == STATUS_OK)
-        status = publish(core, &build, commit, error);
+        status = publish(core, &build, previous, commit, error);
     snapshot_release(previous);
     struct diagnostics found = build.diagnostics;
     diagnostics_init(&build.diagnostics);
