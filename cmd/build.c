@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "source.h"
 
-/* --- to a file ---------------------------------------------------------------------------------------------- */
+/* --- to a file -------------------------------------------------------------------------------- */
 
 static bool write_all(int file, struct text bytes)
 {
@@ -76,7 +76,7 @@ static int write_output(const char *path, struct buffer *document)
     return command_fail("cannot write \"%s\": %s", path, strerror(errno));
 }
 
-/* --- the command -------------------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static int write_document(const struct document *document, const struct arguments *arguments)
 {
@@ -108,7 +108,8 @@ static int run(const struct arguments *arguments)
     struct document *document = NULL;
     int code = source_open(&source, arguments, argument_operand(arguments, 0));
     if (code == EXIT_FINE) {
-        const struct environment *environment = source_environment(&source, argument_string(arguments, "env"));
+        const struct environment *environment =
+            source_environment(&source, argument_string(arguments, "env"));
         code = environment ? source_compile(&source, environment, &document) : EXIT_USAGE;
     }
     if (code != EXIT_USAGE)
@@ -122,19 +123,34 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct option options[] = {
-    {.name = "env", .letter = 'e', .type = OPTION_STRING, .argument = "E", .required = true,
+    {.name = "env",
+     .letter = 'e',
+     .type = OPTION_STRING,
+     .argument = "E",
+     .required = true,
      .help = "the environment to build the document of"},
     SOURCE_OPTIONS,
-    {.name = "output", .letter = 'o', .type = OPTION_STRING, .argument = "FILE", .complete = COMPLETE_FILE,
+    {.name = "output",
+     .letter = 'o',
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
      .help = "write the document to this file, all of it or nothing, instead of printing it"},
-    {.name = "digest", .type = OPTION_FLAG, .help = "print the digest of the document instead of the document"},
-    {.name = "format", .type = OPTION_STRING, .argument = "FORMAT", .choices = "text|json", .standard = "text",
+    {.name = "digest",
+     .type = OPTION_FLAG,
+     .help = "print the digest of the document instead of the document"},
+    {.name = "format",
+     .type = OPTION_STRING,
+     .argument = "FORMAT",
+     .choices = "text|json",
+     .standard = "text",
      .help = "how to print faults, which go to standard error"},
     {0},
 };
 
 static const struct operand operands[] = {
-    {.name = "PATH", .help = "the folder of definitions, or one file (default: the working folder)",
+    {.name = "PATH",
+     .help = "the folder of definitions, or one file (default: the working folder)",
      .complete = COMPLETE_FOLDER},
     {0},
 };
@@ -143,15 +159,16 @@ const struct command build_command = {
     .name = "build",
     .summary = "compile definitions to the document of one environment",
     .description =
-        "Compiles the definitions for one environment and prints its state document: flag definitions as flagd "
-        "reads them, in canonical JSON. The same commit gives the same bytes on every machine, so what a controller "
-        "serves can be rebuilt and compared.\n\n"
-        "The digest is the one that the controller shows in its status and writes beside the document in every "
-        "target.",
+        "Compiles the definitions for one environment and prints its state document: flag "
+        "definitions as flagd reads them, in canonical JSON. The same commit gives the same "
+        "bytes on every machine, so what a controller serves can be rebuilt and compared.\n\n"
+        "The digest is the one that the controller shows in its status and writes beside "
+        "the document in every target.",
     .options = options,
     .operands = operands,
-    .examples = "weir build --env production examples/acme-shop  # print the document\n"
-                "weir build --env production --digest examples/acme-shop  # only its digest\n"
-                "weir build --env production --rev HEAD -o /tmp/flags.json  # of a commit, to a file\n",
+    .examples =
+        "weir build --env production examples/acme-shop  # print the document\n"
+        "weir build --env production --digest examples/acme-shop  # only its digest\n"
+        "weir build --env production --rev HEAD -o /tmp/flags.json  # of a commit, to a file\n",
     .run = run,
 };

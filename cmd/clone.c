@@ -15,8 +15,8 @@
 #define QUIET_TICKS 7     /* what is quick shows nothing */
 #define PATIENCE_TICKS 20 /* for a fetch to notice that it is to stop */
 
-/* One clone: made by clone_read(), carried out by a thread of its own, so that a silent server cannot keep an
- * interrupt from being noticed. */
+/* One clone: made by clone_read(), carried out by a thread of its own, so that a silent server
+ * cannot keep an interrupt from being noticed. */
 struct clone {
     const char *url, *revision;
     struct bundle *bundle;
@@ -31,7 +31,7 @@ struct clone {
     bool ended;
 };
 
-/* --- the thread --------------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static bool is_commit_id(const char *revision)
 {
@@ -57,10 +57,11 @@ static enum status find_commit(struct clone *clone, struct mirror *mirror)
         return status;
     if (mirror_resolve(mirror, revision, clone->commit, &unused) == STATUS_OK)
         return STATUS_OK;
-    return error_set(&clone->error, STATUS_NOT_FOUND,
-                     "\"%.80s\" is neither a branch nor a commit in the history of the remote's HEAD; "
-                     "clone the repository and use \"--repo PATH\" for others",
-                     revision);
+    return error_set(
+        &clone->error, STATUS_NOT_FOUND,
+        "\"%.80s\" is neither a branch nor a commit in the history of the remote's HEAD; "
+        "clone the repository and use \"--repo PATH\" for others",
+        revision);
 }
 
 static enum status clone_carry_out(struct clone *clone)
@@ -70,7 +71,8 @@ static enum status clone_carry_out(struct clone *clone)
     if (status == STATUS_OK)
         status = find_commit(clone, mirror);
     if (status == STATUS_OK)
-        status = mirror_read(mirror, clone->commit, clone->bundle, clone->diagnostics, &clone->error);
+        status =
+            mirror_read(mirror, clone->commit, clone->bundle, clone->diagnostics, &clone->error);
     mirror_close(mirror);
     return status;
 }
@@ -87,7 +89,7 @@ static void *clone_thread(void *context)
     return NULL;
 }
 
-/* --- waiting for it ----------------------------------------------------------------------------------------- */
+/* --- waiting for it --------------------------------------------------------------------------- */
 
 /* Waits one tick at most; true when the thread has ended. */
 static bool wait_tick(struct clone *clone)
@@ -140,7 +142,7 @@ static void end_by_signal(struct clone *clone, int number, const sigset_t *befor
     }
     remove_folder(clone->folder);
     signal(number, SIG_DFL);
-    raise(number);
+    kill(getpid(), number); /* pending, until it is let through */
     pthread_sigmask(SIG_SETMASK, before, NULL);
     _exit(128 + number);
 }
@@ -178,8 +180,9 @@ static enum status run_thread(struct clone *clone)
     /* Blocked before the folder exists, so that no signal comes between the two. */
     pthread_sigmask(SIG_BLOCK, &signals, &before);
     if (!mkdtemp(clone->folder)) {
-        clone->status = error_set(&clone->error, STATUS_SYSTEM, "cannot make the folder \"%.120s\": %s",
-                                  clone->folder, strerror(errno));
+        clone->status =
+            error_set(&clone->error, STATUS_SYSTEM, "cannot make the folder \"%.120s\": %s",
+                      clone->folder, strerror(errno));
     } else {
         snprintf(clone->repository, sizeof clone->repository, "%s/repository", clone->folder);
         int reason = pthread_create(&thread, NULL, clone_thread, clone);
@@ -187,7 +190,8 @@ static enum status run_thread(struct clone *clone)
             await(clone, &signals, &before);
             pthread_join(thread, NULL);
         } else {
-            clone->status = error_set(&clone->error, STATUS_SYSTEM, "cannot start a thread: %s", strerror(reason));
+            clone->status = error_set(&clone->error, STATUS_SYSTEM, "cannot start a thread: %s",
+                                      strerror(reason));
         }
         remove_folder(clone->folder);
     }
@@ -198,7 +202,8 @@ static enum status run_thread(struct clone *clone)
 }
 
 enum status clone_read(const char *url, const char *revision, struct bundle *bundle,
-                       struct diagnostics *diagnostics, char commit[COMMIT_TEXT_SIZE], struct error *error)
+                       struct diagnostics *diagnostics, char commit[COMMIT_TEXT_SIZE],
+                       struct error *error)
 {
     const char *temporary = getenv("TMPDIR");
     struct clone *clone = calloc(1, sizeof *clone);
@@ -213,7 +218,8 @@ enum status clone_read(const char *url, const char *revision, struct bundle *bun
     int length = snprintf(clone->folder, sizeof clone->folder, "%s/weir-XXXXXX", temporary);
     enum status status;
     if (length < 0 || (size_t)length >= sizeof clone->folder)
-        status = error_set(&clone->error, STATUS_LIMIT, "TMPDIR is too long: \"%.80s…\"", temporary);
+        status =
+            error_set(&clone->error, STATUS_LIMIT, "TMPDIR is too long: \"%.80s…\"", temporary);
     else
         status = run_thread(clone);
     memcpy(commit, clone->commit, sizeof clone->commit);

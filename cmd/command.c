@@ -1,4 +1,5 @@
-/* The parser: words against the table of a command, and the way from argv to the command's function. */
+/* The parser: words against the table of a command, and the way from argv to the command's
+ * function. */
 #include "command.h"
 
 #include <unistd.h>
@@ -25,7 +26,7 @@ struct parser {
     struct error *error;
 };
 
-/* --- asking what was parsed ----------------------------------------------------------------------------- */
+/* --- asking what was parsed ------------------------------------------------------------------- */
 
 const char *argument_at(const struct arguments *arguments, const char *option, size_t index)
 {
@@ -74,7 +75,7 @@ size_t argument_operands(const struct arguments *arguments)
     return arguments->operand_count;
 }
 
-/* --- parsing -------------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 /* ", did you mean …?" or nothing, for the end of a message. */
 static void suggest(char *out, size_t size, const struct similar *similar, const char *dashes)
@@ -108,11 +109,13 @@ static bool refuse_unknown(struct parser *parser, struct text name)
 {
     struct similar similar = {0};
     char hint[100];
-    for (const struct option *option = parser->out->command->options; option && option->name; option++)
+    for (const struct option *option = parser->out->command->options; option && option->name;
+         option++)
         similar_offer(&similar, name, text_of(option->name));
     similar_offer(&similar, name, TEXT("help"));
     suggest(hint, sizeof hint, &similar, "--");
-    error_set(parser->error, STATUS_INVALID, "unknown option \"--%.*s\"%s", (int)name.length, name.data, hint);
+    error_set(parser->error, STATUS_INVALID, "unknown option \"--%.*s\"%s", (int)name.length,
+              name.data, hint);
     return false;
 }
 
@@ -141,8 +144,8 @@ static bool check_choice(struct parser *parser, const struct option *option, con
         similar_offer(&similar, text_of(value), choice);
     }
     suggest(hint, sizeof hint, &similar, "");
-    error_set(parser->error, STATUS_INVALID, "\"--%s\" is one of %s, not \"%s\"%s", option->name, option->choices,
-              value, hint);
+    error_set(parser->error, STATUS_INVALID, "\"--%s\" is one of %s, not \"%s\"%s", option->name,
+              option->choices, value, hint);
     return false;
 }
 
@@ -165,13 +168,15 @@ static bool take_value(struct parser *parser, const struct option *option)
     const char *value = parser->next < parser->count ? parser->words[parser->next] : NULL;
     if (value && strncmp(value, "--", 2) == 0) {
         /* More likely forgotten than meant; "--option=--value" says that it is meant. */
-        error_set(parser->error, STATUS_INVALID,
-                  "\"--%s\" needs a value, %s, before \"%.60s\"; write \"--%s=%.60s\" if that is it", option->name,
-                  option->argument, value, option->name, value);
+        error_set(
+            parser->error, STATUS_INVALID,
+            "\"--%s\" needs a value, %s, before \"%.60s\"; write \"--%s=%.60s\" if that is it",
+            option->name, option->argument, value, option->name, value);
         return false;
     }
     if (!value) {
-        error_set(parser->error, STATUS_INVALID, "\"--%s\" needs a value: %s", option->name, option->argument);
+        error_set(parser->error, STATUS_INVALID, "\"--%s\" needs a value: %s", option->name,
+                  option->argument);
         return false;
     }
     parser->next++;
@@ -236,8 +241,8 @@ static bool check_complete(const struct parser *parser)
     size_t least = 0, most = 0;
     for (const struct option *option = command->options; option && option->name; option++) {
         if (option->required && argument_count(out, option->name) == 0) {
-            error_set(parser->error, STATUS_INVALID, "\"--%s %s\" is missing: %s", option->name, option->argument,
-                      option->help);
+            error_set(parser->error, STATUS_INVALID, "\"--%s %s\" is missing: %s", option->name,
+                      option->argument, option->help);
             return false;
         }
     }
@@ -249,8 +254,8 @@ static bool check_complete(const struct parser *parser)
             missing = operand->name;
     }
     if (out->operand_count > most) {
-        error_set(parser->error, STATUS_INVALID, "\"%.120s\" is one too many for \"weir %s\"", out->operands[most],
-                  command->name);
+        error_set(parser->error, STATUS_INVALID, "\"%.120s\" is one too many for \"weir %s\"",
+                  out->operands[most], command->name);
         return false;
     }
     if (out->operand_count < least) {
@@ -260,8 +265,8 @@ static bool check_complete(const struct parser *parser)
     return true;
 }
 
-struct arguments *arguments_parse(const struct command *command, const char *const *words, size_t count,
-                                  struct error *error)
+struct arguments *arguments_parse(const struct command *command, const char *const *words,
+                                  size_t count, struct error *error)
 {
     struct arguments *out = calloc(1, sizeof *out);
     /* Every word is at most one option, but for flags that stand together: "-abc". */
@@ -294,7 +299,7 @@ void arguments_free(struct arguments *arguments)
     free(arguments);
 }
 
-/* --- from argv to a command ----------------------------------------------------------------------------- */
+/* --- from argv to a command ------------------------------------------------------------------- */
 
 const struct command *command_find(const char *name)
 {
@@ -313,7 +318,8 @@ static int refuse_command(const char *name)
         similar_offer(&similar, text_of(name), text_of((*command)->name));
     suggest(hint, sizeof hint, &similar, "");
     if (name[0] == '-')
-        return command_fail("unknown option \"%.60s\" before the command; 'weir help' lists the commands", name);
+        return command_fail(
+            "unknown option \"%.60s\" before the command; 'weir help' lists the commands", name);
     return command_fail("unknown command \"%.60s\"%s%s", name, hint,
                         hint[0] ? "" : "; 'weir help' lists the commands");
 }

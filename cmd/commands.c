@@ -1,6 +1,8 @@
-/* The registration table: a subcommand exists when its row stands here, in the order that help shows. */
+/* The registration table: a subcommand exists when its row stands here, in the order that help
+ * shows. */
 #include "commands.h"
 
 const struct command *const commands[] = {
-    &validate_command, &build_command, &eval_command, &run_command, &version_command, &help_command_entry, NULL,
+    &validate_command, &build_command,      &eval_command, &run_command,
+    &version_command,  &help_command_entry, NULL,
 };

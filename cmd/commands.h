@@ -4,14 +4,14 @@
 
 #include "command.h"
 
-extern const struct command validate_command, build_command, eval_command, run_command, version_command,
-    help_command_entry;
+extern const struct command validate_command, build_command, eval_command, run_command,
+    version_command, help_command_entry;
 
 /* Options that several commands share. */
-#define FORMAT_OPTION                                                                               \
-    {                                                                                               \
-        .name = "format", .type = OPTION_STRING, .argument = "FORMAT", .choices = "text|json",      \
-        .standard = "text", .help = "how to print: for people or for programs"                      \
+#define FORMAT_OPTION                                                                              \
+    {                                                                                              \
+        .name = "format", .type = OPTION_STRING, .argument = "FORMAT", .choices = "text|json",     \
+        .standard = "text", .help = "how to print: for people or for programs"                     \
     }
 
 static inline bool format_is_json(const struct arguments *arguments)

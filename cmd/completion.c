@@ -1,4 +1,4 @@
-/* Shell completion, out of the table: commands, options, and the values that are known beforehand. */
+/* Shell completion, out of the table: commands, options, and the values known beforehand. */
 #include "command.h"
 
 /* A word of fish, in single quotes. */
@@ -17,7 +17,7 @@ static void write_quoted(struct buffer *out, const char *string)
 static void write_choices(struct buffer *out, const char *choices)
 {
     for (; *choices; choices++)
-        buffer_append_char(out, *choices == '|' ? ' ' : *choices);
+        buffer_append(out, *choices == '|' ? " " : choices, 1);
 }
 
 static void write_command_names(struct buffer *out)
@@ -36,7 +36,7 @@ static enum completion operand_completion(const struct command *command)
     return COMPLETE_NOTHING;
 }
 
-/* --- bash --------------------------------------------------------------------------------------------------- */
+/* --- bash ------------------------------------------------------------------------------------- */
 
 static void write_bash_values(struct buffer *out, const struct command *command)
 {
@@ -87,16 +87,17 @@ static void write_bash_words(struct buffer *out, const struct command *command)
 /* bash cuts words at "=" too: "--format=j" comes as three words, and only "j" is to be replaced. */
 static void write_bash(struct buffer *out)
 {
-    buffer_append_string(out, "# bash completion for weir; made by: weir help --completion bash\n"
-                              "_weir_paths()\n{\n"
-                              "    compopt -o filenames 2>/dev/null\n"
-                              "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$2\")\n}\n"
-                              "_weir()\n{\n"
-                              "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                              "    local command=${COMP_WORDS[1]} words='' operands='' paths=''\n"
-                              "    COMPREPLY=()\n"
-                              "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                              "        COMPREPLY=($(compgen -W '--help --version ");
+    buffer_append_string(
+        out, "# bash completion for weir; made by: weir help --completion bash\n"
+             "_weir_paths()\n{\n"
+             "    compopt -o filenames 2>/dev/null\n"
+             "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$2\")\n}\n"
+             "_weir()\n{\n"
+             "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+             "    local command=${COMP_WORDS[1]} words='' operands='' paths=''\n"
+             "    COMPREPLY=()\n"
+             "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+             "        COMPREPLY=($(compgen -W '--help --version ");
     write_command_names(out);
     buffer_append_string(out, "' -- \"$word\"))\n        return\n    fi\n"
                               "    if [ \"$word\" = = ]; then\n        word=''\n"
@@ -120,7 +121,7 @@ static void write_bash(struct buffer *out)
                               "    esac\n}\ncomplete -F _weir weir\n");
 }
 
-/* --- zsh ---------------------------------------------------------------------------------------------------- */
+/* --- zsh -------------------------------------------------------------------------------------- */
 
 static const char zsh_quote[] = "'\\''";
 
@@ -153,7 +154,8 @@ static const char *zsh_action(enum completion complete)
 
 static void write_zsh_option(struct buffer *out, const struct option *option)
 {
-    buffer_append_string(out, option->type == OPTION_LIST ? " \\\n            '*" : " \\\n            '");
+    buffer_append_string(out, option->type == OPTION_LIST ? " \\\n            '*"
+                                                          : " \\\n            '");
     buffer_printf(out, "--%s%s[", option->name, option->type == OPTION_FLAG ? "" : "=");
     write_zsh_help(out, option->help);
     buffer_append_char(out, ']');
@@ -174,7 +176,8 @@ static void write_zsh_option(struct buffer *out, const struct option *option)
 
 static void write_zsh_command(struct buffer *out, const struct command *command)
 {
-    buffer_printf(out, "    %s)\n        _arguments '(-h --help)'{-h,--help}'[show help]'", command->name);
+    buffer_printf(out, "    %s)\n        _arguments '(-h --help)'{-h,--help}'[show help]'",
+                  command->name);
     for (const struct option *option = command->options; option && option->name; option++)
         write_zsh_option(out, option);
     for (const struct operand *operand = command->operands; operand && operand->name; operand++) {
@@ -194,27 +197,32 @@ static void write_zsh_command(struct buffer *out, const struct command *command)
 
 static void write_zsh(struct buffer *out)
 {
-    buffer_append_string(out, "#compdef weir\n# zsh completion for weir; made by: weir help --completion zsh\n"
-                              "_weir() {\n    local -a commands\n    commands=(\n");
+    buffer_append_string(
+        out, "#compdef weir\n# zsh completion for weir; made by: weir help --completion zsh\n"
+             "_weir() {\n    local -a commands\n    commands=(\n");
     for (const struct command *const *command = commands; *command; command++) {
         buffer_printf(out, "        '%s:", (*command)->name);
         write_zsh_help(out, (*command)->summary);
         buffer_append_string(out, "'\n");
     }
-    buffer_append_string(out, "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n"
-                              "        return\n    fi\n    local name=$words[2]\n    shift words\n"
-                              "    (( CURRENT-- ))\n    case $name in\n");
+    buffer_append_string(
+        out, "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n"
+             "        return\n    fi\n    local name=$words[2]\n    shift words\n"
+             "    (( CURRENT-- ))\n    case $name in\n");
     for (const struct command *const *command = commands; *command; command++)
         write_zsh_command(out, *command);
-    buffer_append_string(out, "    esac\n}\nif [ \"$funcstack[1]\" = \"_weir\" ]; then\n    _weir \"$@\"\nelse\n"
-                              "    compdef _weir weir\nfi\n");
+    buffer_append_string(
+        out, "    esac\n}\nif [ \"$funcstack[1]\" = \"_weir\" ]; then\n    _weir \"$@\"\nelse\n"
+             "    compdef _weir weir\nfi\n");
 }
 
-/* --- fish --------------------------------------------------------------------------------------------------- */
+/* --- fish ------------------------------------------------------------------------------------- */
 
-static void write_fish_option(struct buffer *out, const struct command *command, const struct option *option)
+static void write_fish_option(struct buffer *out, const struct command *command,
+                              const struct option *option)
 {
-    buffer_printf(out, "complete -c weir -n '__fish_seen_subcommand_from %s' -l %s", command->name, option->name);
+    buffer_printf(out, "complete -c weir -n '__fish_seen_subcommand_from %s' -l %s", command->name,
+                  option->name);
     if (option->letter)
         buffer_printf(out, " -s %c", option->letter);
     if (option->choices) {
@@ -253,8 +261,9 @@ static void write_fish_command(struct buffer *out, const struct command *command
 
 static void write_fish(struct buffer *out)
 {
-    buffer_append_string(out, "# fish completion for weir; made by: weir help --completion fish\n"
-                              "complete -c weir -f\ncomplete -c weir -s h -l help -d 'show help'\n");
+    buffer_append_string(out,
+                         "# fish completion for weir; made by: weir help --completion fish\n"
+                         "complete -c weir -f\ncomplete -c weir -s h -l help -d 'show help'\n");
     for (const struct command *const *command = commands; *command; command++)
         write_fish_command(out, *command);
 }

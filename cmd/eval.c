@@ -11,7 +11,7 @@
 #include "source.h"
 #include "style.h"
 
-/* --- the context -------------------------------------------------------------------------------------------- */
+/* --- the context ------------------------------------------------------------------------------ */
 
 struct input {
     const char *name; /* as faults call it */
@@ -44,7 +44,8 @@ static int read_named(struct input *input, const char *path)
     return code;
 }
 
-/* JSON itself, "@FILE" or "-". One byte more than is accepted is read, so that context_read() sees what is too large. */
+/* JSON itself, "@FILE" or "-". One byte more than is accepted is read, so that context_read() sees
+ * what is too large. */
 static int read_input(struct input *input, const char *given)
 {
     int code = EXIT_FINE;
@@ -80,11 +81,14 @@ static void write_excerpt(struct buffer *out, struct text bytes, const struct er
     struct text line = {start, (size_t)((line_end ? line_end : end) - start)};
     if (utf8_valid_length(line) != line.length)
         return;
-    size_t column = error->column - 1, first = column > EXCERPT_WIDTH / 2 ? column - EXCERPT_WIDTH / 2 : 0;
+    size_t column = error->column - 1;
+    size_t first = column > EXCERPT_WIDTH / 2 ? column - EXCERPT_WIDTH / 2 : 0;
     size_t from = utf8_offset(line, first), to = utf8_offset(line, first + EXCERPT_WIDTH);
     buffer_append_string(out, first ? "  …" : "  ");
-    for (size_t i = from; i < to; i++) /* one column each, or the caret would not fit */
-        buffer_append_char(out, (unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f ? ' ' : line.data[i]);
+    for (size_t i = from; i < to; i++) {
+        bool control = (unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f;
+        buffer_append(out, control ? " " : &line.data[i], 1); /* one column each, for the caret */
+    }
     buffer_append_string(out, to < line.length ? "…\n" : "\n");
     style_pad(out, 2 + (first ? 1 : 0) + column - first);
     buffer_append_string(out, "^\n");
@@ -104,9 +108,10 @@ static int refuse_context(const struct input *input, const struct error *error)
     return EXIT_USAGE;
 }
 
-/* --- the answer --------------------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
-static void write_row(struct buffer *out, const char *name, struct text value, const struct style *style)
+static void write_row(struct buffer *out, const char *name, struct text value,
+                      const struct style *style)
 {
     if (value.length == 0)
         return;
@@ -156,14 +161,15 @@ static void write_json(struct buffer *out, const char *flag, const struct decisi
     buffer_append_string(out, "}\n");
 }
 
-static int complain_of_unknown(const struct document *document, const char *flag, const char *environment)
+static int complain_of_unknown(const struct document *document, const char *flag,
+                               const char *environment)
 {
     struct similar similar = {0};
     for (size_t i = 0; i < document->count; i++)
         similar_offer(&similar, text_of(flag), document->fragments[i]->key);
     if (similar.name.length)
-        command_fail("flag \"%.120s\" does not exist in environment \"%s\"; did you mean \"%.*s\"?", flag,
-                     environment, (int)similar.name.length, similar.name.data);
+        command_fail("flag \"%.120s\" does not exist in environment \"%s\"; did you mean \"%.*s\"?",
+                     flag, environment, (int)similar.name.length, similar.name.data);
     else
         command_fail("flag \"%.120s\" does not exist in environment \"%s\"", flag, environment);
     return EXIT_DEFINITIONS;
@@ -180,7 +186,8 @@ static int evaluate_flag(const struct document *document, const char *flag, stru
     if (context_init(&context) != STATUS_OK)
         return command_fail("no memory");
     buffer_init(&out, 0);
-    if (context_read(&context, document->attributes, buffer_text(&input->bytes), &error) != STATUS_OK) {
+    if (context_read(&context, document->attributes, buffer_text(&input->bytes), &error) !=
+        STATUS_OK) {
         code = refuse_context(input, &error);
     } else {
         const struct fragment *fragment = document_find(document, text_of(flag));
@@ -198,15 +205,17 @@ static int evaluate_flag(const struct document *document, const char *flag, stru
     return code;
 }
 
-/* --- the command -------------------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
-static int evaluate_in(const struct arguments *arguments, const char *path, const char *flag, struct input *input)
+static int evaluate_in(const struct arguments *arguments, const char *path, const char *flag,
+                       struct input *input)
 {
     struct source source;
     struct document *document = NULL;
     int code = source_open(&source, arguments, path);
     if (code == EXIT_FINE) {
-        const struct environment *environment = source_environment(&source, argument_string(arguments, "env"));
+        const struct environment *environment =
+            source_environment(&source, argument_string(arguments, "env"));
         code = environment ? source_compile(&source, environment, &document) : EXIT_USAGE;
     }
     if (code != EXIT_USAGE)
@@ -236,9 +245,17 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct option options[] = {
-    {.name = "env", .letter = 'e', .type = OPTION_STRING, .argument = "E", .required = true,
+    {.name = "env",
+     .letter = 'e',
+     .type = OPTION_STRING,
+     .argument = "E",
+     .required = true,
      .help = "the environment to answer for"},
-    {.name = "context", .letter = 'c', .type = OPTION_STRING, .argument = "JSON|@FILE|-", .standard = "{}",
+    {.name = "context",
+     .letter = 'c',
+     .type = OPTION_STRING,
+     .argument = "JSON|@FILE|-",
+     .standard = "{}",
      .help = "who asks: a JSON object, a file that holds one, or - for standard input"},
     SOURCE_OPTIONS,
     FORMAT_OPTION,
@@ -246,7 +263,8 @@ static const struct option options[] = {
 };
 
 static const struct operand operands[] = {
-    {.name = "PATH", .help = "the folder of definitions, or one file (default: the working folder)",
+    {.name = "PATH",
+     .help = "the folder of definitions, or one file (default: the working folder)",
      .complete = COMPLETE_FOLDER},
     {.name = "FLAG", .help = "the name of the flag", .required = true},
     {0},
@@ -256,16 +274,18 @@ const struct command eval_command = {
     .name = "eval",
     .summary = "answer what a user gets for a flag, and why",
     .description =
-        "Compiles the definitions for one environment and evaluates one flag for one evaluation context, exactly as "
-        "the controller and every target's readers would. The context is a JSON object of attributes, with the user "
-        "in \"targetingKey\".\n\n"
-        "The reason is STATIC (no rules), DEFAULT (no rule matched), TARGETING_MATCH (one did), DISABLED or ERROR. A "
-        "flag that does not exist answers FLAG_NOT_FOUND, and the exit code is 1.",
+        "Compiles the definitions for one environment and evaluates one flag for one "
+        "evaluation context, exactly as the controller and every target's readers would. "
+        "The context is a JSON object of attributes, with the user in \"targetingKey\".\n\n"
+        "The reason is STATIC (no rules), DEFAULT (no rule matched), TARGETING_MATCH (one "
+        "did), DISABLED or ERROR. A flag that does not exist answers FLAG_NOT_FOUND, and "
+        "the exit code is 1.",
     .options = options,
     .operands = operands,
-    .examples = "weir eval --env production examples/acme-shop checkout-v2  # for nobody in particular\n"
-                "weir eval -e production -c '{\"country\":\"DE\"}' examples/acme-shop checkout-v2  "
-                "# for somebody in Germany\n"
-                "echo '{}' | weir eval -e production -c - --rev HEAD checkout-v2  # by the last commit here\n",
+    .examples =
+        "weir eval --env production examples/acme-shop checkout-v2  # for nobody in particular\n"
+        "weir eval -e production -c '{\"country\":\"DE\"}' examples/acme-shop checkout-v2  "
+        "# for somebody in Germany\n"
+        "echo '{}' | weir eval -e production -c - --rev HEAD checkout-v2  # by the last commit\n",
     .run = run,
 };

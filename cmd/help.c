@@ -6,7 +6,7 @@
 #define WIDTH 79
 #define LEFT_MOST 30 /* the widest left column of a list; what is wider has a line of its own */
 
-/* --- words in lines --------------------------------------------------------------------------------------- */
+/* --- words in lines --------------------------------------------------------------------------- */
 
 struct wrap {
     struct buffer *out;
@@ -28,7 +28,8 @@ static void wrap_word(struct wrap *wrap, struct text word)
     wrap->column += width;
 }
 
-/* Words of `string` from column `indent`, where the line already is; lines that follow are indented. */
+/* Words of `string` from column `indent`, where the line already is; lines that follow are
+ * indented. */
 static void write_wrapped(struct buffer *out, const char *string, size_t indent)
 {
     struct wrap wrap = {out, indent, indent};
@@ -48,8 +49,8 @@ static void write_wrapped(struct buffer *out, const char *string, size_t indent)
 }
 
 /* One row of a list: `left`, then `right` wrapped in the column beside it. */
-static void write_row(struct buffer *out, struct text left, const char *right, size_t left_width, const char *bold,
-                      const char *end)
+static void write_row(struct buffer *out, struct text left, const char *right, size_t left_width,
+                      const char *bold, const char *end)
 {
     size_t width = utf8_count(left);
     buffer_append_string(out, "  ");
@@ -70,7 +71,7 @@ static void write_heading(struct buffer *out, const char *heading, const struct 
     buffer_printf(out, "\n%s%s%s\n", style->bold, heading, style->end);
 }
 
-/* --- the parts ---------------------------------------------------------------------------------------------- */
+/* --- the parts -------------------------------------------------------------------------------- */
 
 /* One option as it stands in a usage line, as one word: it is not broken. */
 static void write_usage_option(struct wrap *wrap, const struct option *option)
@@ -142,7 +143,8 @@ static const char *option_right(struct buffer *scratch, const struct option *opt
     return right ? right : "";
 }
 
-static void write_operands(struct buffer *out, const struct command *command, const struct style *style)
+static void write_operands(struct buffer *out, const struct command *command,
+                           const struct style *style)
 {
     size_t width = 0;
     for (const struct operand *operand = command->operands; operand && operand->name; operand++)
@@ -154,7 +156,8 @@ static void write_operands(struct buffer *out, const struct command *command, co
         write_row(out, text_of(operand->name), operand->help, width, style->bold, style->end);
 }
 
-static void write_options(struct buffer *out, const struct command *command, const struct style *style)
+static void write_options(struct buffer *out, const struct command *command,
+                          const struct style *style)
 {
     static const struct option help = {.name = "help", .letter = 'h', .help = "show this help"};
     struct buffer left, right;
@@ -168,8 +171,10 @@ static void write_options(struct buffer *out, const struct command *command, con
     }
     write_heading(out, "Options", style);
     for (const struct option *option = command->options; option && option->name; option++)
-        write_row(out, option_left(&left, option), option_right(&right, option), widest, style->bold, style->end);
-    write_row(out, option_left(&left, &help), option_right(&right, &help), widest, style->bold, style->end);
+        write_row(out, option_left(&left, option), option_right(&right, option), widest,
+                  style->bold, style->end);
+    write_row(out, option_left(&left, &help), option_right(&right, &help), widest, style->bold,
+              style->end);
     if (left.failed || right.failed)
         out->failed = left.failed ? left.failed : right.failed;
     buffer_dispose(&left);
@@ -185,7 +190,8 @@ static void write_examples(struct buffer *out, const char *examples, const struc
         const char *remark = memmem(line, length, "  # ", 4);
         size_t typed = remark ? (size_t)(remark - line) : length;
         if (remark)
-            buffer_printf(out, "  %s%.*s%s\n", style->faint, (int)(length - typed - 2), remark + 2, style->end);
+            buffer_printf(out, "  %s%.*s%s\n", style->faint, (int)(length - typed - 2), remark + 2,
+                          style->end);
         buffer_printf(out, "  %.*s\n", (int)typed, line);
         line += length;
         line += *line == '\n';
@@ -195,15 +201,17 @@ static void write_examples(struct buffer *out, const char *examples, const struc
 static void write_exit_codes(struct buffer *out, const struct style *style)
 {
     write_heading(out, "Exit codes", style);
-    buffer_append_string(out, "  0  fine\n"
-                              "  1  the definitions have errors, or do not hold what was asked for\n"
-                              "  2  wrong usage, or the outside world failed\n");
+    buffer_append_string(out,
+                         "  0  fine\n"
+                         "  1  the definitions have errors, or do not hold what was asked for\n"
+                         "  2  wrong usage, or the outside world failed\n");
 }
 
 void help_command(struct buffer *out, const struct command *command, bool colour)
 {
     const struct style *style = style_of(colour);
-    buffer_printf(out, "%sweir %s%s - %s\n\n", style->bold, command->name, style->end, command->summary);
+    buffer_printf(out, "%sweir %s%s - %s\n\n", style->bold, command->name, style->end,
+                  command->summary);
     help_usage(out, command);
     buffer_append_char(out, '\n');
     write_wrapped(out, command->description, 0);
@@ -218,15 +226,17 @@ void help_overview(struct buffer *out, bool colour)
 {
     const struct style *style = style_of(colour);
     size_t width = 0;
-    buffer_printf(out, "%sweir%s - a release controller for feature flags that live in Git\n\n", style->bold,
-                  style->end);
+    buffer_printf(out, "%sweir%s - a release controller for feature flags that live in Git\n\n",
+                  style->bold, style->end);
     buffer_append_string(out, "usage: weir COMMAND [OPTION]... [OPERAND]...\n");
     write_heading(out, "Commands", style);
     for (const struct command *const *command = commands; *command; command++)
         width = strlen((*command)->name) > width ? strlen((*command)->name) : width;
     for (const struct command *const *command = commands; *command; command++)
-        write_row(out, text_of((*command)->name), (*command)->summary, width, style->bold, style->end);
+        write_row(out, text_of((*command)->name), (*command)->summary, width, style->bold,
+                  style->end);
     write_heading(out, "To begin with", style);
-    buffer_append_string(out, "  weir validate examples/acme-shop   check a folder of definitions\n"
-                              "  weir help eval                     what a command does, with examples\n");
+    buffer_append_string(
+        out, "  weir validate examples/acme-shop   check a folder of definitions\n"
+             "  weir help eval                     what a command does, with examples\n");
 }

@@ -17,11 +17,13 @@ static int refuse(const char *name)
 
 static int run(const struct arguments *arguments)
 {
-    const char *name = argument_operand(arguments, 0), *shell = argument_given(arguments, "completion");
+    const char *name = argument_operand(arguments, 0),
+               *shell = argument_given(arguments, "completion");
     const struct command *command = name ? command_find(name) : NULL;
     bool man = argument_flag(arguments, "man"), colour = command_colour(STDOUT_FILENO);
     if ((name != NULL) + (shell != NULL) + man > 1)
-        return command_misuse(&help_command_entry, "one of COMMAND, \"--man\" and \"--completion\" at a time");
+        return command_misuse(&help_command_entry,
+                              "one of COMMAND, \"--man\" and \"--completion\" at a time");
     if (name && !command)
         return refuse(name);
     struct buffer out;
@@ -41,13 +43,17 @@ static int run(const struct arguments *arguments)
 
 static const struct option options[] = {
     {.name = "man", .type = OPTION_FLAG, .help = "print the manual page, in roff"},
-    {.name = "completion", .type = OPTION_STRING, .argument = "SHELL", .choices = "bash|zsh|fish",
+    {.name = "completion",
+     .type = OPTION_STRING,
+     .argument = "SHELL",
+     .choices = "bash|zsh|fish",
      .help = "print a completion script for this shell"},
     {0},
 };
 
 static const struct operand operands[] = {
-    {.name = "COMMAND", .help = "the command to tell about (default: an overview of all)",
+    {.name = "COMMAND",
+     .help = "the command to tell about (default: an overview of all)",
      .complete = COMPLETE_COMMAND},
     {0},
 };
@@ -55,9 +61,10 @@ static const struct operand operands[] = {
 const struct command help_command_entry = {
     .name = "help",
     .summary = "tell what a command does, with examples",
-    .description = "Without an operand, lists the commands; with one, tells what that command is for, its options and "
-                   "examples to try. It also prints the manual page and the scripts by which shells complete what "
-                   "is typed.",
+    .description =
+        "Without an operand, lists the commands; with one, tells what that command is for, "
+        "its options and examples to try. It also prints the manual page and the scripts by "
+        "which shells complete what is typed.",
     .options = options,
     .operands = operands,
     .examples = "weir help eval  # about one command\n"

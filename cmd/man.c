@@ -1,8 +1,9 @@
-/* The manual page, out of the table: one page for all commands, weir(1). It holds no date, so that the same
- * source gives the same bytes. */
+/* The manual page, out of the table: one page for all commands, weir(1). It holds no date, so that
+ * the same source gives the same bytes. */
 #include "command.h"
 
-/* Text for roff: nothing in it may be taken for a request or an escape, and a dash is a dash to be copied. */
+/* Text for roff: nothing in it may be taken for a request or an escape, and a dash is a dash to be
+ * copied. */
 static void write_roff(struct buffer *out, struct text text)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -121,15 +122,17 @@ static void write_examples(struct buffer *out, const char *examples)
 
 void help_man(struct buffer *out)
 {
-    buffer_append_string(out, ".TH WEIR 1 \"\" \"weir " WEIR_VERSION "\" \"User commands\"\n"
-                              ".SH NAME\nweir \\- a release controller for feature flags that live in Git\n"
-                              ".SH SYNOPSIS\n.ad l\n.nh\n");
+    buffer_append_string(
+        out, ".TH WEIR 1 \"\" \"weir " WEIR_VERSION "\" \"User commands\"\n"
+             ".SH NAME\nweir \\- a release controller for feature flags that live in Git\n"
+             ".SH SYNOPSIS\n.ad l\n.nh\n");
     for (const struct command *const *command = commands; *command; command++)
         write_synopsis(out, *command);
-    buffer_append_string(out, ".hy\n.ad b\n.SH DESCRIPTION\n"
-                              "weir turns every commit of a repository of feature flags into what users get: it\n"
-                              "checks the definitions, compiles them for each environment, and serves the answers.\n"
-                              ".SH COMMANDS\n");
+    buffer_append_string(
+        out, ".hy\n.ad b\n.SH DESCRIPTION\n"
+             "weir turns every commit of a repository of feature flags into what users get: it\n"
+             "checks the definitions, compiles them for each environment, and serves the answers.\n"
+             ".SH COMMANDS\n");
     for (const struct command *const *command = commands; *command; command++) {
         buffer_printf(out, ".SS weir %s\n", (*command)->name);
         write_paragraphs(out, (*command)->description);
@@ -137,12 +140,14 @@ void help_man(struct buffer *out)
         if ((*command)->examples)
             write_examples(out, (*command)->examples);
     }
-    buffer_append_string(out, ".SH EXIT STATUS\n"
-                              ".TP\n0\nfine\n"
-                              ".TP\n1\nthe definitions have errors, or do not hold what was asked for\n"
-                              ".TP\n2\nwrong usage, or the outside world failed\n"
-                              ".SH ENVIRONMENT\n"
-                              ".TP\nNO_COLOR\nwhen set and not empty: no colours, on a terminal neither\n"
-                              ".TP\nTMPDIR\nwhere the clone of \\fB\\-\\-repo\\fP \\fIURL\\fP is kept while it is read;\n"
-                              "otherwise /tmp\n");
+    buffer_append_string(
+        out,
+        ".SH EXIT STATUS\n"
+        ".TP\n0\nfine\n"
+        ".TP\n1\nthe definitions have errors, or do not hold what was asked for\n"
+        ".TP\n2\nwrong usage, or the outside world failed\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\nNO_COLOR\nwhen set and not empty: no colours, on a terminal neither\n"
+        ".TP\nTMPDIR\nwhere the clone of \\fB\\-\\-repo\\fP \\fIURL\\fP is kept while it is read;\n"
+        "otherwise /tmp\n");
 }

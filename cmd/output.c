@@ -43,14 +43,15 @@ int command_print(struct buffer *out)
 {
     if (out->failed)
         return command_fail("no memory for what was to be printed");
-    if (fwrite(out->data, 1, out->length, stdout) != out->length || fflush(stdout) != 0)
+    if ((out->length && fwrite(out->data, 1, out->length, stdout) != out->length) ||
+        fflush(stdout) != 0)
         return command_fail("cannot write to standard output: %s", strerror(errno));
     return EXIT_FINE;
 }
 
 void command_print_aside(struct buffer *out)
 {
-    if (!out->failed)
+    if (!out->failed && out->length)
         fwrite(out->data, 1, out->length, stderr);
 }
 

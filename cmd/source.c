@@ -7,7 +7,7 @@
 #include "clone.h"
 #include "commands.h"
 
-/* --- bytes -------------------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 /* A path of this machine rather than a URL or host:path; what exists here is a path in any case. */
 static bool is_local(const char *repo)
@@ -16,7 +16,8 @@ static bool is_local(const char *repo)
     return access(repo, F_OK) == 0 || (!strstr(repo, "://") && !(first > 0 && repo[first] == ':'));
 }
 
-static enum status read_local(struct source *source, const char *repo, const char *revision, struct error *error)
+static enum status read_local(struct source *source, const char *repo, const char *revision,
+                              struct error *error)
 {
     struct mirror *mirror = NULL;
     enum status status = mirror_open_local(repo, &mirror, error);
@@ -37,25 +38,28 @@ static enum status read_repository(struct source *source, const char *repo, cons
     if (is_local(repo))
         status = read_local(source, repo, revision, error);
     else
-        status = clone_read(repo, revision, &source->bundle, &source->diagnostics, source->commit, error);
+        status = clone_read(repo, revision, &source->bundle, &source->diagnostics, source->commit,
+                            error);
     mirror_shutdown();
     return status;
 }
 
-static enum status read_bytes(struct source *source, const struct arguments *arguments, const char *path,
-                              struct error *error)
+static enum status read_bytes(struct source *source, const struct arguments *arguments,
+                              const char *path, struct error *error)
 {
-    const char *repo = argument_given(arguments, "repo"), *revision = argument_given(arguments, "rev");
+    const char *repo = argument_given(arguments, "repo"),
+               *revision = argument_given(arguments, "rev");
     if (path && (repo || revision))
-        return error_set(error, STATUS_INVALID,
-                         "\"%.60s\" is a folder as it is now, \"--%s\" means a commit: give one of them%s", path,
-                         repo ? "repo" : "rev", repo ? "" : ", or \"--repo PATH --rev REV\"");
+        return error_set(
+            error, STATUS_INVALID,
+            "\"%.60s\" is a folder as it is now, \"--%s\" means a commit: give one of them%s", path,
+            repo ? "repo" : "rev", repo ? "" : ", or \"--repo PATH --rev REV\"");
     if (repo || revision)
         return read_repository(source, repo ? repo : ".", revision, error);
     return folder_read(path ? path : ".", &source->bundle, &source->diagnostics, error);
 }
 
-/* --- definitions -------------------------------------------------------------------------------------------- */
+/* --- definitions ------------------------------------------------------------------------------ */
 
 /* Brings the diagnostics into the form in which they are printed. */
 static void settle(struct source *source)
@@ -66,15 +70,18 @@ static void settle(struct source *source)
 
 static int fail(enum status status, const struct error *error)
 {
-    return status == STATUS_NO_MEMORY ? command_fail("no memory") : command_fail("%s", error->message);
+    return status == STATUS_NO_MEMORY ? command_fail("no memory")
+                                      : command_fail("%s", error->message);
 }
 
-/* Faults in the definitions, or the outside world: after a step that ended with `status`. */
-static int code_of(const struct source *source, enum status status, const struct error *error)
+/* Faults in the definitions, or the outside world: after a step that ended with `status` and began
+ * with so many errors noted already. */
+static int code_of(const struct source *source, enum status status, size_t errors,
+                   const struct error *error)
 {
     if (source->diagnostics.failed)
         return fail(source->diagnostics.failed, error);
-    if (source->diagnostics.errors > 0)
+    if (source->diagnostics.errors > errors)
         return EXIT_DEFINITIONS;
     return status == STATUS_OK ? EXIT_FINE : fail(status, error);
 }
@@ -90,12 +97,13 @@ int source_open(struct source *source, const struct arguments *arguments, const 
         return fail(error.status, &error);
     enum status status = read_bytes(source, arguments, path, &error);
     if (status == STATUS_OK) {
-        status = catalog_build(&source->catalog, source->schemas, &source->bundle, &source->diagnostics);
+        status =
+            catalog_build(&source->catalog, source->schemas, &source->bundle, &source->diagnostics);
         source->has_catalog = true;
         error_set(&error, status, "the definitions cannot be read");
     }
     settle(source);
-    return code_of(source, status, &error);
+    return code_of(source, status, 0, &error);
 }
 
 void source_dispose(struct source *source)
@@ -107,15 +115,18 @@ void source_dispose(struct source *source)
     schema_set_free(source->schemas);
 }
 
-int source_compile(struct source *source, const struct environment *environment, struct document **out)
+int source_compile(struct source *source, const struct environment *environment,
+                   struct document **out)
 {
     struct error error;
+    size_t errors = source->diagnostics.errors;
     *out = NULL;
-    enum status status = compile_environment(&source->catalog, environment, NULL, out, &source->diagnostics);
-    error_set(&error, status, "environment \"%.*s\" cannot be compiled", (int)environment->name.text.length,
-              environment->name.text.data);
+    enum status status =
+        compile_environment(&source->catalog, environment, NULL, out, &source->diagnostics);
+    error_set(&error, status, "environment \"%.*s\" cannot be compiled",
+              (int)environment->name.text.length, environment->name.text.data);
     settle(source);
-    int code = code_of(source, status, &error);
+    int code = code_of(source, status, errors, &error);
     if (code != EXIT_FINE && *out) {
         document_release(*out);
         *out = NULL;
@@ -142,8 +153,8 @@ const struct environment *source_environment(const struct source *source, const 
         command_fail("environment \"%.120s\" does not exist; did you mean \"%.*s\"?", name,
                      (int)similar.name.length, similar.name.data);
     else
-        command_fail("environment \"%.120s\" does not exist; there are: %.*s", name, (int)known.length,
-                     known.length ? known.data : "");
+        command_fail("environment \"%.120s\" does not exist; there are: %.*s", name,
+                     (int)known.length, known.length ? known.data : "");
     buffer_dispose(&list);
     return NULL;
 }

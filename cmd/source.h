@@ -1,6 +1,8 @@
-/* source.h - where validate, build and eval get definitions from: a folder, a local repository, or a URL.
+/* source.h - where validate, build and eval get definitions from: a folder, a local repository, or
+ * a URL.
  *
- * A source owns everything that was read; source_dispose() gives it all back, whatever source_open() returned. */
+ * A source owns everything that was read; source_dispose() gives it all back, whatever
+ * source_open() returned. */
 #ifndef WEIR_SOURCE_H
 #define WEIR_SOURCE_H
 
@@ -18,24 +20,27 @@ struct source {
 };
 
 /* The options that say where; they stand in the table of each command that reads definitions. */
-#define SOURCE_OPTIONS                                                                              \
-    {                                                                                               \
-        .name = "repo", .type = OPTION_STRING, .argument = "URL|PATH", .complete = COMPLETE_FOLDER, \
-        .help = "read a commit of this Git repository instead of a folder"                          \
-    },                                                                                              \
-    {                                                                                               \
-        .name = "rev", .type = OPTION_STRING, .argument = "REV",                                    \
-        .help = "the commit, branch or tag to read (default: HEAD); without --repo, of the "        \
-                "repository in the working folder"                                                  \
+#define SOURCE_OPTIONS                                                                             \
+    {.name = "repo",                                                                               \
+     .type = OPTION_STRING,                                                                        \
+     .argument = "URL|PATH",                                                                       \
+     .complete = COMPLETE_FOLDER,                                                                  \
+     .help = "read a commit of this Git repository instead of a folder"},                          \
+    {                                                                                              \
+        .name = "rev", .type = OPTION_STRING, .argument = "REV",                                   \
+        .help = "the commit, branch or tag to read (default: HEAD); without --repo, of the "       \
+                "repository in the working folder"                                                 \
     }
 
-/* Reads, checks and links what `path` (an operand, or NULL) and the options name. EXIT_FINE: the catalog is good.
- * EXIT_DEFINITIONS: the diagnostics, sorted and with their lines, say what is wrong. EXIT_USAGE: complained. */
+/* Reads, checks and links what `path` (an operand, or NULL) and the options name. EXIT_FINE: the
+ * catalog is good. EXIT_DEFINITIONS: the diagnostics, sorted and with their lines, say what is
+ * wrong. EXIT_USAGE: complained. */
 int source_open(struct source *source, const struct arguments *arguments, const char *path);
 void source_dispose(struct source *source);
 
 /* Compiles one environment. The same codes as source_open(); *out is NULL unless EXIT_FINE. */
-int source_compile(struct source *source, const struct environment *environment, struct document **out);
+int source_compile(struct source *source, const struct environment *environment,
+                   struct document **out);
 /* The environment called `name`; NULL after complaining of one that does not exist. */
 const struct environment *source_environment(const struct source *source, const char *name);
 /* Writes the diagnostics to standard error, as the option "format" says. */

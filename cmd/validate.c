@@ -55,13 +55,15 @@ static void write_table(struct buffer *out, const struct report *report, const s
         size_t length = report->compiled[i].environment->name.text.length;
         width = length > width ? length : width;
     }
-    buffer_printf(out, "\n  %s%-*s  FLAGS  DIGEST%s\n", style->bold, (int)width, "ENVIRONMENT", style->end);
+    buffer_printf(out, "\n  %s%-*s  FLAGS  DIGEST%s\n", style->bold, (int)width, "ENVIRONMENT",
+                  style->end);
     for (size_t i = 0; i < report->count; i++) {
         const struct compiled *compiled = &report->compiled[i];
         buffer_append_string(out, "  ");
         buffer_append_text(out, compiled->environment->name.text);
         style_pad(out, width - compiled->environment->name.text.length);
-        buffer_printf(out, "  %5zu  %s%s%s\n", compiled->flags, style->faint, compiled->digest, style->end);
+        buffer_printf(out, "  %5zu  %s%s%s\n", compiled->flags, style->faint, compiled->digest,
+                      style->end);
     }
 }
 
@@ -132,7 +134,8 @@ static int run(const struct arguments *arguments)
 static const struct option options[] = {SOURCE_OPTIONS, FORMAT_OPTION, {0}};
 
 static const struct operand operands[] = {
-    {.name = "PATH", .help = "the folder of definitions, or one file (default: the working folder)",
+    {.name = "PATH",
+     .help = "the folder of definitions, or one file (default: the working folder)",
      .complete = COMPLETE_FOLDER},
     {0},
 };
@@ -141,16 +144,18 @@ const struct command validate_command = {
     .name = "validate",
     .summary = "check definitions and tell every fault with its place",
     .description =
-        "Reads all definitions of a folder, or of a commit of a Git repository, and checks them the way the "
-        "controller does before it serves them: each document against the schema of its kind, then all of them "
-        "together, then each environment by compiling it. Every fault is printed with file, line and column, what "
-        "was expected, and how to mend it.\n\n"
-        "Nothing is written, and nothing but the URL of --repo is contacted, so this is the command for an editor, a "
-        "pre-commit hook and continuous integration.",
+        "Reads all definitions of a folder, or of a commit of a Git repository, and checks "
+        "them the way the controller does before it serves them: each document against the "
+        "schema of its kind, then all of them together, then each environment by compiling "
+        "it. Every fault is printed with file, line and column, what was expected, and how "
+        "to mend it.\n\n"
+        "Nothing is written, and nothing but the URL of --repo is contacted, so this is the "
+        "command for an editor, a pre-commit hook and continuous integration.",
     .options = options,
     .operands = operands,
-    .examples = "weir validate examples/acme-shop  # check a folder\n"
-                "weir validate --repo . --rev HEAD~1  # check a commit of the repository here\n"
-                "weir validate --format json examples/acme-shop  # the same for a program to read\n",
+    .examples =
+        "weir validate examples/acme-shop  # check a folder\n"
+        "weir validate --repo . --rev HEAD~1  # check a commit of the repository here\n"
+        "weir validate --format json examples/acme-shop  # the same for a program to read\n",
     .run = run,
 };

@@ -21,7 +21,7 @@ static enum status no_memory(struct error *error)
     return error_set(error, STATUS_NO_MEMORY, "no memory for the configuration");
 }
 
-/* --- making and ending ------------------------------------------------------------------------------------ */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 void config_init(struct config *config)
 {
@@ -55,10 +55,11 @@ void config_dispose(struct config *config)
     config_init(config);
 }
 
-/* --- paths -------------------------------------------------------------------------------------------------- */
+/* --- paths ------------------------------------------------------------------------------------ */
 
-/* Appends the parts of `path` to `out`, a clean absolute path without a last "/"; ".." takes one away. Done by the
- * letters alone: a link that the operator names stays the name by which definitions are compared. */
+/* Appends the parts of `path` to `out`, a clean absolute path without a last "/"; ".." takes one
+ * away. Done by the letters alone: a link that the operator names stays the name by which
+ * definitions are compared. */
 static void append_parts(struct buffer *out, const char *path)
 {
     while (*path) {
@@ -75,16 +76,18 @@ static void append_parts(struct buffer *out, const char *path)
     }
 }
 
-/* `path` as seen from `folder` (absolute; NULL: the working folder), without ".", ".." and double slashes.
- * Replaces *out. */
-static enum status make_absolute(const char *folder, const char *path, char **out, struct error *error)
+/* `path` as seen from `folder` (absolute; NULL: the working folder), without ".", ".." and double
+ * slashes. Replaces *out. */
+static enum status make_absolute(const char *folder, const char *path, char **out,
+                                 struct error *error)
 {
     struct buffer clean;
     char working[PATH_MAX];
     if (path[0] == '\0')
         return error_set(error, STATUS_INVALID, "an empty path");
     if (path[0] != '/' && !folder && !getcwd(working, sizeof working))
-        return error_set(error, STATUS_SYSTEM, "the working folder is not known: %s", strerror(errno));
+        return error_set(error, STATUS_SYSTEM, "the working folder is not known: %s",
+                         strerror(errno));
     buffer_init(&clean, PATH_MAX);
     if (path[0] != '/')
         append_parts(&clean, folder ? folder : working);
@@ -110,7 +113,7 @@ static bool is_remote(const char *repo)
     return strstr(repo, "://") || (first > 0 && repo[first] == ':');
 }
 
-/* --- one value ---------------------------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 enum status config_set_text(char **member, const char *text, struct error *error)
 {
@@ -139,7 +142,8 @@ enum status config_set_poll(struct config *config, const char *duration, struct 
 {
     int64_t poll;
     if (!duration_parse(text_of(duration), &poll))
-        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a duration, like 10s, 5m or 1h", duration);
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a duration, like 10s, 5m or 1h",
+                         duration);
     if (poll < CONFIG_POLL_LEAST || poll > CONFIG_POLL_MOST)
         return error_set(error, STATUS_INVALID, "\"%.60s\" is not between 100ms and 1w", duration);
     config->poll = poll;
@@ -151,9 +155,10 @@ enum status config_set_threads(struct config *config, const char *number, struct
     char *end;
     errno = 0;
     unsigned long threads = strtoul(number, &end, 10);
-    if (number[0] < '0' || number[0] > '9' || *end || errno || threads < 1 || threads > CONFIG_MAX_THREADS)
-        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a whole number from 1 to %d", number,
-                         CONFIG_MAX_THREADS);
+    if (number[0] < '0' || number[0] > '9' || *end || errno || threads < 1 ||
+        threads > CONFIG_MAX_THREADS)
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a whole number from 1 to %d",
+                         number, CONFIG_MAX_THREADS);
     config->http_threads = (unsigned)threads;
     return STATUS_OK;
 }
@@ -175,7 +180,8 @@ enum status config_allow_path(struct config *config, const char *folder, struct 
     return STATUS_OK;
 }
 
-static enum status add_host(struct reach_host **hosts, size_t *count, struct text text, struct error *error)
+static enum status add_host(struct reach_host **hosts, size_t *count, struct text text,
+                            struct error *error)
 {
     struct reach_host host;
     enum status status = reach_host_parse(text, &host, error);
@@ -199,7 +205,8 @@ enum status config_finish(struct config *config, struct error *error)
     enum status status = STATUS_OK;
     if (!config->repo)
         return error_set(error, STATUS_INVALID,
-                         "no repository is given: use \"--repo URL|PATH\", or \"repo:\" in the configuration file");
+                         "no repository is given: use \"--repo URL|PATH\", or \"repo:\" in the "
+                         "configuration file");
     if (!config->listen)
         status = config_set_text(&config->listen, DEFAULT_LISTEN, error);
     if (status == STATUS_OK && !config->data)
@@ -207,15 +214,16 @@ enum status config_finish(struct config *config, struct error *error)
     if (status)
         return status;
     if (strcmp(config->data, config->repo) == 0)
-        return error_set(error, STATUS_INVALID,
-                         "the data folder is the repository itself, \"%.120s\"; give another one by \"--data\"",
-                         config->data);
+        return error_set(
+            error, STATUS_INVALID,
+            "the data folder is the repository itself, \"%.120s\"; give another one by \"--data\"",
+            config->data);
     if (config->poll == 0)
         config->poll = DEFAULT_POLL;
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }
 
-/* --- the file ----------------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 struct reading {
     struct config *config;
@@ -226,7 +234,8 @@ struct reading {
     size_t documents;
 };
 
-/* A step of reading that ended with `status`; what only it could find wrong with `node` is noted with its place. */
+/* A step of reading that ended with `status`; what only it could find wrong with `node` is noted
+ * with its place. */
 static enum status outcome(const struct reading *reading, const struct node *node, const char *code,
                            enum status status)
 {
@@ -281,12 +290,14 @@ static enum status read_others(const struct reading *reading, const struct node 
     return status;
 }
 
-static enum status read_hosts(const struct reading *reading, const struct node *list, struct reach_host **hosts,
-                              size_t *count)
+static enum status read_hosts(const struct reading *reading, const struct node *list,
+                              struct reach_host **hosts, size_t *count)
 {
     enum status status = STATUS_OK;
-    for (const struct node *node = list ? list->first : NULL; node && status == STATUS_OK; node = node->next)
-        status = outcome(reading, node, CODE_SCHEMA_PATTERN, add_host(hosts, count, node->string, reading->error));
+    for (const struct node *node = list ? list->first : NULL; node && status == STATUS_OK;
+         node = node->next)
+        status = outcome(reading, node, CODE_SCHEMA_PATTERN,
+                         add_host(hosts, count, node->string, reading->error));
     return status;
 }
 
@@ -305,7 +316,8 @@ static enum status read_allowed(const struct reading *reading, const struct node
     return status;
 }
 
-static enum status read_secret(const struct reading *reading, const struct node *node, struct reach_secret *secret)
+static enum status read_secret(const struct reading *reading, const struct node *node,
+                               struct reach_secret *secret)
 {
     const struct node *file = node_get(node, "file"), *variable = node_get(node, "env");
     enum status status = config_set_text(&secret->name, node->key.data, reading->error);
@@ -323,7 +335,7 @@ static enum status read_secrets(const struct reading *reading, const struct node
 {
     struct reach *reach = &reading->config->reach;
     const struct node *map = node_get(root, "secrets");
-    if (!map || map->count == 0)
+    if (!map || map->count == 0 || reach->secrets)
         return STATUS_OK;
     reach->secrets = calloc(map->count, sizeof *reach->secrets);
     if (!reach->secrets)
@@ -338,14 +350,18 @@ static enum status read_secrets(const struct reading *reading, const struct node
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts, read_others, read_allowed, read_secrets,
+        read_texts,
+        read_others,
+        read_allowed,
+        read_secrets,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)
         return outcome(reading, root, CODE_SCHEMA_SIZE,
                        error_set(reading->error, STATUS_INVALID,
                                  "a configuration file holds one document, and here is a second"));
-    enum status status = schema_validate(reading->schema, root, reading->path, reading->diagnostics);
+    enum status status =
+        schema_validate(reading->schema, root, reading->path, reading->diagnostics);
     for (size_t i = 0; i < COUNT_OF(parts) && status == STATUS_OK; i++)
         status = parts[i](reading, root);
     return status;
@@ -357,8 +373,8 @@ static enum status read_bytes(const char *path, struct buffer *out, struct error
     struct stat about;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return error_set(error, STATUS_SYSTEM, "cannot read the configuration file \"%.120s\": %s", path,
-                         strerror(errno));
+        return error_set(error, STATUS_SYSTEM, "cannot read the configuration file \"%.120s\": %s",
+                         path, strerror(errno));
     ssize_t got = 0;
     if (fstat(file, &about) == 0 && S_ISDIR(about.st_mode)) {
         errno = EISDIR;
@@ -376,10 +392,11 @@ static enum status read_bytes(const char *path, struct buffer *out, struct error
     if (out->failed == STATUS_NO_MEMORY)
         return no_memory(error);
     if (out->failed || out->length > CONFIG_MAX_BYTES)
-        return error_set(error, STATUS_LIMIT, "the configuration file \"%.120s\" is larger than 1 MiB", path);
+        return error_set(error, STATUS_LIMIT,
+                         "the configuration file \"%.120s\" is larger than 1 MiB", path);
     if (got < 0)
-        return error_set(error, STATUS_SYSTEM, "cannot read the configuration file \"%.120s\": %s", path,
-                         strerror(reason));
+        return error_set(error, STATUS_SYSTEM, "cannot read the configuration file \"%.120s\": %s",
+                         path, strerror(reason));
     return STATUS_OK;
 }
 
@@ -398,10 +415,10 @@ static enum status read_file(struct reading *reading, const struct buffer *bytes
         return reading->error->status;
     reading->schema = schema_set_find(schemas, "config.json");
     arena_init(&arena, (size_t)64 << 20);
-    enum status status = reading->schema
-                             ? yaml_read(&arena, reading->path, buffer_text(bytes), read_document, reading,
-                                         reading->diagnostics)
-                             : error_set(reading->error, STATUS_NOT_FOUND, "the schema \"config.json\" is missing");
+    enum status status = reading->schema ? yaml_read(&arena, reading->path, buffer_text(bytes),
+                                                     read_document, reading, reading->diagnostics)
+                                         : error_set(reading->error, STATUS_NOT_FOUND,
+                                                     "the schema \"config.json\" is missing");
     arena_dispose(&arena);
     schema_set_free(schemas);
     return status == STATUS_NO_MEMORY ? no_memory(reading->error) : status;
@@ -410,9 +427,11 @@ static enum status read_file(struct reading *reading, const struct buffer *bytes
 enum status config_read(struct config *config, const char *path, struct diagnostics *diagnostics,
                         struct error *error)
 {
-    struct error unused;
+    struct error unused = {0};
     struct buffer bytes;
-    struct reading reading = {.config = config, .path = text_of(path), .diagnostics = diagnostics,
+    struct reading reading = {.config = config,
+                              .path = text_of(path),
+                              .diagnostics = diagnostics,
                               .error = error ? error : &unused};
     buffer_init(&bytes, CONFIG_MAX_BYTES + 32768);
     enum status status = read_bytes(path, &bytes, reading.error);

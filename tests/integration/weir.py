@@ -63,7 +63,7 @@ metadata: {name: staging}
 
 
 def program():
-    return os.environ.get("WEIR") or str(ROOT / "build" / "weir")
+    return str(pathlib.Path(os.environ.get("WEIR") or ROOT / "build" / "weir").absolute())
 
 
 def wait_until(condition, what, seconds=PATIENCE):

@@ -2,11 +2,20 @@
 
 #include "../../cmd/command.h"
 
-/* --- parsing, against a table of its own ------------------------------------------------------------------- */
+/* --- parsing, against a table of its own ------------------------------------------------------ */
 
 static const struct option options[] = {
-    {.name = "env", .letter = 'e', .type = OPTION_STRING, .argument = "E", .required = true, .help = "where"},
-    {.name = "format", .type = OPTION_STRING, .argument = "FORMAT", .choices = "text|json", .standard = "text",
+    {.name = "env",
+     .letter = 'e',
+     .type = OPTION_STRING,
+     .argument = "E",
+     .required = true,
+     .help = "where"},
+    {.name = "format",
+     .type = OPTION_STRING,
+     .argument = "FORMAT",
+     .choices = "text|json",
+     .standard = "text",
      .help = "how"},
     {.name = "allow", .letter = 'a', .type = OPTION_LIST, .argument = "DIR", .help = "what"},
     {.name = "quick", .letter = 'q', .type = OPTION_FLAG, .help = "soon"},
@@ -19,11 +28,16 @@ static const struct operand operands[] = {
     {0},
 };
 static const struct command sample = {
-    .name = "sample", .summary = "try", .description = "Tries.", .options = options, .operands = operands,
+    .name = "sample",
+    .summary = "try",
+    .description = "Tries.",
+    .options = options,
+    .operands = operands,
 };
 
-#define PARSE(...)                                                                                  \
-    parse_words((const char *[]){__VA_ARGS__}, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
+#define PARSE(...)                                                                                 \
+    parse_words((const char *[]){__VA_ARGS__},                                                     \
+                sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
 
 static struct error error;
 
@@ -33,15 +47,16 @@ static struct arguments *parse_words(const char *const *words, size_t count)
     return arguments_parse(&sample, words, count, &error);
 }
 
-#define assert_refused(expected, ...)                                                               \
-    do {                                                                                            \
-        ck_assert_ptr_null(PARSE(__VA_ARGS__));                                                     \
-        ck_assert_str_eq(error.message, expected);                                                  \
+#define assert_refused(expected, ...)                                                              \
+    do {                                                                                           \
+        ck_assert_ptr_null(PARSE(__VA_ARGS__));                                                    \
+        ck_assert_str_eq(error.message, expected);                                                 \
     } while (0)
 
 START_TEST(test_both_ways_to_give_a_value)
 {
-    struct arguments *a = PARSE("--env=x", "--format", "json", "--allow", "1", "f", "--allow=2", "-a3", "-a", "4");
+    struct arguments *a =
+        PARSE("--env=x", "--format", "json", "--allow", "1", "f", "--allow=2", "-a3", "-a", "4");
     ck_assert_ptr_nonnull(a);
     ck_assert_str_eq(argument_string(a, "env"), "x");
     ck_assert_str_eq(argument_string(a, "format"), "json");
@@ -72,7 +87,8 @@ END_TEST
 
 START_TEST(test_values_that_look_odd)
 {
-    struct arguments *a = PARSE("--env=", "--allow", "-", "--allow=--env=y", "--allow=", "-", "--", "--quick");
+    struct arguments *a =
+        PARSE("--env=", "--allow", "-", "--allow=--env=y", "--allow=", "-", "--", "--quick");
     ck_assert_ptr_nonnull(a);
     ck_assert_str_eq(argument_string(a, "env"), "");
     ck_assert_str_eq(argument_at(a, "allow", 0), "-");
@@ -103,12 +119,14 @@ START_TEST(test_refusals)
     assert_refused("unknown option \"-x\"", "-qx");
     assert_refused("\"--env\" needs a value: E", "--env");
     assert_refused("\"--env\" needs a value: E", "f", "-e");
-    assert_refused("\"--env\" needs a value, E, before \"--quick\"; write \"--env=--quick\" if that is it", "--env",
-                   "--quick");
+    assert_refused(
+        "\"--env\" needs a value, E, before \"--quick\"; write \"--env=--quick\" if that is it",
+        "--env", "--quick");
     assert_refused("\"--quick\" takes no value", "--quick=yes");
     assert_refused("\"--env\" is given twice", "--env", "x", "-e", "y");
     assert_refused("\"--quick\" is given twice", "-qq");
-    assert_refused("\"--format\" is one of text|json, not \"jsno\"; did you mean \"json\"?", "--format", "jsno");
+    assert_refused("\"--format\" is one of text|json, not \"jsno\"; did you mean \"json\"?",
+                   "--format", "jsno");
     assert_refused("\"--format\" is one of text|json, not \"\"", "--format=");
     assert_refused("\"--env E\" is missing: where", "f");
     assert_refused("FLAG is missing", "-ex");
@@ -127,14 +145,15 @@ START_TEST(test_a_long_word_is_not_trusted)
 }
 END_TEST
 
-/* --- what the real table gives ----------------------------------------------------------------------------- */
+/* --- what the real table gives ---------------------------------------------------------------- */
 
 static void assert_width(const char *text)
 {
     for (const char *line = text; *line;) {
         size_t length = strcspn(line, "\n");
         ck_assert_msg(length <= 80, "%zu columns: %.*s", length, (int)length, line);
-        ck_assert_msg(length == 0 || line[length - 1] != ' ', "a blank at the end: %.*s", (int)length, line);
+        ck_assert_msg(length == 0 || line[length - 1] != ' ', "a blank at the end: %.*s",
+                      (int)length, line);
         line += length;
         line += *line == '\n';
     }
@@ -163,7 +182,8 @@ START_TEST(test_help_of_every_command)
         for (const struct option *option = (*command)->options; option && option->name; option++) {
             char name[64];
             snprintf(name, sizeof name, "--%s", option->name);
-            ck_assert_msg(strstr(strstr(help, "\nOptions\n"), name) != NULL, "%s %s", (*command)->name, name);
+            ck_assert_msg(strstr(strstr(help, "\nOptions\n"), name) != NULL, "%s %s",
+                          (*command)->name, name);
         }
     }
     buffer_dispose(&out);
@@ -197,7 +217,8 @@ START_TEST(test_the_table_is_sound)
     for (const struct command *const *at = commands; *at; at++) {
         const struct command *command = *at;
         ck_assert_ptr_eq(command_find(command->name), command);
-        ck_assert_msg(command->summary[strlen(command->summary) - 1] != '.', "%s", command->summary);
+        ck_assert_msg(command->summary[strlen(command->summary) - 1] != '.', "%s",
+                      command->summary);
         ck_assert_ptr_nonnull(command->run);
         for (const struct option *a = command->options; a && a->name; a++) {
             ck_assert_msg((a->type == OPTION_FLAG) == (a->argument == NULL), "--%s", a->name);
@@ -223,8 +244,10 @@ START_TEST(test_manual_and_completion_name_everything)
         const char *script = buffer_string(&out);
         for (const struct command *const *command = commands; *command; command++) {
             ck_assert_ptr_nonnull(strstr(script, (*command)->name));
-            for (const struct option *option = (*command)->options; option && option->name; option++)
-                ck_assert_msg(strstr(script, option->name) != NULL, "%s: --%s", shells[i], option->name);
+            for (const struct option *option = (*command)->options; option && option->name;
+                 option++)
+                ck_assert_msg(strstr(script, option->name) != NULL, "%s: --%s", shells[i],
+                              option->name);
         }
     }
     ck_assert(!help_completion(&out, "tcsh"));
@@ -238,7 +261,7 @@ START_TEST(test_manual_and_completion_name_everything)
 }
 END_TEST
 
-UNIT_MAIN("command", test_both_ways_to_give_a_value, test_defaults_and_absence, test_values_that_look_odd,
-          test_flags_together, test_refusals, test_a_long_word_is_not_trusted, test_help_of_every_command,
-          test_colour_only_when_asked, test_usage_line, test_the_table_is_sound,
-          test_manual_and_completion_name_everything)
+UNIT_MAIN("command", test_both_ways_to_give_a_value, test_defaults_and_absence,
+          test_values_that_look_odd, test_flags_together, test_refusals,
+          test_a_long_word_is_not_trusted, test_help_of_every_command, test_colour_only_when_asked,
+          test_usage_line, test_the_table_is_sound, test_manual_and_completion_name_everything)

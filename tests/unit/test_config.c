@@ -46,17 +46,18 @@ static const char *here(const char *rest)
     return path;
 }
 
-static void assert_fault(const char *yaml, const char *code, uint32_t line, uint32_t column, const char *words)
+static void assert_fault(const char *yaml, const char *code, uint32_t line, uint32_t column,
+                         const char *words)
 {
     begin();
     ck_assert_int_eq(read_yaml(yaml), STATUS_INVALID);
     ck_assert_uint_ge(diagnostics.count, 1);
     const struct diagnostic *first = &diagnostics.items[0];
     ck_assert_msg(strcmp(first->code, code) == 0, "%s: %s", first->code, first->message.data);
-    ck_assert_msg(first->place.line == line && first->place.column == column, "at %u:%u", first->place.line,
-                  first->place.column);
-    ck_assert_msg(memmem(first->message.data, first->message.length, words, strlen(words)) != NULL, "%s",
-                  first->message.data);
+    ck_assert_msg(first->place.line == line && first->place.column == column, "at %u:%u",
+                  first->place.line, first->place.column);
+    ck_assert_msg(memmem(first->message.data, first->message.length, words, strlen(words)) != NULL,
+                  "%s", first->message.data);
     ck_assert(text_is(first->place.path, file));
     ck_assert_uint_gt(first->excerpt.length, 0);
     end();
@@ -120,7 +121,8 @@ START_TEST(test_defaults)
     ck_assert_int_eq(config.poll, INT64_C(10000000000));
     ck_assert_uint_eq(config.http_threads, 0);
     ck_assert_ptr_null(config.default_environment);
-    ck_assert_uint_eq(config.reach.path_count + config.reach.host_count + config.reach.secret_count, 0);
+    ck_assert_uint_eq(config.reach.path_count + config.reach.host_count + config.reach.secret_count,
+                      0);
     end();
 }
 END_TEST
@@ -134,8 +136,9 @@ START_TEST(test_what_is_set_stays)
     ck_assert_int_eq(config_set_text(&config.listen, ":1", &error), STATUS_OK);
     ck_assert_int_eq(config_set_path(&config.data, "../x", &error), STATUS_OK);
     ck_assert_int_eq(config_allow_path(&config, "/only", &error), STATUS_OK);
-    enum status status = read_yaml("repo: /other\nbranch: b\nlisten: \":2\"\ndata: /other\npoll: 2m\nhttp-threads: 2\n"
-                                   "allow-path: [/a, /b]\nallow-host: [h]\n");
+    enum status status = read_yaml(
+        "repo: /other\nbranch: b\nlisten: \":2\"\ndata: /other\npoll: 2m\nhttp-threads: 2\n"
+        "allow-path: [/a, /b]\nallow-host: [h]\n");
     ck_assert_int_eq(status, STATUS_OK);
     ck_assert_str_eq(config.repo, "git@host:flags");
     ck_assert_str_eq(config.branch, "b");
@@ -160,7 +163,8 @@ START_TEST(test_faults_have_places)
     assert_fault("http-threads: 0\n", CODE_SCHEMA_RANGE, 1, 15, "1");
     assert_fault("http-threads: 1.5\n", CODE_SCHEMA_TYPE, 1, 15, "");
     assert_fault("repo: [x]\n", CODE_SCHEMA_TYPE, 1, 7, "");
-    assert_fault("repo: x\nallow-host:\n  - good\n  - \"a b\"\n", CODE_SCHEMA_PATTERN, 4, 5, "HOST");
+    assert_fault("repo: x\nallow-host:\n  - good\n  - \"a b\"\n", CODE_SCHEMA_PATTERN, 4, 5,
+                 "HOST");
     assert_fault("allow-host: [\"h:70000\"]\n", CODE_SCHEMA_PATTERN, 1, 14, "h:70000");
     assert_fault("data: \"/a\\0b\"\n", CODE_SCHEMA_PATTERN, 1, 7, "control");
     assert_fault("secrets:\n  s: {hosts: [h]}\n", CODE_SCHEMA_CHOICE, 2, 6, "");
@@ -202,15 +206,19 @@ END_TEST
 
 START_TEST(test_option_values)
 {
-    static const char *const bad_polls[] = {"", "10", "10 s", "-1s", "1ms", "8d", "99999999999999999999s"};
-    static const char *const bad_threads[] = {"", "0", "-1", "1.0", "1025", "x", " 1", "99999999999999999999"};
+    static const char *const bad_polls[] = {
+        "", "10", "10 s", "-1s", "1ms", "8d", "99999999999999999999s"};
+    static const char *const bad_threads[] = {"",     "0", "-1", "1.0",
+                                              "1025", "x", " 1", "99999999999999999999"};
     begin();
     for (size_t i = 0; i < COUNT_OF(bad_polls); i++) {
-        ck_assert_msg(config_set_poll(&config, bad_polls[i], &error) == STATUS_INVALID, "%s", bad_polls[i]);
+        ck_assert_msg(config_set_poll(&config, bad_polls[i], &error) == STATUS_INVALID, "%s",
+                      bad_polls[i]);
         ck_assert_int_eq(config.poll, 0);
     }
     for (size_t i = 0; i < COUNT_OF(bad_threads); i++) {
-        ck_assert_msg(config_set_threads(&config, bad_threads[i], &error) == STATUS_INVALID, "%s", bad_threads[i]);
+        ck_assert_msg(config_set_threads(&config, bad_threads[i], &error) == STATUS_INVALID, "%s",
+                      bad_threads[i]);
         ck_assert_uint_eq(config.http_threads, 0);
     }
     ck_assert_int_eq(config_allow_host(&config, "h:0x1", &error), STATUS_INVALID);
@@ -223,7 +231,11 @@ END_TEST
 START_TEST(test_paths)
 {
     static const char *const pairs[][2] = {
-        {"/", "/"}, {"/..", "/"}, {"/a/../..", "/"}, {"//a///b/", "/a/b"}, {"/a/./b/../c", "/a/c"},
+        {"/", "/"},
+        {"/..", "/"},
+        {"/a/../..", "/"},
+        {"//a///b/", "/a/b"},
+        {"/a/./b/../c", "/a/c"},
         {"/a/..b/...", "/a/..b/..."},
     };
     char longest[5000];
@@ -244,7 +256,8 @@ END_TEST
 
 START_TEST(test_repositories)
 {
-    static const char *const remote[] = {"https://u@h/x", "ssh://h/x", "git@h:x/y", "host:x", "file:///x"};
+    static const char *const remote[] = {"https://u@h/x", "ssh://h/x", "git@h:x/y", "host:x",
+                                         "file:///x"};
     begin();
     for (size_t i = 0; i < COUNT_OF(remote); i++) {
         ck_assert_int_eq(config_set_repo(&config, remote[i], &error), STATUS_OK);
@@ -259,6 +272,6 @@ START_TEST(test_repositories)
 }
 END_TEST
 
-UNIT_MAIN("config", test_every_field, test_defaults, test_what_is_set_stays, test_faults_have_places,
-          test_files_that_cannot_be_read, test_an_empty_file_says_nothing, test_option_values, test_paths,
-          test_repositories)
+UNIT_MAIN("config", test_every_field, test_defaults, test_what_is_set_stays,
+          test_faults_have_places, test_files_that_cannot_be_read, test_an_empty_file_says_nothing,
+          test_option_values, test_paths, test_repositories)
