@@ -105,6 +105,7 @@ static bool make_room(struct telemetry *telemetry)
     if (telemetry->count < telemetry->size)
         return true;
     size_t size = telemetry->size ? telemetry->size * 2 : 64;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers: records never move */
     struct record **records = realloc(telemetry->records, size * sizeof *records);
     if (!records)
         return false;
@@ -132,6 +133,7 @@ static struct series *series_at(struct telemetry *telemetry,
     if (!record)
         return &telemetry->spare;
     struct record **at = telemetry->records + position;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointers move */
     memmove(at + 1, at, (telemetry->count - position) * sizeof *at);
     *at = record;
     telemetry->count++;

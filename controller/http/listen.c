@@ -44,24 +44,23 @@ enum status listen_parse(const char *text, char host[256], uint16_t *port, struc
 
 static enum status describe(int descriptor, char address[64], struct error *error)
 {
-    struct sockaddr_storage taken = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in4;
+        struct sockaddr_in6 in6;
+    } taken = {.in6 = {0}};
     socklen_t length = sizeof taken;
-    char host[INET6_ADDRSTRLEN];
-    bool known = getsockname(descriptor, (struct sockaddr *)&taken, &length) == 0;
-    if (known && taken.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&taken;
-        known = inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host) != NULL;
-        if (known)
-            snprintf(address, 64, "[%s]:%u", host, (unsigned)ntohs(in6->sin6_port));
-    } else if (known) {
-        const struct sockaddr_in *in4 = (const struct sockaddr_in *)&taken;
-        known = inet_ntop(AF_INET, &in4->sin_addr, host, sizeof host) != NULL;
-        if (known)
-            snprintf(address, 64, "%s:%u", host, (unsigned)ntohs(in4->sin_port));
-    }
-    if (!known)
+    char host[INET6_ADDRSTRLEN] = "";
+    if (getsockname(descriptor, &taken.any, &length) != 0)
         return error_set(error, STATUS_SYSTEM, "cannot tell the address listened on: %s",
                          strerror(errno));
+    bool brackets = taken.any.sa_family == AF_INET6;
+    const void *number = brackets ? (const void *)&taken.in6.sin6_addr : &taken.in4.sin_addr;
+    if (!inet_ntop(taken.any.sa_family, number, host, sizeof host))
+        return error_set(error, STATUS_SYSTEM, "cannot spell the address listened on: %s",
+                         strerror(errno));
+    snprintf(address, 64, brackets ? "[%s]:%u" : "%s:%u", host,
+             (unsigned)ntohs(brackets ? taken.in6.sin6_port : taken.in4.sin_port));
     return STATUS_OK;
 }
 
@@ -103,7 +102,7 @@ static const char *advice(int number)
 enum status listen_open(const char *text, int *out, char address[64], struct error *error)
 {
     char host[256] = "", service[8];
-    uint16_t port;
+    uint16_t port = 0;
     enum status status = listen_parse(text, host, &port, error);
     if (status)
         return status;

@@ -163,24 +163,61 @@ prepare(struct worker *worker, const struct request *request, struct answer *ans
 
 /* --- what goes out ---------------------------------------------------------------------------- */
 
+static char *put(char *out, struct text text)
+{
+    if (text.length)
+        memcpy(out, text.data, text.length);
+    return out + text.length;
+}
+
+static void write_key(struct buffer *out, struct text key)
+{
+    static const struct text start = {"{\"key\":", sizeof "{\"key\":" - 1};
+    size_t plain = 0;
+    while (plain < key.length && (unsigned char)key.data[plain] >= ' ' && key.data[plain] != '"' &&
+           key.data[plain] != '\\')
+        plain++;
+    if (plain < key.length) {
+        buffer_append_text(out, start);
+        json_write_string(out, key);
+        return;
+    }
+    char *room = buffer_reserve(out, start.length + key.length + 2), *end = room;
+    if (!room)
+        return;
+    end = put(end, start);
+    *end++ = '"';
+    end = put(end, key);
+    *end++ = '"';
+    out->length += (size_t)(end - room);
+}
+
+/* A bulk answer is hundreds of these: room is made once, for all that follows the key. */
 static void write_success(struct buffer *out, const struct decision *decision, struct text key)
 {
-    buffer_append_text(out, TEXT("{\"key\":"));
-    json_write_string(out, key);
+    enum { MEMBERS = sizeof ",\"metadata\":,\"reason\":\"\",\"value\":,\"variant\":}" };
+    struct text reason = text_of(reason_name(decision->reason));
+    write_key(out, key);
+    char *room = buffer_reserve(out, MEMBERS + decision->metadata.length + reason.length +
+                                         decision->value.length + decision->variant_json.length);
+    if (!room)
+        return;
+    char *end = room;
     if (decision->metadata.length) {
-        buffer_append_text(out, TEXT(",\"metadata\":"));
-        buffer_append_text(out, decision->metadata);
+        end = put(end, TEXT(",\"metadata\":"));
+        end = put(end, decision->metadata);
     }
-    buffer_append_text(out, TEXT(",\"reason\":\""));
-    buffer_append_string(out, reason_name(decision->reason));
-    buffer_append_char(out, '"');
+    end = put(end, TEXT(",\"reason\":\""));
+    end = put(end, reason);
+    *end++ = '"';
     if (decision->value.length) {
-        buffer_append_text(out, TEXT(",\"value\":"));
-        buffer_append_text(out, decision->value);
-        buffer_append_text(out, TEXT(",\"variant\":"));
-        buffer_append_text(out, decision->variant_json);
+        end = put(end, TEXT(",\"value\":"));
+        end = put(end, decision->value);
+        end = put(end, TEXT(",\"variant\":"));
+        end = put(end, decision->variant_json);
     }
-    buffer_append_char(out, '}');
+    *end++ = '}';
+    out->length += (size_t)(end - room);
 }
 
 static void fail_not_found(struct worker *worker, const struct request *request,

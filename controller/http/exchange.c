@@ -1,0 +1,385 @@
+#include "exchange.h"
+
+#include <strings.h>
+
+#include "route.h"
+
+/* A body over HTTP_MAX_BODY is read and thrown away up to here, so that its sender gets to see the
+ * 413; beyond, the connection is closed. */
+#define DRAIN_MAX ((uint64_t)16 << 20)
+#define KEPT_BODY ((size_t)16 << 10) /* memory that a connection keeps between requests */
+#define LENGTH_UNKNOWN UINT64_MAX
+/* How long no request must have been seen: a keep-alive client may have sent one just now. */
+#define LULL (20 * NANOSECONDS_PER_MILLISECOND)
+
+/* The headers that mean something here; data is NULL where one is absent. */
+struct head {
+    struct text content_length, content_type, expect, if_none_match, transfer_encoding;
+    bool two_lengths; /* Content-Length stands twice */
+};
+
+/* A connection, and the request that it carries now. Belongs to the thread that serves it. */
+struct exchange {
+    struct head head;
+    uint64_t expected, received; /* bytes of body */
+    struct MHD_Response *response;
+    unsigned status;
+    struct buffer body; /* only where it comes in pieces */
+};
+
+/* --- what is shared ----------------------------------------------------------------------------
+ */
+
+static void free_worker(void *worker)
+{
+    worker_free(worker);
+}
+
+static int init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    int failure = pthread_condattr_init(&attributes);
+    if (failure)
+        return failure;
+    failure = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!failure)
+        failure = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return failure;
+}
+
+enum status traffic_init(struct traffic *traffic, const struct http_parts *parts)
+{
+    traffic->parts = parts;
+    atomic_init(&traffic->in_flight, 0);
+    atomic_init(&traffic->draining, false);
+    if (pthread_key_create(&traffic->worker_key, free_worker) != 0)
+        return STATUS_SYSTEM;
+    if (pthread_mutex_init(&traffic->lock, NULL) != 0)
+        goto no_lock;
+    if (init_condition(&traffic->changed) == 0)
+        return STATUS_OK;
+    pthread_mutex_destroy(&traffic->lock);
+no_lock:
+    pthread_key_delete(traffic->worker_key);
+    return STATUS_SYSTEM;
+}
+
+void traffic_dispose(struct traffic *traffic)
+{
+    pthread_cond_destroy(&traffic->changed);
+    pthread_mutex_destroy(&traffic->lock);
+    pthread_key_delete(traffic->worker_key);
+}
+
+static void tell_waiter(struct traffic *traffic)
+{
+    if (!atomic_load(&traffic->draining))
+        return;
+    pthread_mutex_lock(&traffic->lock);
+    pthread_cond_broadcast(&traffic->changed);
+    pthread_mutex_unlock(&traffic->lock);
+}
+
+void traffic_drain(struct traffic *traffic)
+{
+    atomic_store(&traffic->draining, true);
+}
+
+static int wait_until(struct traffic *traffic, int64_t monotonic)
+{
+    struct timespec time = {.tv_sec = (time_t)(monotonic / NANOSECONDS_PER_SECOND),
+                            .tv_nsec = (long)(monotonic % NANOSECONDS_PER_SECOND)};
+    return pthread_cond_timedwait(&traffic->changed, &traffic->lock, &time);
+}
+
+void traffic_wait(struct traffic *traffic, int64_t deadline)
+{
+    const struct clock *clock = traffic->parts->clock;
+    pthread_mutex_lock(&traffic->lock);
+    for (int64_t now; (now = clock->monotonic(clock->self)) < deadline;) {
+        bool quiet = atomic_load(&traffic->in_flight) == 0;
+        int64_t until = quiet && now + LULL < deadline ? now + LULL : deadline;
+        if (wait_until(traffic, until) != 0 && quiet)
+            break;
+    }
+    pthread_mutex_unlock(&traffic->lock);
+}
+
+/* --- connections -------------------------------------------------------------------------------
+ */
+
+static struct worker *current_worker(struct traffic *traffic)
+{
+    struct worker *worker = pthread_getspecific(traffic->worker_key);
+    if (worker)
+        return worker;
+    worker = worker_new(traffic->parts);
+    if (worker && pthread_setspecific(traffic->worker_key, worker) != 0) {
+        worker_free(worker);
+        worker = NULL;
+    }
+    return worker;
+}
+
+static void drop_response(struct exchange *exchange)
+{
+    if (exchange->response)
+        MHD_destroy_response(exchange->response);
+    exchange->response = NULL;
+}
+
+void exchange_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                         enum MHD_ConnectionNotificationCode code)
+{
+    (void)context;
+    (void)connection;
+    struct exchange *exchange = *socket_context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        /* Without memory it stays NULL, and the first request closes the connection. */
+        exchange = calloc(1, sizeof *exchange);
+        if (exchange)
+            buffer_init(&exchange->body, HTTP_MAX_BODY);
+        *socket_context = exchange;
+    } else if (exchange) {
+        drop_response(exchange);
+        buffer_dispose(&exchange->body);
+        free(exchange);
+        *socket_context = NULL;
+    }
+}
+
+void exchange_completed(void *context, struct MHD_Connection *connection, void **request_context,
+                        enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    (void)code;
+    struct traffic *traffic = context;
+    struct exchange *exchange = *request_context;
+    if (!exchange)
+        return;
+    *request_context = NULL;
+    drop_response(exchange);
+    if (exchange->body.size > KEPT_BODY)
+        buffer_dispose(&exchange->body);
+    atomic_fetch_sub(&traffic->in_flight, 1);
+    tell_waiter(traffic);
+}
+
+size_t exchange_keep_escapes(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return strlen(text);
+}
+
+/* --- one answer --------------------------------------------------------------------------------
+ */
+
+static bool add_headers(struct MHD_Response *response, const struct answer *answer, bool close)
+{
+    char seconds[16];
+    if (answer->retry_after)
+        snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
+    const struct {
+        const char *name, *value;
+    } headers[] = {
+        {MHD_HTTP_HEADER_CONTENT_TYPE, answer->status == 304 ? NULL : answer->content_type},
+        {MHD_HTTP_HEADER_ALLOW, answer->allow},
+        {MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after ? seconds : NULL},
+        {MHD_HTTP_HEADER_ETAG, answer->etag[0] ? answer->etag : NULL},
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+         answer->etag[0] ? MHD_HTTP_HEADER_ETAG : NULL},
+        {MHD_HTTP_HEADER_CONNECTION, close ? "close" : NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(headers); i++) {
+        if (headers[i].value &&
+            MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
+            return false;
+    }
+    return true;
+}
+
+/* Makes exchange->response; false without memory. */
+static bool make_response(struct exchange *exchange, struct worker *worker, const char *route,
+                          const struct answer *answer, bool close)
+{
+    worker_count_request(worker, route, answer->status);
+    exchange->status = answer->status;
+    exchange->response = MHD_create_response_from_buffer(answer->body->length, answer->body->data,
+                                                         MHD_RESPMEM_MUST_COPY);
+    return exchange->response && add_headers(exchange->response, answer, close);
+}
+
+static enum method method_of(const char *name)
+{
+    if (strcmp(name, "POST") == 0)
+        return METHOD_POST;
+    if (strcmp(name, "GET") == 0)
+        return METHOD_GET;
+    return strcmp(name, "HEAD") == 0 ? METHOD_HEAD : METHOD_OTHER;
+}
+
+/* The path of a request target; a proxy's form, http://host/path, means the same. */
+static struct text path_of(const char *url)
+{
+    if (strncmp(url, "http://", 7) == 0) {
+        const char *slash = strchr(url + 7, '/');
+        return slash ? text_of(slash) : TEXT("/");
+    }
+    return text_of(url);
+}
+
+static bool is_too_large(const struct exchange *exchange)
+{
+    return exchange->received > HTTP_MAX_BODY ||
+           (exchange->expected != LENGTH_UNKNOWN && exchange->expected > HTTP_MAX_BODY);
+}
+
+/* Runs the route and makes the response; false without memory. */
+static bool respond(struct traffic *traffic, struct exchange *exchange, const char *url,
+                    const char *method, struct text body)
+{
+    struct worker *worker = current_worker(traffic);
+    if (!worker)
+        return false;
+    struct request request = {
+        .method = method_of(method),
+        .path = path_of(url),
+        .content_type = exchange->head.content_type,
+        .if_none_match = exchange->head.if_none_match,
+        .body = body,
+        .body_too_large = is_too_large(exchange),
+    };
+    struct answer answer;
+    const char *route = route_dispatch(worker, &request, &answer);
+    return make_response(exchange, worker, route, &answer, atomic_load(&traffic->draining));
+}
+
+static enum MHD_Result queue(struct MHD_Connection *connection, struct exchange *exchange)
+{
+    enum MHD_Result result = MHD_queue_response(connection, exchange->status, exchange->response);
+    drop_response(exchange);
+    return result;
+}
+
+/* Answers a head that cannot be trusted and ends the connection. */
+static enum MHD_Result refuse(struct traffic *traffic, struct MHD_Connection *connection,
+                              struct exchange *exchange, unsigned status, struct text details)
+{
+    struct worker *worker = current_worker(traffic);
+    if (!worker)
+        return MHD_NO;
+    struct answer answer = {.body = &worker->body};
+    answer_fail(worker, NULL, &answer, status, details);
+    return make_response(exchange, worker, "none", &answer, true) ? queue(connection, exchange)
+                                                                  : MHD_NO;
+}
+
+/* --- one request -------------------------------------------------------------------------------
+ */
+
+/* One walk over the headers is cheaper than a look-up each. */
+static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    struct head *head = context;
+    const struct {
+        struct text name;
+        struct text *value;
+    } known[] = {
+        {TEXT(MHD_HTTP_HEADER_CONTENT_LENGTH), &head->content_length},
+        {TEXT(MHD_HTTP_HEADER_CONTENT_TYPE), &head->content_type},
+        {TEXT(MHD_HTTP_HEADER_EXPECT), &head->expect},
+        {TEXT(MHD_HTTP_HEADER_IF_NONE_MATCH), &head->if_none_match},
+        {TEXT(MHD_HTTP_HEADER_TRANSFER_ENCODING), &head->transfer_encoding},
+    };
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (known[i].name.length != name_size || strcasecmp(known[i].name.data, name) != 0)
+            continue;
+        if (known[i].value == &head->content_length && head->content_length.data)
+            head->two_lengths = true;
+        *known[i].value = (struct text){value ? value : "", value ? value_size : 0};
+        break;
+    }
+    return MHD_YES;
+}
+
+/* The head has come. Most often all there is to do is to note how much follows. */
+static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *connection,
+                             struct exchange *exchange, const char *url, const char *method)
+{
+    struct head *head = &exchange->head;
+    *head = (struct head){0};
+    exchange->expected = LENGTH_UNKNOWN;
+    exchange->received = 0;
+    buffer_clear(&exchange->body);
+    atomic_fetch_add(&traffic->in_flight, 1);
+    tell_waiter(traffic);
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note_header, head);
+
+    /* A proxy before us may take the other length, and what follows for another request. */
+    if (head->two_lengths || (head->content_length.data && head->transfer_encoding.data))
+        return refuse(traffic, connection, exchange, 400,
+                      TEXT("request has two lengths; send one Content-Length, or Transfer-Encoding "
+                           "without it"));
+    if (head->transfer_encoding.data && strcasecmp(head->transfer_encoding.data, "chunked") != 0)
+        return refuse(traffic, connection, exchange, 501,
+                      TEXT("transfer encoding is not supported; send chunked"));
+    if (!head->content_length.data)
+        return MHD_YES;
+    /* The library has checked that it is a number. */
+    exchange->expected = strtoull(head->content_length.data, NULL, 10);
+    if (exchange->expected <= HTTP_MAX_BODY ||
+        (exchange->expected <= DRAIN_MAX && !head->expect.data))
+        return MHD_YES;
+    /* Whoever asks before sending is told now; a body that is not worth reading is refused. */
+    return respond(traffic, exchange, url, method, (struct text){NULL, 0})
+               ? queue(connection, exchange)
+               : MHD_NO;
+}
+
+static enum MHD_Result take_body(struct traffic *traffic, struct exchange *exchange,
+                                 const char *url, const char *method, struct text piece)
+{
+    bool whole = exchange->received == 0 && piece.length == exchange->expected;
+    exchange->received += piece.length;
+    if (whole && piece.length <= HTTP_MAX_BODY)
+        return respond(traffic, exchange, url, method, piece) ? MHD_YES : MHD_NO;
+    if (exchange->received > DRAIN_MAX)
+        return MHD_NO;
+    if (is_too_large(exchange)) {
+        buffer_dispose(&exchange->body);
+        return MHD_YES;
+    }
+    if (exchange->body.length == 0 && exchange->expected != LENGTH_UNKNOWN)
+        buffer_reserve(&exchange->body, (size_t)exchange->expected);
+    buffer_append_text(&exchange->body, piece);
+    return exchange->body.failed ? MHD_NO : MHD_YES;
+}
+
+enum MHD_Result exchange_answer(void *context, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **request_context)
+{
+    (void)version;
+    struct traffic *traffic = context;
+    struct exchange *exchange = *request_context;
+    if (!exchange) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        exchange = info ? info->socket_context : NULL;
+        *request_context = exchange;
+        return exchange ? begin(traffic, connection, exchange, url, method) : MHD_NO;
+    }
+    if (*upload_size) {
+        struct text piece = {upload, *upload_size};
+        *upload_size = 0;
+        return take_body(traffic, exchange, url, method, piece);
+    }
+    if (!exchange->response &&
+        !respond(traffic, exchange, url, method, buffer_text(&exchange->body)))
+        return MHD_NO;
+    return queue(connection, exchange);
+}
