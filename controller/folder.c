@@ -31,8 +31,9 @@ static void note_unreadable(struct reading *reading, int number)
     if (shown.failed)
         reading->diagnostics->failed = STATUS_NO_MEMORY;
     else
-        diagnostics_add(reading->diagnostics, CODE_UNREADABLE, (struct place){buffer_text(&shown), 0, 0}, NULL,
-                        "cannot be read: %s", strerror(number));
+        diagnostics_add(
+            reading->diagnostics, CODE_UNREADABLE, (struct place){buffer_text(&shown), 0, 0},
+            "let the user that runs weir read it", "cannot be read: %s", strerror(number));
     buffer_dispose(&shown);
 }
 
@@ -61,7 +62,7 @@ static bool read_all(int descriptor, size_t most, struct buffer *out)
     return true;
 }
 
-/* --- one folder's names, sorted ----------------------------------------------------------------------- */
+/* --- one folder's names, sorted ------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b)
 {
@@ -110,7 +111,7 @@ static void names_dispose(struct names *names)
     free(names->items);
 }
 
-/* --- the tree ------------------------------------------------------------------------------------------ */
+/* --- the tree ------------------------------------------------------------------------------ */
 
 static enum status read_file(struct reading *reading, int parent, const char *name)
 {
@@ -118,7 +119,7 @@ static enum status read_file(struct reading *reading, int parent, const char *na
     struct stat found;
     int file = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0 || fstat(file, &found) != 0) {
-        /* Gone since the folder was listed, as an editor's temporary file is: it was never there. */
+        /* Gone since the folder was listed, as an editor's temporary file is: never there. */
         if (errno != ENOENT && bundle_interest(path) != BUNDLE_IGNORE)
             note_unreadable(reading, errno);
         if (file >= 0)
@@ -131,14 +132,16 @@ static enum status read_file(struct reading *reading, int parent, const char *na
     else if (!read_all(file, BUNDLE_MAX_LOOK, &reading->bytes))
         note_unreadable(reading, errno);
     else
-        status = bundle_take(reading->bundle, path, buffer_text(&reading->bytes), reading->diagnostics);
+        status =
+            bundle_take(reading->bundle, path, buffer_text(&reading->bytes), reading->diagnostics);
     close(file);
     return status;
 }
 
 static enum status read_folder(struct reading *reading, int folder, unsigned depth);
 
-static enum status enter_folder(struct reading *reading, int parent, const char *name, unsigned depth)
+static enum status enter_folder(struct reading *reading, int parent, const char *name,
+                                unsigned depth)
 {
     struct text path = buffer_text(&reading->path);
     struct stat ignored;
@@ -182,7 +185,8 @@ static enum status read_entry(struct reading *reading, int parent, const char *n
     return STATUS_OK;
 }
 
-static enum status read_entries(struct reading *reading, const struct names *names, int folder, unsigned depth)
+static enum status read_entries(struct reading *reading, const struct names *names, int folder,
+                                unsigned depth)
 {
     enum status status = STATUS_OK;
     size_t length = reading->path.length;
@@ -190,7 +194,8 @@ static enum status read_entries(struct reading *reading, const struct names *nam
         if (length)
             buffer_append_char(&reading->path, '/');
         buffer_append_string(&reading->path, names->items[i]);
-        status = reading->path.failed ? STATUS_NO_MEMORY : read_entry(reading, folder, names->items[i], depth);
+        status = reading->path.failed ? STATUS_NO_MEMORY
+                                      : read_entry(reading, folder, names->items[i], depth);
         reading->path.length = length;
     }
     return status;
@@ -218,16 +223,18 @@ static enum status read_folder(struct reading *reading, int folder, unsigned dep
     return status;
 }
 
-/* --- what the caller named ------------------------------------------------------------------------------ */
+/* --- what the caller named ----------------------------------------------------------------- */
 
-static enum status read_single(struct reading *reading, int file, const char *path, struct error *error)
+static enum status read_single(struct reading *reading, int file, const char *path,
+                               struct error *error)
 {
     if (!read_all(file, YAML_MAX_BYTES, &reading->bytes))
-        return error_set(error, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_SYSTEM, "\"%s\" cannot be read: %s",
-                         path, strerror(errno));
+        return error_set(error, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_SYSTEM,
+                         "\"%s\" cannot be read: %s", path, strerror(errno));
     if (reading->bytes.length > YAML_MAX_BYTES) {
         diagnostics_add(reading->diagnostics, CODE_FILE_SIZE, (struct place){text_of(path), 0, 0},
-                        "split it into several files", "file has more than %zu bytes", YAML_MAX_BYTES);
+                        "split it into several files", "file has more than %zu bytes",
+                        YAML_MAX_BYTES);
         return STATUS_OK;
     }
     enum status status = bundle_add(reading->bundle, text_of(path), buffer_text(&reading->bytes));
@@ -244,7 +251,8 @@ enum status folder_read(const char *path, struct bundle *bundle, struct diagnost
     if (top < 0)
         return error_set(error, STATUS_SYSTEM, "\"%s\" cannot be read: %s", path, strerror(errno));
     if (fstat(top, &found) != 0) {
-        status = error_set(error, STATUS_SYSTEM, "\"%s\" cannot be read: %s", path, strerror(errno));
+        status =
+            error_set(error, STATUS_SYSTEM, "\"%s\" cannot be read: %s", path, strerror(errno));
         close(top);
         return status;
     }

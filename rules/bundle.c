@@ -7,7 +7,7 @@
 #define MARK "weir/v"
 #define SHOWN_PATH 300
 
-/* --- the files ------------------------------------------------------------------------------------------ */
+/* --- the files ----------------------------------------------------------------------------- */
 
 void bundle_init(struct bundle *bundle)
 {
@@ -76,7 +76,7 @@ bool bundle_source(void *context, struct text path, struct text *out)
     return true;
 }
 
-/* --- which count ---------------------------------------------------------------------------------------- */
+/* --- which count --------------------------------------------------------------------------- */
 
 /* Cuts the part before the next '/' off *path. False when nothing is left. */
 static bool next_part(struct text *path, struct text *part)
@@ -156,8 +156,8 @@ bool bundle_is_marked(struct text bytes)
     return bytes.length && memmem(bytes.data, bytes.length, MARK, sizeof MARK - 1) != NULL;
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F), as terminals obey them too. The bytes at `at` that
- * make one, or 0. */
+/* C0, DEL, and C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F), as terminals obey them too. The
+ * bytes at `at` that make one, or 0. */
 static size_t control_length(struct text text, size_t at)
 {
     unsigned char byte = (unsigned char)text.data[at];
@@ -184,7 +184,7 @@ bool bundle_path_is_acceptable(struct text path)
     return true;
 }
 
-/* --- filling one ---------------------------------------------------------------------------------------- */
+/* --- filling one --------------------------------------------------------------------------- */
 
 void bundle_write_path(struct buffer *out, struct text path)
 {
@@ -196,7 +196,8 @@ void bundle_write_path(struct buffer *out, struct text path)
             escaped = 1;
         if (!escaped) {
             if ((unsigned char)rest.data[0] >= 0xc0) {
-                while (length < rest.length && length < 4 && ((unsigned char)rest.data[length] & 0xc0) == 0x80)
+                while (length < rest.length && length < 4 &&
+                       ((unsigned char)rest.data[length] & 0xc0) == 0x80)
                     length++;
             }
             if (utf8_valid_length((struct text){rest.data, length}) != length)
@@ -212,7 +213,7 @@ void bundle_write_path(struct buffer *out, struct text path)
         buffer_append_string(out, "...");
 }
 
-/* A name like "v1" or "shared" may be a folder's; one like "README.md" is a file's, and not YAML's. */
+/* A name like "v1" or "shared" may be a folder's; one like "README.md" is some other file's. */
 static bool may_be_folder(struct text name)
 {
     const char *dot = name.length ? memrchr(name.data, '.', name.length) : NULL;
@@ -261,18 +262,19 @@ static void note_at(struct diagnostics *diagnostics, struct text path, struct pl
             diagnostics_add(diagnostics, CODE_UNREADABLE, place, NULL, "not a regular file");
         break;
     case BUNDLE_DEEP:
-        diagnostics_add(diagnostics, CODE_TREE_SIZE, place, NULL, "folder is below %d others, and is not read",
-                        BUNDLE_MAX_DEPTH);
+        diagnostics_add(diagnostics, CODE_TREE_SIZE, place, NULL,
+                        "folder is below %d others, and is not read", BUNDLE_MAX_DEPTH);
         break;
     case BUNDLE_LARGE:
         diagnostics_add(diagnostics, CODE_FILE_SIZE, place, "split it into several files",
                         "file has more than %zu bytes", YAML_MAX_BYTES);
         break;
     case BUNDLE_NAME:
-        diagnostics_add(diagnostics, CODE_PATH, place, "rename it",
-                        "path has control characters, \"..\", an empty part, a part with \"/\", is not "
-                        "UTF-8 or is over %d bytes",
-                        BUNDLE_MAX_PATH);
+        diagnostics_add(
+            diagnostics, CODE_PATH, place, "rename it",
+            "path has control characters, \"..\", an empty part, a part with \"/\", is not "
+            "UTF-8 or is over %d bytes",
+            BUNDLE_MAX_PATH);
         break;
     }
 }
@@ -335,6 +337,6 @@ void bundle_overflow(struct bundle *bundle, struct diagnostics *diagnostics)
     bundle_dispose(bundle);
     diagnostics_add(diagnostics, CODE_TREE_SIZE, (struct place){TEXT("."), 0, 0},
                     "keep definitions in a repository of their own",
-                    "more than %d definition files, %d entries or %zu MiB", BUNDLE_MAX_FILES, BUNDLE_MAX_ENTRIES,
-                    BUNDLE_MAX_BYTES >> 20);
+                    "more than %d definition files, %d entries or %zu MiB", BUNDLE_MAX_FILES,
+                    BUNDLE_MAX_ENTRIES, BUNDLE_MAX_BYTES >> 20);
 }

@@ -1,8 +1,8 @@
 /* bundle.h - the files of a definitions repository as bytes: what a commit, or a folder, holds.
  *
- * Filled by the caller (controller/git/tree.c from a commit, controller/folder.c from a work tree), read by
- * catalog_build(). Knows nothing of where the bytes come from, but holds the one set of rules for what counts, so
- * that a commit and its work tree can never disagree. */
+ * Filled by the caller (controller/git/tree.c from a commit, controller/folder.c from a work tree),
+ * read by catalog_build(). Knows nothing of where the bytes come from, but holds the one set of
+ * rules for what counts, so that a commit and its work tree can never disagree. */
 #ifndef WEIR_BUNDLE_H
 #define WEIR_BUNDLE_H
 
@@ -11,9 +11,9 @@
 
 #define BUNDLE_MAX_FILES 200000
 #define BUNDLE_MAX_BYTES ((size_t)1 << 30)
-#define BUNDLE_MAX_ENTRIES 2000000         /* of all folders: a tree of a few objects may unfold to billions */
-#define BUNDLE_MAX_DEPTH 64                /* of folders */
-#define BUNDLE_MAX_PATH 4096               /* bytes */
+#define BUNDLE_MAX_ENTRIES 2000000 /* of all folders: a few objects may unfold to billions */
+#define BUNDLE_MAX_DEPTH 64  /* of folders */
+#define BUNDLE_MAX_PATH 4096 /* bytes */
 #define BUNDLE_MAX_LOOK ((size_t)16 << 20) /* of a file that is only searched for the mark */
 
 struct bundle_file {
@@ -36,12 +36,12 @@ void bundle_sort(struct bundle *bundle);
 /* A diagnostics_source over a sorted bundle (context is the bundle). */
 bool bundle_source(void *bundle, struct text path, struct text *out);
 
-/* --- which files of a tree are definitions ----------------------------------------------------- */
+/* --- which files of a tree are definitions ------------------------------------------------- */
 
 enum bundle_interest {
     BUNDLE_IGNORE, /* not a YAML file, or hidden, or below a hidden folder, or below state/ */
-    BUNDLE_STRICT, /* *.yaml or *.yml below a conventional folder (flags/ segments/ …): every document must be ours */
-    BUNDLE_MARKED, /* another YAML file: counts when its bytes contain "weir/v" (bundle_is_marked) */
+    BUNDLE_STRICT, /* *.yaml, *.yml below a conventional folder: every document must be ours */
+    BUNDLE_MARKED, /* another YAML file: counts when it holds "weir/v" (bundle_is_marked) */
 };
 enum bundle_interest bundle_interest(struct text path);
 bool bundle_is_marked(struct text bytes);
@@ -49,11 +49,11 @@ bool bundle_is_marked(struct text bytes);
 bool bundle_is_conventional_folder(struct text name);
 /* False for a folder in which nothing counts, whatever it holds: a hidden one, or state/. */
 bool bundle_is_folder_read(struct text path);
-/* Control characters, "..", empty parts, a leading "/", not UTF-8, or too long: such a path is refused with
- * CODE_PATH. */
+/* Control characters, "..", empty parts, a leading "/", not UTF-8, or too long: such a path is
+ * refused with CODE_PATH. */
 bool bundle_path_is_acceptable(struct text path);
 
-/* --- filling a bundle from a tree --------------------------------------------------------------- */
+/* --- filling a bundle from a tree ---------------------------------------------------------- */
 
 /* What stands in a tree and is not read. */
 enum bundle_obstacle {
@@ -66,15 +66,19 @@ enum bundle_obstacle {
 };
 /* Notes it, with the path escaped, unless it cannot hide definitions. */
 void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_obstacle obstacle);
-/* Counts one more entry of a folder. STATUS_LIMIT past BUNDLE_MAX_ENTRIES: then bundle_overflow(). */
+/* Counts one more entry of a folder. STATUS_LIMIT past the maximum: then bundle_overflow(). */
 enum status bundle_enter(struct bundle *bundle);
 /* Whether the file is to be read, going by its path and size; notes one that is too large. */
 bool bundle_wants(struct text path, uint64_t size, struct diagnostics *diagnostics);
-/* Adds a file that was read, if it counts. STATUS_LIMIT when there is too much: then bundle_overflow(). */
-enum status bundle_take(struct bundle *bundle, struct text path, struct text bytes, struct diagnostics *diagnostics);
-/* Notes CODE_TREE_SIZE and empties the bundle: half a tree would only give faults that are not there. */
+/* Adds a file that was read, if it counts. STATUS_LIMIT when there is too much: then
+ * bundle_overflow(). */
+enum status bundle_take(struct bundle *bundle, struct text path, struct text bytes,
+                        struct diagnostics *diagnostics);
+/* Notes CODE_TREE_SIZE and empties the bundle: half a tree would only give faults that are not
+ * there. */
 void bundle_overflow(struct bundle *bundle, struct diagnostics *diagnostics);
-/* Writes a path for people: control characters, '\' and what is not UTF-8 as \xNN, cut after some 300 bytes. */
+/* Writes a path for people: control characters, '\' and what is not UTF-8 as \xNN, cut after some
+ * 300 bytes. */
 void bundle_write_path(struct buffer *out, struct text path);
 
 #endif

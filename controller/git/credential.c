@@ -54,20 +54,23 @@ static int acquire_key(struct credentials *credentials, git_credential **out, co
             return git_credential_ssh_key_new(out, user, NULL, path, NULL);
         }
     }
-    return give_up(credentials, credentials->offered
-                                    ? "the server takes none of the keys of the SSH agent and of ~/.ssh"
-                                    : "there is no SSH key: run an SSH agent, or put one without a "
-                                      "passphrase at ~/.ssh/id_ed25519");
+    return give_up(credentials,
+                   credentials->offered
+                       ? "the server takes none of the keys of the SSH agent and of ~/.ssh"
+                       : "there is no SSH key: run an SSH agent, or put one without a "
+                         "passphrase at ~/.ssh/id_ed25519");
 }
 
-int credentials_acquire(struct credentials *credentials, git_credential **out, const char *user, unsigned allowed)
+int credentials_acquire(struct credentials *credentials, git_credential **out, const char *user,
+                        unsigned allowed)
 {
     if (allowed & GIT_CREDENTIAL_SSH_KEY)
         return acquire_key(credentials, out, user);
     if (allowed & GIT_CREDENTIAL_USERNAME)
         return acquire_user(credentials, out);
     if (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT)
-        return give_up(credentials, "the server wants another user or password: put them into the URL, as in "
-                                    "https://user:password@host/path");
+        return give_up(credentials,
+                       "the server wants another user or password: put them into the URL, as in "
+                       "https://user:password@host/path");
     return give_up(credentials, "the server wants a way to log in that weir does not have");
 }

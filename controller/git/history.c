@@ -4,10 +4,11 @@
 #define EPOCH_PATH "state/epoch"
 #define REVISION_MAX 300
 
-/* --- revisions -------------------------------------------------------------------------------------------- */
+/* --- revisions ----------------------------------------------------------------------------- */
 
 /* libgit2's code; *out is a commit. */
-static int parse_revision(struct mirror *mirror, const char *prefix, const char *revision, git_object **out)
+static int parse_revision(struct mirror *mirror, const char *prefix, const char *revision,
+                          git_object **out)
 {
     char whole[sizeof REF_REMOTE + sizeof REF_TIP + REVISION_MAX];
     git_object *found = NULL;
@@ -22,14 +23,16 @@ static int parse_revision(struct mirror *mirror, const char *prefix, const char 
 /* HEAD, HEAD~2, @, but not HEADLINE. */
 static const char *after_head(const char *revision)
 {
-    const char *rest = strncmp(revision, "HEAD", 4) == 0 ? revision + 4 : revision[0] == '@' ? revision + 1 : NULL;
+    const char *rest = strncmp(revision, "HEAD", 4) == 0 ? revision + 4
+                       : revision[0] == '@'              ? revision + 1
+                                                         : NULL;
     if (!rest || (rest[0] && !strchr("~^@:", rest[0])) || (revision[0] == '@' && rest[0] == '{'))
         return NULL;
     return rest;
 }
 
-enum status mirror_resolve(struct mirror *mirror, const char *revision, char commit[COMMIT_TEXT_SIZE],
-                           struct error *error)
+enum status mirror_resolve(struct mirror *mirror, const char *revision,
+                           char commit[COMMIT_TEXT_SIZE], struct error *error)
 {
     git_object *found = NULL;
     int code = GIT_ENOTFOUND;
@@ -48,19 +51,20 @@ enum status mirror_resolve(struct mirror *mirror, const char *revision, char com
         return STATUS_OK;
     }
     if (code == GIT_ENOTFOUND)
-        return error_set(error, STATUS_NOT_FOUND, "there is no revision \"%.80s\" in \"%.100s\"", revision,
-                         mirror->shown);
+        return error_set(error, STATUS_NOT_FOUND, "there is no revision \"%.80s\" in \"%.100s\"",
+                         revision, mirror->shown);
     if (code == GIT_EAMBIGUOUS)
-        return error_set(error, STATUS_INVALID, "revision \"%.80s\" is ambiguous: give more of its digits", revision);
+        return error_set(error, STATUS_INVALID,
+                         "revision \"%.80s\" is ambiguous: give more of its digits", revision);
     if (code == GIT_EINVALIDSPEC || code == GIT_EPEEL)
         return error_set(error, STATUS_INVALID, "\"%.80s\" does not name a commit", revision);
     return mirror_fail(error, STATUS_SYSTEM, "revision \"%.80s\" cannot be resolved", revision);
 }
 
-/* --- descent ---------------------------------------------------------------------------------------------- */
+/* --- descent ------------------------------------------------------------------------------- */
 
-enum status mirror_descends(struct mirror *mirror, const char *commit, const char *ancestor, bool *yes,
-                            struct error *error)
+enum status mirror_descends(struct mirror *mirror, const char *commit, const char *ancestor,
+                            bool *yes, struct error *error)
 {
     git_commit *later = NULL, *earlier = NULL;
     enum status status = mirror_lookup_commit(mirror, commit, &later, error);
@@ -79,8 +83,8 @@ enum status mirror_descends(struct mirror *mirror, const char *commit, const cha
     return status;
 }
 
-enum status mirror_first_parent(struct mirror *mirror, const char *commit, char parent[COMMIT_TEXT_SIZE],
-                                struct error *error)
+enum status mirror_first_parent(struct mirror *mirror, const char *commit,
+                                char parent[COMMIT_TEXT_SIZE], struct error *error)
 {
     git_commit *found;
     enum status status = mirror_lookup_commit(mirror, commit, &found, error);
@@ -94,7 +98,7 @@ enum status mirror_first_parent(struct mirror *mirror, const char *commit, char 
     return status;
 }
 
-/* --- levels ----------------------------------------------------------------------------------------------- */
+/* --- levels -------------------------------------------------------------------------------- */
 
 /* The slot of `commit`, or the free one where it belongs. There is always a free one. */
 static struct level *find_slot(const struct levels *levels, const git_oid *commit)
@@ -161,8 +165,8 @@ static bool stack_push(struct stack *stack, const git_oid *commit)
     return true;
 }
 
-/* Puts the parents of the topmost commit whose levels are unknown on top of it; when there are none, its level
- * is known and it goes. History may be millions long, hence no recursion. */
+/* Puts the parents of the topmost commit whose levels are unknown on top of it; when there are
+ * none, its level is known and it goes. History may be millions long, hence no recursion. */
 static enum status climb(struct mirror *mirror, struct stack *stack, struct error *error)
 {
     const git_oid id = stack->items[stack->count - 1];
@@ -191,10 +195,12 @@ static enum status climb(struct mirror *mirror, struct stack *stack, struct erro
         stack->count--;
         room = levels_add(&mirror->levels, &id, highest + 1);
     }
-    return room ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "no memory for the levels of history");
+    return room ? STATUS_OK
+                : error_set(error, STATUS_NO_MEMORY, "no memory for the levels of history");
 }
 
-static enum status find_level(struct mirror *mirror, const git_oid *commit, uint32_t *level, struct error *error)
+static enum status find_level(struct mirror *mirror, const git_oid *commit, uint32_t *level,
+                              struct error *error)
 {
     struct stack stack = {0};
     enum status status = STATUS_OK;
@@ -207,7 +213,7 @@ static enum status find_level(struct mirror *mirror, const git_oid *commit, uint
     return status;
 }
 
-/* --- epochs ----------------------------------------------------------------------------------------------- */
+/* --- epochs -------------------------------------------------------------------------------- */
 
 /* A decimal number and a newline; anything else is 0. */
 static uint32_t parse_epoch(const char *bytes, size_t length)
@@ -223,7 +229,8 @@ static uint32_t parse_epoch(const char *bytes, size_t length)
     return epoch <= UINT32_MAX ? (uint32_t)epoch : 0;
 }
 
-static enum status read_epoch(struct mirror *mirror, const git_commit *commit, uint32_t *epoch, struct error *error)
+static enum status read_epoch(struct mirror *mirror, const git_commit *commit, uint32_t *epoch,
+                              struct error *error)
 {
     git_tree *tree = NULL;
     git_tree_entry *entry = NULL;
@@ -246,7 +253,8 @@ static enum status read_epoch(struct mirror *mirror, const git_commit *commit, u
     return mirror_fail(error, STATUS_SYSTEM, "\"" EPOCH_PATH "\" cannot be read");
 }
 
-enum status mirror_generation(struct mirror *mirror, const char *commit, struct generation *out, struct error *error)
+enum status mirror_generation(struct mirror *mirror, const char *commit, struct generation *out,
+                              struct error *error)
 {
     git_commit *found;
     struct generation made = {0};

@@ -9,10 +9,10 @@
 #include "url.h"
 
 #define PATIENCE_MS 30000
-#define OPEN_PACKS ((size_t)64) /* every fetch adds a pack, and libgit2 would keep them all open */
+#define OPEN_PACKS ((size_t)64) /* every fetch adds one, and libgit2 would keep all open */
 #define REFSPEC "+refs/heads/*:" REF_REMOTE "*"
 
-/* --- libgit2 --------------------------------------------------------------------------------------------- */
+/* --- libgit2 ------------------------------------------------------------------------------- */
 
 enum status mirror_startup(struct error *error)
 {
@@ -20,9 +20,8 @@ enum status mirror_startup(struct error *error)
         return mirror_fail(error, STATUS_SYSTEM, "libgit2 does not start");
     enum status status = stream_register(error);
     /* A ref must not outlive a power cut that the objects behind it did not. */
-    if (status == STATUS_OK &&
-        (git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, OPEN_PACKS) != 0 ||
-         git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) != 0))
+    if (status == STATUS_OK && (git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, OPEN_PACKS) != 0 ||
+                                git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) != 0))
         status = mirror_fail(error, STATUS_SYSTEM, "libgit2 does not take its settings");
     if (status != STATUS_OK)
         git_libgit2_shutdown();
@@ -57,14 +56,15 @@ enum status mirror_fail(struct error *error, enum status status, const char *for
         if ((unsigned char)words.data[i] < 0x20 || words.data[i] == 0x7f)
             words.data[i] = ' ';
     }
-    while (words.length && (words.data[words.length - 1] == ' ' || words.data[words.length - 1] == '.'))
+    while (words.length &&
+           (words.data[words.length - 1] == ' ' || words.data[words.length - 1] == '.'))
         words.length--;
     error_set(error, status, "%s%.*s", message, (int)words.length, words.data ? words.data : "");
     buffer_dispose(&words);
     return status;
 }
 
-/* --- ids ------------------------------------------------------------------------------------------------- */
+/* --- ids ----------------------------------------------------------------------------------- */
 
 enum status mirror_parse_id(const char *commit, git_oid *out, struct error *error)
 {
@@ -78,7 +78,8 @@ void mirror_format_id(const git_oid *id, char out[COMMIT_TEXT_SIZE])
     git_oid_tostr(out, COMMIT_TEXT_SIZE, id);
 }
 
-enum status mirror_lookup_commit(struct mirror *mirror, const char *commit, git_commit **out, struct error *error)
+enum status mirror_lookup_commit(struct mirror *mirror, const char *commit, git_commit **out,
+                                 struct error *error)
 {
     git_oid id;
     enum status status = mirror_parse_id(commit, &id, error);
@@ -96,7 +97,7 @@ enum status mirror_lookup_commit(struct mirror *mirror, const char *commit, git_
     return error_set(error, STATUS_INVALID, "%s is not a commit", commit);
 }
 
-/* --- opening --------------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------------- */
 
 static struct mirror *new_mirror(const char *shown)
 {
@@ -129,10 +130,11 @@ void mirror_close(struct mirror *mirror)
 /* libgit2 refuses what belongs to another user, since that user could make it run anything. */
 static enum status refuse_owner(const char *path, struct error *error)
 {
-    return error_set(error, STATUS_REFUSED,
-                     "\"%.80s\" belongs to another user: change its owner, or run git config --global --add "
-                     "safe.directory \"%.80s\"",
-                     path, path);
+    return error_set(
+        error, STATUS_REFUSED,
+        "\"%.80s\" belongs to another user: change its owner, or run git config --global --add "
+        "safe.directory \"%.80s\"",
+        path, path);
 }
 
 /* Is there nothing in the folder, or no folder? */
@@ -144,7 +146,8 @@ static enum status is_vacant(const char *folder, bool *vacant, struct error *err
     if (!listing && errno == ENOENT)
         return STATUS_OK;
     if (!listing)
-        return error_set(error, STATUS_SYSTEM, "\"%.160s\" cannot be opened: %s", folder, strerror(errno));
+        return error_set(error, STATUS_SYSTEM, "\"%.160s\" cannot be opened: %s", folder,
+                         strerror(errno));
     while ((entry = readdir(listing))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             *vacant = false;
@@ -163,7 +166,8 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
     if (vacant) {
         git_repository_init_options options;
         git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
-        options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+        options.flags =
+            GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
         if (git_repository_init_ext(&mirror->repository, folder, &options) != 0)
             return mirror_fail(error, STATUS_SYSTEM, "no clone can be made in \"%.120s\"", folder);
         return STATUS_OK;
@@ -175,13 +179,14 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
         return refuse_owner(folder, error);
     if (code == 0 || code == GIT_ENOTFOUND)
         return error_set(error, STATUS_REFUSED,
-                         "\"%.120s\" is not empty and is not a clone made by weir: move it away, or choose another "
+                         "\"%.120s\" is not empty and is not a clone made by weir: move it away, "
+                         "or choose another "
                          "folder",
                          folder);
     return mirror_fail(error, STATUS_SYSTEM, "the clone in \"%.120s\" cannot be opened", folder);
 }
 
-/* The URL in the clone's own configuration, as it was written there. NULL in *url: there is none. */
+/* The URL in the clone's own configuration, as it was written there; empty: there is none. */
 static enum status read_origin(struct mirror *mirror, git_buf *url, struct error *error)
 {
     git_config *config = NULL;
@@ -194,25 +199,38 @@ static enum status read_origin(struct mirror *mirror, git_buf *url, struct error
     return STATUS_OK;
 }
 
+/* For a person who looks into the clone with the git program, and for us at the next start. */
+static enum status write_origin(struct mirror *mirror, struct error *error)
+{
+    git_config *config = NULL;
+    int code = git_repository_config(&config, mirror->repository);
+    if (code == 0)
+        code = git_config_set_string(config, "remote.origin.fetch", REFSPEC);
+    if (code == 0)
+        code = git_config_set_string(config, "remote.origin.url", mirror->shown);
+    git_config_free(config);
+    return code == 0
+               ? STATUS_OK
+               : mirror_fail(error, STATUS_SYSTEM, "the clone's configuration cannot be written");
+}
+
 static enum status settle_origin(struct mirror *mirror, const char *folder, struct error *error)
 {
     git_buf url = GIT_BUF_INIT;
     enum status status = read_origin(mirror, &url, error);
-    if (status == STATUS_OK && url.size == 0) {
-        git_remote *remote = NULL;
-        if (git_remote_create_with_fetchspec(&remote, mirror->repository, "origin", mirror->shown, REFSPEC) != 0)
-            status = mirror_fail(error, STATUS_INVALID, "\"%.120s\" is not a URL or path", mirror->shown);
-        git_remote_free(remote);
-    } else if (status == STATUS_OK && strcmp(url.ptr, mirror->shown) != 0) {
-        status = error_set(error, STATUS_REFUSED,
-                           "\"%.70s\" is a clone of \"%.60s\", not of \"%.60s\": choose another folder", folder,
-                           url.ptr, mirror->shown);
-    }
+    if (status == STATUS_OK && url.size == 0)
+        status = write_origin(mirror, error);
+    else if (status == STATUS_OK && strcmp(url.ptr, mirror->shown) != 0)
+        status =
+            error_set(error, STATUS_REFUSED,
+                      "\"%.70s\" is a clone of \"%.60s\", not of \"%.60s\": choose another folder",
+                      folder, url.ptr, mirror->shown);
     git_buf_dispose(&url);
     return status;
 }
 
-enum status mirror_open(const char *folder, const char *url, struct mirror **out, struct error *error)
+enum status mirror_open(const char *folder, const char *url, struct mirror **out,
+                        struct error *error)
 {
     enum status status;
     *out = NULL;
@@ -242,17 +260,20 @@ enum status mirror_open_local(const char *path, struct mirror **out, struct erro
     *out = NULL;
     if (!mirror)
         return error_set(error, STATUS_NO_MEMORY, "no memory to open \"%.120s\"", path);
-    int code = git_repository_open_ext(&mirror->repository, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+    int code =
+        git_repository_open_ext(&mirror->repository, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
     if (code == 0) {
         *out = mirror;
         return STATUS_OK;
     }
     if (code == GIT_ENOTFOUND)
-        status = error_set(error, STATUS_NOT_FOUND, "\"%.160s\" is not a git repository", mirror->shown);
+        status =
+            error_set(error, STATUS_NOT_FOUND, "\"%.160s\" is not a git repository", mirror->shown);
     else if (code == GIT_EOWNER)
         status = refuse_owner(mirror->shown, error);
     else
-        status = mirror_fail(error, STATUS_SYSTEM, "repository \"%.120s\" cannot be opened", mirror->shown);
+        status = mirror_fail(error, STATUS_SYSTEM, "repository \"%.120s\" cannot be opened",
+                             mirror->shown);
     mirror_close(mirror);
     return status;
 }

@@ -1,8 +1,9 @@
 /* mirror.h - a full bare clone of the definitions repository, and what a commit of it holds.
  *
- * libgit2, never the git program. A handle belongs to one thread; several handles may be open on one folder (the git
- * thread fetches with one, core reads with another). Never shallow: levels and reverts need history. No message holds
- * a password of a URL, nor does the clone on the disk. */
+ * libgit2, never the git program. A handle belongs to one thread; several handles may be open on
+ * one folder (the git thread fetches with one, core reads with another). Never shallow: levels and
+ * reverts need history. No message holds a password of a URL, nor does the clone on the disk. The
+ * user's url.*.insteadOf is not applied (see fetch.c). */
 #ifndef WEIR_MIRROR_H
 #define WEIR_MIRROR_H
 
@@ -17,48 +18,56 @@ struct mirror;
 enum status mirror_startup(struct error *error);
 void mirror_shutdown(void);
 
-/* Opens the bare clone at `folder` (made, empty, where there is none). `url` is a URL (file, http, https, ssh,
- * git@host:path) or the path of a repository. STATUS_REFUSED when the folder is a clone of another URL, or holds
- * something else. Contacts nobody. */
-enum status mirror_open(const char *folder, const char *url, struct mirror **out, struct error *error);
+/* Opens the bare clone at `folder` (made, empty, where there is none). `url` is a URL (file, http,
+ * https, ssh, git@host:path) or the path of a repository. STATUS_REFUSED when the folder is a clone
+ * of another URL, or holds something else. Contacts nobody. */
+enum status mirror_open(const char *folder, const char *url, struct mirror **out,
+                        struct error *error);
 /* Opens an existing repository (bare or not) for reading only, as the command line does. */
 enum status mirror_open_local(const char *path, struct mirror **out, struct error *error);
 void mirror_close(struct mirror *mirror); /* NULL is fine */
 
-/* Fetches `branch` (NULL or empty: the remote's HEAD) and writes the tip. *stop becoming true (`stop` may be NULL) ends it with
- * STATUS_STOPPED at the next progress report or interrupted read. STATUS_NOT_FOUND: the branch does not exist, or the
- * repository is empty (the message tells which). */
-enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool *stop, char tip[COMMIT_TEXT_SIZE],
-                         struct error *error);
-/* How long a fetch waits for a server from which nothing comes, in milliseconds; 30 000 unless told. */
+/* Fetches `branch` (NULL or empty: the remote's HEAD) and writes the tip. *stop becoming true
+ * (`stop` may be NULL) ends it with STATUS_STOPPED at the next progress report or interrupted read.
+ * STATUS_NOT_FOUND: the branch does not exist, or the repository is empty (the message tells
+ * which). */
+enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool *stop,
+                         char tip[COMMIT_TEXT_SIZE], struct error *error);
+/* How long a fetch waits for a server from which nothing comes, in milliseconds; 30 000 unless
+ * told. */
 void mirror_set_patience(struct mirror *mirror, unsigned milliseconds);
-/* The tip that the last successful fetch of this folder saw, without the network. STATUS_NOT_FOUND: none yet. */
+/* The tip that the last successful fetch of this folder saw, without the network. STATUS_NOT_FOUND:
+ * none yet. */
 enum status mirror_last_tip(struct mirror *mirror, char tip[COMMIT_TEXT_SIZE], struct error *error);
 
-/* The newest tip that core accepted, kept as refs/weir/accepted, so that a rewrite is noticed after a restart too.
- * STATUS_NOT_FOUND: none yet. */
-enum status mirror_accepted(struct mirror *mirror, char commit[COMMIT_TEXT_SIZE], struct error *error);
+/* The newest tip that core accepted, kept as refs/weir/accepted, so that a rewrite is noticed after
+ * a restart too. STATUS_NOT_FOUND: none yet. */
+enum status mirror_accepted(struct mirror *mirror, char commit[COMMIT_TEXT_SIZE],
+                            struct error *error);
 enum status mirror_set_accepted(struct mirror *mirror, const char *commit, struct error *error);
 
-/* Resolves what a person writes (HEAD, main, v1.2, 3f9c) to a commit. In a clone of ours HEAD is the tip last fetched,
- * and a branch name is the remote's branch; its tags are not there. STATUS_NOT_FOUND, or STATUS_INVALID when it is
- * ambiguous or no commit. */
-enum status mirror_resolve(struct mirror *mirror, const char *revision, char commit[COMMIT_TEXT_SIZE],
-                           struct error *error);
-/* True in *yes when `ancestor` is `commit` or one of its ancestors. STATUS_NOT_FOUND when one of them is not here. */
-enum status mirror_descends(struct mirror *mirror, const char *commit, const char *ancestor, bool *yes,
-                            struct error *error);
+/* Resolves what a person writes (HEAD, main, v1.2, 3f9c) to a commit. In a clone of ours HEAD is
+ * the tip last fetched, and a branch name is the remote's branch; its tags are not there.
+ * STATUS_NOT_FOUND, or STATUS_INVALID when it is ambiguous or no commit. */
+enum status mirror_resolve(struct mirror *mirror, const char *revision,
+                           char commit[COMMIT_TEXT_SIZE], struct error *error);
+/* True in *yes when `ancestor` is `commit` or one of its ancestors. STATUS_NOT_FOUND when one of
+ * them is not here. */
+enum status mirror_descends(struct mirror *mirror, const char *commit, const char *ancestor,
+                            bool *yes, struct error *error);
 /* STATUS_NOT_FOUND for a root commit. */
-enum status mirror_first_parent(struct mirror *mirror, const char *commit, char parent[COMMIT_TEXT_SIZE],
-                                struct error *error);
+enum status mirror_first_parent(struct mirror *mirror, const char *commit,
+                                char parent[COMMIT_TEXT_SIZE], struct error *error);
 
-/* generation.level: 1 + the highest level of all parents, 1 for a root. Remembered in the handle, so that the next
- * commit costs only what is new. generation.epoch: state/epoch at that commit, 0 without it. The rest is 0. */
-enum status mirror_generation(struct mirror *mirror, const char *commit, struct generation *out, struct error *error);
+/* generation.level: 1 + the highest level of all parents, 1 for a root. Remembered in the handle,
+ * so that the next commit costs only what is new. generation.epoch: state/epoch at that commit, 0
+ * without it. The rest is 0. */
+enum status mirror_generation(struct mirror *mirror, const char *commit, struct generation *out,
+                              struct error *error);
 
-/* Reads the definitions of a commit into `bundle` (sorted; see bundle.h for what is one). Links and submodules are
- * not followed but noted in `diagnostics`; so are files that are too large or have refused names: the status is STATUS_OK
- * then. STATUS_SYSTEM when the clone itself cannot be read. */
+/* Reads the definitions of a commit into `bundle` (sorted; see bundle.h for what is one). Links and
+ * submodules are not followed but noted in `diagnostics`; so are files that are too large or have
+ * refused names: the status is STATUS_OK then. STATUS_SYSTEM: the clone cannot be read. */
 enum status mirror_read(struct mirror *mirror, const char *commit, struct bundle *bundle,
                         struct diagnostics *diagnostics, struct error *error);
 

@@ -1,4 +1,5 @@
-/* mirror_private.h - what the files of the mirror share: the handle, and libgit2's failures as ours. */
+/* mirror_private.h - what the files of the mirror share: the handle, and libgit2's failures as
+ * ours. */
 #ifndef WEIR_MIRROR_PRIVATE_H
 #define WEIR_MIRROR_PRIVATE_H
 
@@ -29,14 +30,16 @@ struct mirror {
 #define REF_ACCEPTED "refs/weir/accepted"
 #define REF_REMOTE "refs/remotes/origin/"
 
-/* Fills `error` with "message: what libgit2 says", in one line and without secrets. `status` is replaced by
- * STATUS_NO_MEMORY where that is what happened. */
-enum status mirror_fail(struct error *error, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Fills `error` with "message: what libgit2 says", in one line and without secrets. `status` is
+ * replaced by STATUS_NO_MEMORY where that is what happened. */
+enum status mirror_fail(struct error *error, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* A full SHA-1 as text. STATUS_INVALID when it is none. */
 enum status mirror_parse_id(const char *commit, git_oid *out, struct error *error);
 void mirror_format_id(const git_oid *id, char out[COMMIT_TEXT_SIZE]);
 /* STATUS_NOT_FOUND when there is no such object, STATUS_INVALID when it is no commit. */
-enum status mirror_lookup_commit(struct mirror *mirror, const char *commit, git_commit **out, struct error *error);
+enum status mirror_lookup_commit(struct mirror *mirror, const char *commit, git_commit **out,
+                                 struct error *error);
 
 #endif

@@ -18,8 +18,8 @@
 #define CONNECT_PATIENCE_MS 10000 /* an address; a name may have several */
 #define LONE_PATIENCE_S 30        /* where no watch looks on */
 
-/* libgit2's SSH transport takes every stream for its own struct and reads `socket` from it, so these fields
- * stand as they do there: host, port, socket. */
+/* libgit2's SSH transport takes every stream for its own struct and reads `socket` from it, so
+ * these fields stand as they do there: host, port, socket. */
 struct stream {
     git_stream parent;
     char *host, *port;
@@ -79,7 +79,8 @@ static bool set_options(int socket)
 /* A connected socket, or -1 with the errno in *number. */
 static int connect_address(const struct addrinfo *address, int *number)
 {
-    int made = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
+    int made = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                      address->ai_protocol);
     if (made < 0) {
         *number = errno;
         return -1;
@@ -106,7 +107,8 @@ static int stream_connect(git_stream *parent)
     int failed = getaddrinfo(stream->host, stream->port, &hints, &addresses);
     if (failed)
         return fail("host \"%s\" is not known: %s", stream->host, gai_strerror(failed));
-    for (const struct addrinfo *a = addresses; a && stream->socket < 0 && !is_over(); a = a->ai_next)
+    for (const struct addrinfo *a = addresses; a && stream->socket < 0 && !is_over();
+         a = a->ai_next)
         stream->socket = connect_address(a, &number);
     freeaddrinfo(addresses);
     if (stream->socket < 0)

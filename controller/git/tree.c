@@ -16,8 +16,8 @@ static enum status fail(struct walk *walk)
     buffer_init(&shown, 0);
     bundle_write_path(&shown, buffer_text(&walk->path));
     const char *path = buffer_string(&shown);
-    enum status status =
-        mirror_fail(walk->error, STATUS_SYSTEM, "\"%.120s\" cannot be read from the clone", path ? path : "");
+    enum status status = mirror_fail(walk->error, STATUS_SYSTEM,
+                                     "\"%.120s\" cannot be read from the clone", path ? path : "");
     buffer_dispose(&shown);
     return status;
 }
@@ -73,7 +73,8 @@ static enum status read_entry(struct walk *walk, const git_tree_entry *entry, un
     }
 }
 
-/* Git lets no such name be made, but a tree written by hand can hold it, and as a path it would pass for another's. */
+/* Git lets no such name be made, but a tree written by hand can hold it, and as a path it would
+ * pass for another's. */
 static bool is_refused(struct walk *walk, const git_tree_entry *entry)
 {
     struct text path = buffer_text(&walk->path);
@@ -116,7 +117,8 @@ static enum status read_tree(struct walk *walk, const git_oid *id, unsigned dept
 enum status mirror_read(struct mirror *mirror, const char *commit, struct bundle *bundle,
                         struct diagnostics *diagnostics, struct error *error)
 {
-    struct walk walk = {.mirror = mirror, .bundle = bundle, .diagnostics = diagnostics, .error = error};
+    struct walk walk = {
+        .mirror = mirror, .bundle = bundle, .diagnostics = diagnostics, .error = error};
     git_commit *found;
     enum status status = mirror_lookup_commit(mirror, commit, &found, error);
     if (status != STATUS_OK)

@@ -58,7 +58,8 @@ void url_append_public(struct buffer *out, struct text text)
     }
 }
 
-/* As the git program has it: a colon before the first slash makes it host:path, unless such a folder exists. */
+/* As the git program has it: a colon before the first slash makes it host:path, unless such a
+ * folder exists. */
 static bool is_path(const char *url)
 {
     struct stat found;
@@ -91,4 +92,38 @@ char *url_absolute(const char *url)
     }
     free(here);
     return joined;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool url_local_path(const char *url, char **path)
+{
+    static const char scheme[] = "file://", host[] = "localhost/";
+    *path = NULL;
+    if (url[0] == '/') {
+        *path = strdup(url);
+        return *path != NULL;
+    }
+    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+        return true;
+    url += sizeof scheme - 1;
+    if (strncmp(url, host, sizeof host - 1) == 0)
+        url += sizeof host - 2;
+    char *out = *path = malloc(strlen(url) + 1);
+    if (!out)
+        return false;
+    while (*url) {
+        int high = url[0] == '%' ? hex_digit(url[1]) : -1;
+        int low = high >= 0 ? hex_digit(url[2]) : -1;
+        *out++ = low >= 0 ? (char)(high * 16 + low) : *url;
+        url += low >= 0 ? 3 : 1;
+    }
+    *out = '\0';
+    return true;
 }

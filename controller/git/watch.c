@@ -1,9 +1,9 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <linux/tcp.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,7 +11,8 @@
 
 static _Thread_local struct watch *current;
 
-enum status watch_begin(struct watch *watch, _Atomic bool *stop, unsigned patience, struct error *error)
+enum status watch_begin(struct watch *watch, _Atomic bool *stop, unsigned patience,
+                        struct error *error)
 {
     *watch = (struct watch){.stop = stop, .patience = patience, .socket = -1, .wake = -1};
     if (pthread_mutex_init(&watch->lock, NULL) != 0)

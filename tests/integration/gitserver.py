@@ -4,8 +4,9 @@
     with HttpServer(root, user="weir", password="…", tls=True) as server: ...
     with SshServer(root) as server: ...      # sshd with a host key and a user key of its own
 
-`root` is a folder that holds bare repositories; server.url("shop.git") is the URL of one. Each server has its
-configuration in a folder of its own, which it removes, and is stopped by its pid. make_bare() makes a repository.
+`root` is a folder that holds bare repositories; server.url("shop.git") is the URL of one. Each
+server has its configuration in a folder of its own, which it removes, and is stopped by its pid.
+make_bare() makes a repository.
 
 From other languages:  gitserver.py http|https|ssh ROOT [USER PASSWORD]
 prints one JSON object when it is ready and serves until its standard input ends.
@@ -28,7 +29,8 @@ START_SECONDS = 20
 
 def make_bare(path):
     """Makes a bare repository whose HEAD is main and returns its path."""
-    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)],
+                   check=True)
     return Path(path)
 
 
@@ -104,7 +106,8 @@ class _Server:
     def _spawn(self, arguments, **more):
         log = open(self._folder / (Path(arguments[0]).name + ".log"), "ab")
         with log:
-            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more)
+            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       **more)
         self._processes.append(process)
         return process
 
@@ -130,8 +133,8 @@ class _Server:
 
 
 class HttpServer(_Server):
-    """Smart HTTP, for fetch and push; with a user and password when they are given; over TLS with tls=True, by a
-    certificate that `certificate` holds and nobody else trusts."""
+    """Smart HTTP, for fetch and push; with a user and password when they are given; over TLS with
+    tls=True, by a certificate that `certificate` holds and nobody else trusts."""
 
     def __init__(self, root, user=None, password=None, tls=False):
         super().__init__(root)
@@ -149,33 +152,45 @@ class HttpServer(_Server):
         if self.tls:
             self.certificate = self._folder / "certificate.pem"
             subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-                 "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(self._folder / "key.pem"),
-                 "-out", str(self.certificate)],
+                ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                 "-keyout", str(self._folder / "key.pem"), "-out", str(self.certificate)],
                 check=True, stderr=subprocess.DEVNULL)
 
     def _configure(self):
         folder = self._folder
         account = "user root;" if os.geteuid() == 0 else ""
-        login = f'auth_basic "git"; auth_basic_user_file {folder}/users;' if self.user else ""
-        tls = f"ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;" if self.tls else ""
+        login, tls = "", ""
+        if self.user:
+            login = f'auth_basic "git"; auth_basic_user_file {folder}/users;'
+        if self.tls:
+            tls = f"ssl_certificate {self.certificate}; ssl_certificate_key {folder}/key.pem;"
         temporary = " ".join(f"{kind}_temp_path {folder}/{kind};"
                              for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (folder / "nginx.conf").write_text(f"""
 {account}
-daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+daemon off; master_process off; worker_processes 1;
+pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
     access_log {folder}/access.log; client_max_body_size 0; {temporary}
     server {{
         listen 127.0.0.1:{self.port}{' ssl' if self.tls else ''}; {tls} {login}
         location / {{
-            gzip off; fastcgi_pass unix:{folder}/fcgi.sock; fastcgi_read_timeout 60;
-            fastcgi_param SCRIPT_FILENAME {GIT_HTTP_BACKEND}; fastcgi_param GIT_PROJECT_ROOT {self.root};
-            fastcgi_param GIT_HTTP_EXPORT_ALL 1; fastcgi_param PATH_INFO $uri; fastcgi_param REMOTE_USER git;
-            fastcgi_param QUERY_STRING $query_string; fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param CONTENT_TYPE $content_type; fastcgi_param CONTENT_LENGTH $content_length;
-            fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding; fastcgi_param GIT_PROTOCOL $http_git_protocol;
+            gzip off;
+            fastcgi_pass unix:{folder}/fcgi.sock;
+            fastcgi_read_timeout 60;
+            fastcgi_param SCRIPT_FILENAME {GIT_HTTP_BACKEND};
+            fastcgi_param GIT_PROJECT_ROOT {self.root};
+            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+            fastcgi_param PATH_INFO $uri;
+            fastcgi_param REMOTE_USER git;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param CONTENT_TYPE $content_type;
+            fastcgi_param CONTENT_LENGTH $content_length;
+            fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
+            fastcgi_param GIT_PROTOCOL $http_git_protocol;
         }}
     }}
 }}
@@ -184,15 +199,17 @@ http {{
     def _launch(self):
         gateway = self._folder / "fcgi.sock"
         gateway.unlink(missing_ok=True)
-        self._spawn([_program("fcgiwrap"), "-c", "2", "-s", f"unix:{gateway}"], env=dict(os.environ, HOME=str(self._folder)))
+        self._spawn([_program("fcgiwrap"), "-c", "2", "-s", f"unix:{gateway}"],
+                    env=dict(os.environ, HOME=str(self._folder)))
         self._await(gateway.exists, "fcgiwrap")
-        self._spawn([_program("nginx"), "-c", str(self._folder / "nginx.conf"), "-p", str(self._folder),
-                     "-e", str(self._folder / "error.log")])
+        self._spawn([_program("nginx"), "-c", str(self._folder / "nginx.conf"),
+                     "-p", str(self._folder), "-e", str(self._folder / "error.log")])
 
 
 class SshServer(_Server):
-    """sshd for the account that runs the tests, with `user_key` as the only key it takes. make_home() makes a home folder
-    with the right ~/.ssh; git_environment() is what the git program needs."""
+    """sshd for the account that runs the tests, with `user_key` as the only key it takes.
+    make_home() makes a home folder with the right ~/.ssh; git_environment() is what the git
+    program needs."""
 
     def __init__(self, root, host_key="ed25519"):
         super().__init__(root)
@@ -204,7 +221,7 @@ class SshServer(_Server):
 
     def _prepare(self):
         if os.geteuid() == 0:
-            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd wants it for its own safety
+            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd demands it
         self.user_key = self._folder / "user_key"
         self._make_key(self._folder / "host_key", self.host_key_type)
         self._make_key(self.user_key, "ed25519")
@@ -212,7 +229,8 @@ class SshServer(_Server):
 
     @staticmethod
     def _make_key(path, kind):
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "test", "-f", str(path)], check=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "test", "-f", str(path)],
+                       check=True)
 
     def _configure(self):
         folder = self._folder
@@ -238,7 +256,7 @@ PermitRootLogin prohibit-password
         return f"[127.0.0.1]:{self.port} {key[0]} {key[1]}\n"
 
     def make_home(self, path, key=True, trust=True):
-        """A home folder at `path`: with the user's key or none, with the host's key known or not."""
+        """A home folder at `path`: with the user's key or none, the host's key known or not."""
         folder = Path(path) / ".ssh"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / "known_hosts").write_text(self.known_hosts_line() if trust else "")
@@ -251,15 +269,18 @@ PermitRootLogin prohibit-password
     def git_environment(self):
         known = self._folder / "known_hosts"
         known.write_text(self.known_hosts_line())
-        command = (f"ssh -F none -i {self.user_key} -o IdentitiesOnly=yes -o UserKnownHostsFile={known} "
-                   "-o StrictHostKeyChecking=yes -o BatchMode=yes")
+        command = (f"ssh -F none -i {self.user_key} -o IdentitiesOnly=yes -o BatchMode=yes "
+                   f"-o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes")
         return dict(os.environ, GIT_SSH_COMMAND=command)
 
 
 def _serve(arguments):
     kind, root, *login = arguments
     user, password = (login + [None, None])[:2]
-    made = SshServer(root) if kind == "ssh" else HttpServer(root, user, password, tls=kind == "https")
+    if kind == "ssh":
+        made = SshServer(root)
+    else:
+        made = HttpServer(root, user, password, tls=kind == "https")
     with made as server:
         ready = {"port": server.port, "url": server.url("")}
         if kind == "ssh":

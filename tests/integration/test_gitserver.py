@@ -1,4 +1,4 @@
-"""The servers of gitserver.py, by the git program: what other tests build on must itself be sound."""
+"""The servers of gitserver.py, by the git program: what other tests build on must be sound."""
 
 import os
 import subprocess
@@ -9,9 +9,9 @@ from gitserver import HttpServer, SshServer, make_bare
 
 
 def git(*arguments, cwd=None, env=None, check=True):
-    env = dict(env or os.environ, GIT_TERMINAL_PROMPT="0", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL="/dev/null",
-               GIT_AUTHOR_NAME="A", GIT_AUTHOR_EMAIL="a@example.com", GIT_COMMITTER_NAME="A",
-               GIT_COMMITTER_EMAIL="a@example.com")
+    env = dict(env or os.environ, GIT_TERMINAL_PROMPT="0", GIT_CONFIG_NOSYSTEM="1",
+               GIT_CONFIG_GLOBAL="/dev/null", GIT_AUTHOR_NAME="A", GIT_AUTHOR_EMAIL="a@example.com",
+               GIT_COMMITTER_NAME="A", GIT_COMMITTER_EMAIL="a@example.com")
     return subprocess.run(["git", *map(str, arguments)], cwd=cwd, env=env, check=check, text=True,
                           capture_output=True)
 
@@ -38,7 +38,8 @@ def push_and_clone_back(tmp_path, url, env=None):
 def test_http_pushes_and_clones(tmp_path, root):
     with HttpServer(root) as server:
         push_and_clone_back(tmp_path, server.url("shop.git"))
-        assert git("rev-parse", "main", cwd=root / "shop.git").stdout == git("rev-parse", "HEAD", cwd=tmp_path / "work").stdout
+        pushed = git("rev-parse", "HEAD", cwd=tmp_path / "work").stdout
+        assert git("rev-parse", "main", cwd=root / "shop.git").stdout == pushed
 
 
 def test_http_wants_the_password(tmp_path, root):
@@ -62,10 +63,11 @@ def test_ssh_pushes_and_clones(tmp_path, root):
 
 
 def test_ssh_takes_no_other_key(tmp_path, root):
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    other = str(tmp_path / "other")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
     with SshServer(root) as server:
         env = server.git_environment()
-        env["GIT_SSH_COMMAND"] = env["GIT_SSH_COMMAND"].replace(str(server.user_key), str(tmp_path / "other"))
+        env["GIT_SSH_COMMAND"] = env["GIT_SSH_COMMAND"].replace(str(server.user_key), other)
         refused = git("ls-remote", server.url("shop.git"), env=env, check=False)
         assert refused.returncode != 0 and "Permission denied" in refused.stderr
 

@@ -30,9 +30,9 @@ static int unit_main(const char *name, const TTest *const *tests, size_t count)
         return unit_main(name, tests, COUNT_OF(tests));                                             \
     }
 
-#define ck_assert_text(text, expected)                                                              \
+#define ck_assert_text(value, expected)                                                             \
     do {                                                                                            \
-        struct text text_ = (text);                                                                 \
+        struct text text_ = (value);                                                                \
         ck_assert_msg(text_is(text_, expected), "got '%.*s', expected '%s'", (int)text_.length,     \
                       text_.data ? text_.data : "", expected);                                      \
     } while (0)
