@@ -79,13 +79,10 @@ static bool add_block(struct arena *arena, size_t least)
 void *arena_allocate(struct arena *arena, size_t size)
 {
     const size_t alignment = alignof(max_align_t);
-    size_t rounded;
-    if (!size_add(size, alignment - 1, &rounded))
+    if (size > SIZE_MAX - alignment)
         return NULL;
-    rounded &= ~(alignment - 1);
-    if (rounded == 0)
-        rounded = alignment;
-    if (!arena->blocks || rounded > (size_t)(arena->end - arena->next)) {
+    size_t rounded = (size + (size == 0) + alignment - 1) & ~(alignment - 1);
+    if (rounded > (size_t)(arena->end - arena->next)) { /* both are NULL without a block */
         if (!add_block(arena, rounded))
             return NULL;
     }

@@ -14,7 +14,7 @@ struct attributes *attributes_new(void)
     attributes->names = calloc(attributes->name_size, sizeof *attributes->names);
     attributes->children = calloc(attributes->children_size, sizeof *attributes->children);
     attributes->slot_name = calloc(attributes->name_size, sizeof *attributes->slot_name);
-    attributes->name_count = 1;
+    attributes->name_count = attributes->names ? 1 : 0; /* released below where it is missing */
     if (!attributes->names || !attributes->children || !attributes->slot_name ||
         attributes_slot(attributes, TEXT("targetingKey"), &slot) != STATUS_OK) {
         attributes_release(attributes);

@@ -80,6 +80,7 @@ static enum status make_fragment(struct compilation *compilation, const struct f
 
 static enum status compile_one(struct compilation *compilation, const struct flag *flag)
 {
+    size_t errors = compilation->diagnostics->errors;
     buffer_clear(&compilation->json);
     compile_flag(compilation->catalog, compilation->environment, flag, &compilation->json, compilation->diagnostics);
     if (compilation->json.failed == STATUS_LIMIT) {
@@ -88,7 +89,10 @@ static enum status compile_one(struct compilation *compilation, const struct fla
                         "flag \"%.64s\" compiles to more than 4 MiB", flag->name.text.data);
         return STATUS_OK;
     }
-    return compilation->json.failed ? compilation->json.failed : make_fragment(compilation, flag);
+    if (compilation->json.failed)
+        return compilation->json.failed;
+    /* What was refused need not be whole JSON. */
+    return compilation->diagnostics->errors == errors ? make_fragment(compilation, flag) : STATUS_OK;
 }
 
 /* {"flagSetId": the environment's name}: flagd's identity of a set; OpenFeature's telemetry carries it. */

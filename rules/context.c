@@ -39,6 +39,7 @@ enum status context_begin(struct context *context, struct attributes *attributes
     memset(context->slots, 0, needed * sizeof *context->slots);
     arena_reset(&context->arena);
     context->scratch_used = 0;
+    context->version_string = NULL;
     return STATUS_OK;
 }
 

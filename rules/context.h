@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "attributes.h"
+#include "semver.h"
 #include "value.h"
 
 #define CONTEXT_MAX_BYTES ((size_t)1 << 20) /* of a request's JSON */
@@ -20,6 +21,10 @@ struct context {
     struct arena arena; /* decoded strings, list elements */
     char *scratch;      /* CONTEXT_SCRATCH bytes for what an evaluation puts together */
     size_t scratch_used;
+    /* The version that was parsed last, since most rules ask for the same one: the string of a slot. */
+    const char *version_string; /* NULL: none */
+    bool version_is_good;
+    struct semver version;
 };
 
 #define CONTEXT_SCRATCH ((size_t)64 << 10)

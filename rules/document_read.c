@@ -84,6 +84,12 @@ static bool take_top(struct loader *loader, struct text key, struct text value)
         enum status status = json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, &loader->metadata, loader->error);
         if (status != STATUS_OK)
             return stop(loader, status, "metadata is not readable");
+        if (loader->metadata->type != NODE_MAP && loader->metadata->type != NODE_NULL) {
+            loader->at.p = value.data;
+            return stop(loader, STATUS_INVALID, "metadata is not an object");
+        }
+        if (loader->metadata->type == NODE_NULL)
+            loader->metadata = NULL;
     }
     return true;
 }

@@ -56,11 +56,13 @@ struct text encode_operand(struct text path, struct buffer *out)
 /* Appends a template in which '$' stands for the operand. */
 static void write_template(struct buffer *out, const char *template, struct text operand)
 {
-    for (const char *p = template; *p; p++) {
-        if (*p == '$')
-            buffer_append_text(out, operand);
-        else
-            buffer_append_char(out, *p);
+    for (;;) {
+        const char *end = strchrnul(template, '$');
+        buffer_append(out, template, (size_t)(end - template));
+        if (!*end)
+            return;
+        buffer_append_text(out, operand);
+        template = end + 1;
     }
 }
 
@@ -88,6 +90,16 @@ void guard_number(struct buffer *out, struct text operand, unsigned evaluators)
     write_template(out,
                    "{\"in\":[$,{\"merge\":[$]}]},{\"!==\":[$,{\"cat\":[$]}]},"
                    "{\"!==\":[{\"cat\":[$]},\"[object Object]\"]}",
+                   operand);
+}
+
+void guard_version(struct buffer *out, struct text operand, unsigned evaluators)
+{
+    guard_string(out, operand, evaluators);
+    write_template(out,
+                   ",{\"in\":[\".\",$]},{\"in\":[{\"substr\":[$,0,1]},\"v0123456789\"]},"
+                   "{\"in\":[{\"substr\":[$,1,1]},\"0123456789.\"]},{\"in\":[{\"substr\":[$,-1]},"
+                   "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\"]}",
                    operand);
 }
 
@@ -339,12 +351,7 @@ static void encode_time(struct encoder *encoder, const struct condition *conditi
 static void encode_semver(struct encoder *encoder, const struct condition *condition, struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
-    guard_string(encoder->out, operand, encoder->evaluators);
-    write_template(encoder->out,
-                   ",{\"in\":[\".\",$]},{\"in\":[{\"substr\":[$,0,1]},\"v0123456789\"]},"
-                   "{\"in\":[{\"substr\":[$,1,1]},\"0123456789.\"]},{\"in\":[{\"substr\":[$,-1]},"
-                   "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\"]}",
-                   operand);
+    guard_version(encoder->out, operand, encoder->evaluators);
     for (size_t i = 0; i < condition->bound_count; i++) {
         write_template(encoder->out, ",{\"sem_ver\":[$,", operand);
         json_write_string(encoder->out, text_of(condition->bounds[i].comparison));
@@ -437,6 +444,16 @@ static void encode_attribute(struct encoder *encoder, const struct condition *co
     buffer_dispose(&scratch);
 }
 
+static void check_length(struct encoder *encoder, const struct condition *list)
+{
+    size_t count = 0;
+    for (const struct condition *child = list->children; child; child = child->next)
+        count++;
+    if (count > MOST_ALTERNATIVES)
+        diagnostics_add(encoder->diagnostics, CODE_ENCODING, list->place, "put some of them into a list of their own",
+                        "list has more than %d conditions", MOST_ALTERNATIVES);
+}
+
 /* Engines fail on "and" and "or" without members, so an empty list is a literal. */
 static void encode_list(struct encoder *encoder, const struct condition *condition)
 {
@@ -450,6 +467,7 @@ static void encode_list(struct encoder *encoder, const struct condition *conditi
         encode_condition(encoder, child);
         return;
     }
+    check_length(encoder, condition);
     encode_raw(encoder, all ? "{\"and\":[" : "{\"or\":[");
     for (; child; child = child->next) {
         encode_condition(encoder, child);
@@ -496,6 +514,8 @@ static void encode_flag(struct encoder *encoder, const struct condition *conditi
         struct buffer fallback;
         buffer_init(&fallback, 0);
         json_write_string(&fallback, settings.default_variant.text);
+        if (fallback.failed)
+            encoder->out->failed = fallback.failed;
         encode_raw(encoder, "{\"===\":[");
         encode_rules(encoder, flag, &settings, buffer_text(&fallback));
         buffer_append_char(encoder->out, ',');

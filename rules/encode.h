@@ -28,5 +28,7 @@ void encode_targeting(struct encoder *encoder, const struct flag *flag, const st
  * the expression tested. Each appends a run of comma-separated expressions, to stand inside {"and":[…]}. */
 void guard_string(struct buffer *out, struct text operand, unsigned evaluators);
 void guard_number(struct buffer *out, struct text operand, unsigned evaluators);
+/* Begins with guard_string(). */
+void guard_version(struct buffer *out, struct text operand, unsigned evaluators);
 
 #endif

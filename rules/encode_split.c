@@ -101,16 +101,50 @@ static void write_mirrored(const struct split *split)
     encode_raw(split->encoder, "]}");
 }
 
-/* The padded forms hash what fits: an ASCII seed that leaves room for a key. */
+static bool is_ascii(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        if ((unsigned char)text.data[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+/* What Go's strings.TrimSpace() takes off: White_Space of Unicode. */
+static bool begins_with_space(struct text text)
+{
+    static const struct text spaces[] = {
+        {" ", 1},        {"\t", 1},       {"\n", 1},       {"\v", 1},       {"\f", 1},       {"\r", 1},
+        {"\xc2\x85", 2}, {"\xc2\xa0", 2}, {"\u1680", 3},   {"\u2000", 3},   {"\u2001", 3},   {"\u2002", 3},
+        {"\u2003", 3},   {"\u2004", 3},   {"\u2005", 3},   {"\u2006", 3},   {"\u2007", 3},   {"\u2008", 3},
+        {"\u2009", 3},   {"\u200a", 3},   {"\u2028", 3},   {"\u2029", 3},   {"\u202f", 3},   {"\u205f", 3},
+        {"\u3000", 3},
+    };
+    for (size_t i = 0; i < COUNT_OF(spaces); i++) {
+        if (text_starts_with(text, spaces[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The padded forms hash what fits: an ASCII seed that leaves room for a key. npm's engine hashes UTF-16 units; Go's
+ * trims a joined cat. */
 static void check_seed(const struct split *split)
 {
-    bool good = split->seed.length + 1 < PADDED / 2 && split->seed.data[0] != ' ';
-    for (size_t i = 0; i < split->seed.length; i++)
-        good = good && (unsigned char)split->seed.data[i] < 0x80;
-    if (!good && (split->encoder->evaluators & (EVALUATOR_PYTHON | EVALUATOR_JAVA)))
+    unsigned evaluators = split->encoder->evaluators;
+    bool ascii = is_ascii(split->seed), spaced = begins_with_space(split->seed);
+    const char *who = NULL;
+    if ((evaluators & (EVALUATOR_PYTHON | EVALUATOR_JAVA)) &&
+        (!ascii || spaced || split->seed.length + 1 >= PADDED / 2))
+        who = "evaluators python and java";
+    else if ((evaluators & EVALUATOR_JS) && !ascii)
+        who = "evaluator js";
+    else if ((evaluators & EVALUATOR_FLAGD) && spaced)
+        who = "evaluator flagd";
+    if (who)
         diagnostics_add(split->encoder->diagnostics, CODE_ENCODING, split->rule->split_place,
                         "use an ASCII seed of at most 58 characters that does not begin with a space",
-                        "this seed cannot be bucketed alike by the evaluators python and java");
+                        "this seed cannot be bucketed alike by the %s", who);
 }
 
 void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule, struct text fallback)

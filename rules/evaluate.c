@@ -28,46 +28,107 @@ const char *error_code_name(enum error_code code)
 
 /* --- instructions ------------------------------------------------------------------------------------------------ */
 
-static struct value evaluate_if(struct machine *machine, const struct instruction *instruction)
+/* Inlined into machine_evaluate() or test(), these would have every instruction pay for the registers of the largest. */
+#define APART __attribute__((noinline))
+
+enum truth { NOT_TRUE, TRUE, FAILED };
+
+static enum truth test(struct machine *machine, const struct instruction *instruction, struct value *failure);
+
+APART static enum truth test_chain(struct machine *machine, const struct instruction *instruction, enum truth stop_at,
+                                   struct value *failure)
 {
+    enum truth truth = NOT_TRUE;
+    for (uint32_t i = 0; i < instruction->count; i++) {
+        truth = test(machine, &instruction->arguments[i], failure);
+        if (truth == FAILED || truth == stop_at)
+            break;
+    }
+    return truth;
+}
+
+APART static enum truth test_not(struct machine *machine, const struct instruction *instruction, struct value *failure)
+{
+    enum truth truth = test(machine, instruction->arguments, failure);
+    return truth == FAILED ? FAILED : truth == TRUE ? NOT_TRUE : TRUE;
+}
+
+APART static enum truth test_value(struct machine *machine, const struct instruction *instruction, struct value *failure)
+{
+    size_t before = machine->context->scratch_used;
+    struct value value = machine_evaluate(machine, instruction);
+    machine->context->scratch_used = before; /* only its truth is looked at: what was put together for it may go */
+    if (value.type == VALUE_BOOL)
+        return value.boolean ? TRUE : NOT_TRUE;
+    if (value.type == VALUE_ERROR) {
+        *failure = value;
+        return FAILED;
+    }
+    return value_is_truthy(&value) ? TRUE : NOT_TRUE;
+}
+
+/* What a condition comes to where only its truth counts. *failure is set for FAILED. */
+static enum truth test(struct machine *machine, const struct instruction *instruction, struct value *failure)
+{
+    switch (instruction->op) {
+    case OP_AND:
+        return test_chain(machine, instruction, NOT_TRUE, failure);
+    case OP_OR:
+        return test_chain(machine, instruction, TRUE, failure);
+    case OP_NOT:
+        return test_not(machine, instruction, failure);
+    case OP_EXISTS:
+        return machine->context->slots[instruction->slot].type != VALUE_NULL ? TRUE : NOT_TRUE;
+    case OP_IS_STRING:
+        return machine->context->slots[instruction->slot].type == VALUE_STRING ? TRUE : NOT_TRUE;
+    default:
+        return test_value(machine, instruction, failure);
+    }
+}
+
+APART static struct value evaluate_if(struct machine *machine, const struct instruction *instruction)
+{
+    struct value failure;
     uint32_t i = 0;
     for (; i + 1 < instruction->count; i += 2) {
-        struct value condition = machine_evaluate(machine, &instruction->arguments[i]);
-        if (condition.type == VALUE_ERROR)
-            return condition;
-        if (value_is_truthy(&condition))
-            return machine_evaluate(machine, &instruction->arguments[i + 1]);
+        enum truth truth = test(machine, &instruction->arguments[i], &failure);
+        if (truth == FAILED)
+            return failure;
+        if (truth == TRUE)
+            return machine_argument(machine, &instruction->arguments[i + 1]);
     }
-    return i < instruction->count ? machine_evaluate(machine, &instruction->arguments[i]) : value_null();
+    return i < instruction->count ? machine_argument(machine, &instruction->arguments[i]) : value_null();
 }
 
 /* "and" stops at the first value that is not truthy, "or" at the first that is; both return it. */
-static struct value evaluate_chain(struct machine *machine, const struct instruction *instruction, bool stop_at)
+APART static struct value evaluate_chain(struct machine *machine, const struct instruction *instruction, bool stop_at)
 {
     struct value value = value_null();
+    size_t before = machine->context->scratch_used;
     for (uint32_t i = 0; i < instruction->count; i++) {
-        value = machine_evaluate(machine, &instruction->arguments[i]);
+        machine->context->scratch_used = before; /* of the value before this one only the truth was wanted */
+        value = machine_argument(machine, &instruction->arguments[i]);
         if (value.type == VALUE_ERROR || value_is_truthy(&value) == stop_at)
             return value;
     }
     return value;
 }
 
-static struct value evaluate_same(struct machine *machine, const struct instruction *instruction, bool wanted)
+APART static struct value evaluate_same(struct machine *machine, const struct instruction *instruction, bool wanted)
 {
-    struct value a = machine_evaluate(machine, &instruction->arguments[0]);
+    struct value a = machine_first(machine, instruction);
     if (a.type == VALUE_ERROR)
         return a;
-    struct value b = machine_evaluate(machine, &instruction->arguments[1]);
+    struct value b = machine_second(machine, instruction);
     if (b.type == VALUE_ERROR)
         return b;
     return value_bool(value_is_same(&a, &b) == wanted);
 }
 
-static struct value evaluate_affix(struct machine *machine, const struct instruction *instruction, bool at_start)
+APART static struct value evaluate_affix(struct machine *machine, const struct instruction *instruction, bool at_start)
 {
-    struct value whole = machine_evaluate(machine, &instruction->arguments[0]);
-    struct value part = machine_evaluate(machine, &instruction->arguments[1]);
+    struct value whole = machine_first(machine, instruction);
+    struct value part = machine_second(machine, instruction);
     if (whole.type == VALUE_ERROR)
         return whole;
     if (part.type == VALUE_ERROR)
@@ -77,32 +138,48 @@ static struct value evaluate_affix(struct machine *machine, const struct instruc
     if (part.length > whole.length)
         return value_bool(false);
     const char *from = at_start ? whole.string : whole.string + whole.length - part.length;
-    return value_bool(memcmp(from, part.string, part.length) == 0);
+    return value_bool(string_is_same(from, part.string, part.length));
 }
 
-static struct value evaluate_in_set(struct machine *machine, const struct instruction *instruction)
+APART static struct value evaluate_in_set(struct machine *machine, const struct instruction *instruction)
 {
-    struct value value = machine_evaluate(machine, &instruction->arguments[0]);
+    struct value value = machine_first(machine, instruction);
     if (value.type == VALUE_ERROR)
         return value;
     return value_bool(value.type == VALUE_STRING &&
                       string_set_has(instruction->set, (struct text){value.string, value.length}));
 }
 
-static struct value evaluate_not(struct machine *machine, const struct instruction *instruction)
+APART static struct value evaluate_not(struct machine *machine, const struct instruction *instruction)
 {
     struct value value = machine_evaluate(machine, &instruction->arguments[0]);
     return value.type == VALUE_ERROR ? value : value_bool(!value_is_truthy(&value));
 }
 
-static struct value flag_key(const struct machine *machine)
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* What guard_version() asks for, which is less than being one: a dot, and characters that fit at both ends. */
+APART static bool is_version(const struct value *value)
+{
+    if (value->type != VALUE_STRING || value->length < 2)
+        return false;
+    char first = value->string[0], second = value->string[1], last = value->string[value->length - 1];
+    return (first == 'v' || (first >= '0' && first <= '9')) && (second == '.' || (second >= '0' && second <= '9')) &&
+           (last == '-' || is_alphanumeric(last)) &&
+           (second == '.' || memchr(value->string, '.', value->length));
+}
+
+APART static struct value flag_key(const struct machine *machine)
 {
     struct text key = machine->program->key;
     return (struct value){.type = VALUE_STRING, .length = (uint32_t)key.length, .string = key.data};
 }
 
 /* {"var":"a.b"} on the element: the path is walked where it stands, since elements have no slots. */
-static struct value local_value(const struct machine *machine, struct text path)
+APART static struct value local_value(const struct machine *machine, struct text path)
 {
     struct value value = machine->local;
     while (path.length) {
@@ -178,6 +255,10 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
         return machine_arithmetic(machine, instruction);
     case OP_IS_STRING:
         return value_bool(machine->context->slots[instruction->slot].type == VALUE_STRING);
+    case OP_EXISTS:
+        return value_bool(machine->context->slots[instruction->slot].type != VALUE_NULL);
+    case OP_IS_VERSION:
+        return value_bool(is_version(&machine->context->slots[instruction->slot]));
     case OP_IS_NUMBER:
         return value_bool(machine->context->slots[instruction->slot].type == VALUE_NUMBER);
     }
@@ -211,8 +292,9 @@ static void decide_default(struct decision *out, const struct program *program, 
 
 static const struct program_variant *find_variant(const struct program *program, struct text name)
 {
-    for (uint32_t i = 0; i < program->variant_count; i++) {
-        if (text_equal(program->variants[i].name, name))
+    for (uint32_t i = program->variant_count; i-- > 0;) { /* of equal names the last one counts */
+        const struct text *known = &program->variants[i].name;
+        if (known->length == name.length && string_is_same(known->data, name.data, name.length))
             return &program->variants[i];
     }
     return NULL;

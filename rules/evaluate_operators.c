@@ -34,7 +34,7 @@ bool value_is_same(const struct value *a, const struct value *b)
     case VALUE_NUMBER:
         return a->number == b->number;
     case VALUE_STRING:
-        return a->length == b->length && memcmp(a->string, b->string, a->length) == 0;
+        return a->length == b->length && string_is_same(a->string, b->string, a->length);
     case VALUE_LIST: /* lists and maps are the same only when they are one and the same */
         return a->length == b->length && a->items == b->items;
     case VALUE_MAP:
@@ -85,10 +85,12 @@ struct value machine_cat(struct machine *machine, const struct instruction *inst
     size_t length = 0, before = machine->context->scratch_used;
     for (uint32_t i = 0; i < instruction->count; i++) {
         char digits[NUMBER_TEXT_SIZE];
-        struct value value = machine_evaluate(machine, &instruction->arguments[i]);
+        struct value value = machine_argument(machine, &instruction->arguments[i]);
         if (value.type == VALUE_ERROR)
             return value;
-        struct text text = string_of(&value, digits);
+        struct text text = {value.string, value.length};
+        if (value.type != VALUE_STRING)
+            text = string_of(&value, digits);
         if (text.length > CONTEXT_SCRATCH - before - length)
             return out_of_scratch();
         memmove(start + length, text.data, text.length);
@@ -157,6 +159,7 @@ struct value machine_some(struct machine *machine, const struct instruction *ins
 {
     struct value list = machine_evaluate(machine, &instruction->arguments[0]), outer = machine->local;
     struct value result = value_bool(false);
+    size_t before = machine->context->scratch_used;
     if (list.type == VALUE_ERROR)
         return list;
     if (list.type == VALUE_NULL)
@@ -164,6 +167,7 @@ struct value machine_some(struct machine *machine, const struct instruction *ins
     if (list.type != VALUE_LIST)
         return value_error("some needs a list");
     for (uint32_t i = 0; i < list.length && !result.boolean; i++) {
+        machine->context->scratch_used = before;
         machine->local = list.items[i];
         struct value value = machine_evaluate(machine, &instruction->arguments[1]);
         if (value.type == VALUE_ERROR) {
@@ -184,10 +188,10 @@ static bool contains_text(struct text whole, struct text part)
 struct value machine_in(struct machine *machine, const struct instruction *instruction)
 {
     char digits[NUMBER_TEXT_SIZE];
-    struct value item = machine_evaluate(machine, &instruction->arguments[0]);
+    struct value item = machine_first(machine, instruction);
     if (item.type == VALUE_ERROR)
         return item;
-    struct value list = machine_evaluate(machine, &instruction->arguments[1]);
+    struct value list = machine_second(machine, instruction);
     if (list.type == VALUE_ERROR)
         return list;
     if (list.type == VALUE_STRING)
@@ -237,8 +241,8 @@ static struct value compare_two(enum op op, const struct value *a, const struct 
 
 struct value machine_compare(struct machine *machine, const struct instruction *instruction)
 {
-    struct value left = machine_evaluate(machine, &instruction->arguments[0]);
-    struct value right = machine_evaluate(machine, &instruction->arguments[1]);
+    struct value left = machine_first(machine, instruction);
+    struct value right = machine_second(machine, instruction);
     struct value result = compare_two((enum op)instruction->op, &left, &right);
     if (instruction->count < 3 || result.type == VALUE_ERROR || !result.boolean)
         return result;
@@ -287,26 +291,47 @@ static bool version_of(const struct value *value, char digits[NUMBER_TEXT_SIZE],
     return semver_parse_loosely(string_of(value, digits), out);
 }
 
+/* The value of a slot as a version, parsed once for each context; NULL where it is none. */
+static const struct semver *version_in(struct context *context, const struct value *value)
+{
+    if (value->type != VALUE_STRING)
+        return NULL;
+    if (context->version_string != value->string) {
+        context->version_string = value->string;
+        context->version_is_good =
+            semver_parse_loosely((struct text){value->string, value->length}, &context->version);
+    }
+    return context->version_is_good ? &context->version : NULL;
+}
+
+static struct value tell_version(const struct version_test *test, const struct semver *version)
+{
+    int order = semver_compare(version, &test->version);
+    return value_bool(order < 0 ? test->less : order > 0 ? test->greater : test->equal);
+}
+
 struct value machine_sem_ver(struct machine *machine, const struct instruction *instruction)
 {
     char digits[NUMBER_TEXT_SIZE], more_digits[NUMBER_TEXT_SIZE];
     struct semver a, b;
     bool known;
-    struct value left = machine_evaluate(machine, &instruction->arguments[0]);
-    struct value comparison = machine_evaluate(machine, &instruction->arguments[1]);
+    struct value left = machine_first(machine, instruction);
     if (left.type == VALUE_ERROR)
         return left;
+    if (!instruction->arguments && left.type == VALUE_STRING) {
+        const struct semver *version = version_in(machine->context, &left);
+        return version ? tell_version(instruction->test, version) : value_null();
+    }
+    if (instruction->test)
+        return version_of(&left, digits, &a) ? tell_version(instruction->test, &a) : value_null();
+    struct value comparison = machine_argument(machine, &instruction->arguments[1]);
     if (comparison.type != VALUE_STRING || !version_of(&left, digits, &a))
         return value_null();
-    if (instruction->version) {
-        b = *instruction->version;
-    } else {
-        struct value right = machine_evaluate(machine, &instruction->arguments[2]);
-        if (right.type == VALUE_ERROR)
-            return right;
-        if (!version_of(&right, more_digits, &b))
-            return value_null();
-    }
+    struct value right = machine_argument(machine, &instruction->arguments[2]);
+    if (right.type == VALUE_ERROR)
+        return right;
+    if (!version_of(&right, more_digits, &b))
+        return value_null();
     bool result = semver_holds(&a, (struct text){comparison.string, comparison.length}, &b, &known);
     return known ? value_bool(result) : value_null();
 }
@@ -337,7 +362,7 @@ static uint64_t evaluate_total(struct machine *machine, const struct instruction
  * core/pkg/evaluator/fractional.go). */
 struct value machine_fractional(struct machine *machine, const struct instruction *instruction)
 {
-    struct value key = machine_evaluate(machine, &instruction->arguments[0]);
+    struct value key = machine_argument(machine, &instruction->arguments[0]);
     if (key.type == VALUE_ERROR)
         return key;
     if (key.type != VALUE_STRING)
@@ -347,12 +372,14 @@ struct value machine_fractional(struct machine *machine, const struct instructio
         return value_null();
     uint64_t bucket = ((uint64_t)murmur3_32((struct text){key.string, key.length}) * total) >> 32, end = 0, weight;
     for (uint32_t i = 1; i + 1 < instruction->count; i += 2) {
-        struct value value = machine_evaluate(machine, &instruction->arguments[i + 1]);
-        if (!weight_of(&value, &weight))
+        struct value value = machine_argument(machine, &instruction->arguments[i + 1]);
+        if (instruction->total) /* all are constants, and whole */
+            weight = (uint64_t)value.number;
+        else if (!weight_of(&value, &weight))
             return value_null();
         end += weight;
         if (bucket < end)
-            return machine_evaluate(machine, &instruction->arguments[i]);
+            return machine_argument(machine, &instruction->arguments[i]);
     }
     return value_null();
 }

@@ -137,7 +137,10 @@ static void tell_targeting(struct teller *teller, const struct program *program)
     struct arena arena;
     const struct node *flag;
     arena_init(&arena, 0);
-    if (json_read(&arena, teller->json, JSON_LIMITS_DEFAULT, &flag, NULL) == STATUS_OK) {
+    enum status status = json_read(&arena, teller->json, JSON_LIMITS_DEFAULT, &flag, NULL);
+    if (status != STATUS_OK) { /* half a story would mislead */
+        teller->out->failed = status;
+    } else {
         const struct node *targeting = node_get(flag, "targeting"), *branches = node_get(targeting, "if");
         if (branches && branches->type == NODE_LIST && program->targeting->op == OP_IF) {
             tell_rules(teller, branches, program->targeting);

@@ -14,7 +14,7 @@
 
 struct json_limits {
     size_t bytes;   /* of the source */
-    uint32_t depth; /* of nesting; 1 is a bare scalar */
+    uint32_t depth; /* of lists and maps in one another; 0 takes a bare scalar only */
     uint32_t nodes;
     bool unique_keys; /* refuse a key that stands twice; else the last one counts */
 };

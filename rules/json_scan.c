@@ -53,13 +53,24 @@ static const char *check_escape(const char *p, const char *end)
     return p[1] && strchr(escape_from, p[1]) ? p + 2 : NULL;
 }
 
-/* Whether any of eight bytes is a quote, a backslash, a control character or not ASCII. */
-static bool is_special(uint64_t eight)
+/* The high bit of each of eight bytes that is a quote, a backslash, a control character or not ASCII. A byte above such
+ * a one may be marked as well; none below the first is. */
+static uint64_t special_bytes(uint64_t eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
     uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
     return ((quote - ones) & ~quote & highs) | ((backslash - ones) & ~backslash & highs) |
            ((eight - ones * 0x20) & ~eight & highs) | (eight & highs);
+}
+
+/* How many bytes stand before the first marked one, in memory's order. */
+static size_t bytes_before(uint64_t marks)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(marks) / 8;
+#else
+    return marks ? 0 : 8; /* carries run the other way: look at each byte */
+#endif
 }
 
 static bool finish_string(struct json_cursor *cursor, const char *start, const char *quote, bool ascii,
@@ -86,10 +97,12 @@ bool json_scan_string(struct json_cursor *cursor, struct text *raw, bool *escape
         uint64_t eight;
         if (end - p >= 8) {
             memcpy(&eight, p, 8);
-            if (!is_special(eight)) {
+            uint64_t marks = special_bytes(eight);
+            if (!marks) {
                 p += 8;
                 continue;
             }
+            p += bytes_before(marks);
         }
         unsigned char c = (unsigned char)*p;
         if (c == '"')

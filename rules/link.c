@@ -4,10 +4,12 @@
 #include "similar.h"
 
 #define REFERENCE_DEPTH 32 /* segments and prerequisites inside one another */
+#define MOST_OFFERS 1000000 /* names compared for "did you mean": a segment that all flags miss must not cost minutes */
 
 struct linker {
     const struct catalog *catalog;
     struct diagnostics *diagnostics;
+    size_t offers; /* made so far */
 };
 
 /* --- names that must exist ----------------------------------------------------------------------------------- */
@@ -22,6 +24,19 @@ static bool may_exist(const struct linker *linker, enum kind kind, struct text n
     return linker->catalog->unreadable > 0;
 }
 
+/* Offers the names of `count` definitions, all of whose structs begin with it. */
+static struct text nearest_of(struct linker *linker, const void *items, size_t count, struct text wanted)
+{
+    void *const *list = items;
+    struct similar best = {0};
+    if (count > MOST_OFFERS - linker->offers)
+        return best.name;
+    linker->offers += count;
+    for (size_t i = 0; i < count; i++)
+        similar_offer(&best, wanted, ((const struct name *)list[i])->text);
+    return best.name;
+}
+
 static void unknown(struct linker *linker, const char *code, const char *what, const struct name *name,
                     struct text nearest)
 {
@@ -34,23 +49,19 @@ static void unknown(struct linker *linker, const char *code, const char *what, c
 static void check_segment(struct linker *linker, const struct name *name)
 {
     const struct catalog *catalog = linker->catalog;
-    struct similar best = {0};
     if (catalog_segment(catalog, name->text) || may_exist(linker, KIND_SEGMENT, name->text))
         return;
-    for (size_t i = 0; i < catalog->segment_count; i++)
-        similar_offer(&best, name->text, catalog->segments[i]->name.text);
-    unknown(linker, CODE_UNKNOWN_SEGMENT, "segment", name, best.name);
+    unknown(linker, CODE_UNKNOWN_SEGMENT, "segment", name,
+            nearest_of(linker, catalog->segments, catalog->segment_count, name->text));
 }
 
 static void check_environment(struct linker *linker, const struct name *name)
 {
     const struct catalog *catalog = linker->catalog;
-    struct similar best = {0};
     if (catalog_environment(catalog, name->text) || may_exist(linker, KIND_ENVIRONMENT, name->text))
         return;
-    for (size_t i = 0; i < catalog->environment_count; i++)
-        similar_offer(&best, name->text, catalog->environments[i]->name.text);
-    unknown(linker, CODE_UNKNOWN_ENVIRONMENT, "environment", name, best.name);
+    unknown(linker, CODE_UNKNOWN_ENVIRONMENT, "environment", name,
+            nearest_of(linker, catalog->environments, catalog->environment_count, name->text));
 }
 
 static void check_variant(struct linker *linker, const struct flag *flag, const struct name *name)
@@ -70,16 +81,14 @@ static void check_prerequisite(struct linker *linker, const struct condition *co
 {
     const struct catalog *catalog = linker->catalog;
     const struct flag *flag = catalog_flag(catalog, condition->name.text);
-    struct similar best = {0};
     if (flag) {
         check_variant(linker, flag, &condition->variant);
         return;
     }
     if (may_exist(linker, KIND_FLAG, condition->name.text))
         return;
-    for (size_t i = 0; i < catalog->flag_count; i++)
-        similar_offer(&best, condition->name.text, catalog->flags[i]->name.text);
-    unknown(linker, CODE_UNKNOWN_FLAG, "flag", &condition->name, best.name);
+    unknown(linker, CODE_UNKNOWN_FLAG, "flag", &condition->name,
+            nearest_of(linker, catalog->flags, catalog->flag_count, condition->name.text));
 }
 
 static void check_condition(struct linker *linker, const struct condition *condition)
@@ -129,19 +138,24 @@ static void check_names(struct linker *linker)
 }
 
 /* --- references in a circle ------------------------------------------------------------------------------------
- * Flags (as they are in one environment) and segments form one graph. A walk from each of them keeps its
- * path; meeting the path again is a circle. What was walked without a fault is not walked again. */
+ * Flags (as they are in one environment) and segments form one graph. A walk from each of them keeps its path;
+ * meeting the path again is a circle. Each is walked once: then it is known how deep the references below it go, or
+ * that something there was reported. */
+
+#define NOT_WALKED 0
+#define FAULTY UINT8_MAX /* else the number of definitions on the longest way down, itself counted */
 
 struct walk {
     struct linker *linker;
     struct text environment;
     const struct name *path[REFERENCE_DEPTH];
     size_t depth;
-    bool *flags_done, *segments_done;
+    uint8_t *flags, *segments; /* by their index in the catalog */
 };
 
-static bool walk_flag(struct walk *walk, const struct name *from, struct text name);
-static bool walk_segment(struct walk *walk, const struct name *from, struct text name);
+/* Each returns how deep it goes, or FAULTY; `from` is the reference. */
+static uint8_t walk_flag(struct walk *walk, const struct name *from, struct text name);
+static uint8_t walk_segment(struct walk *walk, const struct name *from, struct text name);
 
 /* Describes the circle, beginning with its alphabetically first member, so that each one is reported once. */
 static void report_circle(struct walk *walk, size_t start)
@@ -161,6 +175,13 @@ static void report_circle(struct walk *walk, size_t start)
                     "definitions refer to each other in a circle: %s", text);
 }
 
+static uint8_t too_deep(struct walk *walk, const struct name *from)
+{
+    diagnostics_add(walk->linker->diagnostics, CODE_CYCLE, from->place, "flatten some of them",
+                    "segments and prerequisites refer to each other more than %d deep", REFERENCE_DEPTH);
+    return FAULTY;
+}
+
 /* Puts `name` on the path; false (and a fault) when it is there already, or the path is too long. */
 static bool enter(struct walk *walk, const struct name *name, const struct name *from)
 {
@@ -171,68 +192,83 @@ static bool enter(struct walk *walk, const struct name *name, const struct name 
         }
     }
     if (walk->depth == REFERENCE_DEPTH) {
-        diagnostics_add(walk->linker->diagnostics, CODE_CYCLE, from->place, "flatten some of them",
-                        "segments and prerequisites refer to each other more than %d deep", REFERENCE_DEPTH);
+        too_deep(walk, from);
         return false;
     }
     walk->path[walk->depth++] = name;
     return true;
 }
 
-static bool walk_condition(struct walk *walk, const struct condition *condition)
+static uint8_t deeper(uint8_t a, uint8_t b)
 {
-    for (; condition; condition = condition->next) {
-        bool good = true;
-        if (condition->type == CONDITION_SEGMENT)
-            good = walk_segment(walk, &condition->name, condition->name.text);
-        else if (condition->type == CONDITION_FLAG)
-            good = walk_flag(walk, &condition->name, condition->name.text);
-        if (!good || !walk_condition(walk, condition->children))
-            return false;
-    }
-    return true;
+    return a > b ? a : b; /* FAULTY is the deepest of all */
 }
 
-static bool walk_segment(struct walk *walk, const struct name *from, struct text name)
+static uint8_t walk_condition(struct walk *walk, const struct condition *condition)
+{
+    uint8_t depth = 0;
+    for (; condition; condition = condition->next) {
+        if (condition->type == CONDITION_SEGMENT)
+            depth = deeper(depth, walk_segment(walk, &condition->name, condition->name.text));
+        else if (condition->type == CONDITION_FLAG)
+            depth = deeper(depth, walk_flag(walk, &condition->name, condition->name.text));
+        depth = deeper(depth, walk_condition(walk, condition->children));
+    }
+    return depth;
+}
+
+/* What is known of a definition that was walked before, seen from here. */
+static uint8_t known_depth(struct walk *walk, const struct name *from, uint8_t depth)
+{
+    return depth != FAULTY && walk->depth + depth > REFERENCE_DEPTH ? too_deep(walk, from) : depth;
+}
+
+static uint8_t leave(struct walk *walk, uint8_t below, uint8_t *out)
+{
+    walk->depth--;
+    *out = below == FAULTY ? FAULTY : (uint8_t)(below + 1);
+    return *out;
+}
+
+static uint8_t walk_segment(struct walk *walk, const struct name *from, struct text name)
 {
     const struct catalog *catalog = walk->linker->catalog;
     size_t index = catalog_index(catalog->segments, catalog->segment_count, name);
-    if (index == catalog->segment_count || walk->segments_done[index])
-        return true;
+    if (index == catalog->segment_count)
+        return 0;
+    if (walk->segments[index] != NOT_WALKED)
+        return known_depth(walk, from, walk->segments[index]);
     const struct segment *segment = catalog->segments[index];
     if (!enter(walk, &segment->name, from))
-        return false;
-    bool good = walk_condition(walk, segment->match);
-    walk->depth--;
-    walk->segments_done[index] = good;
-    return good;
+        return FAULTY;
+    return leave(walk, walk_condition(walk, segment->match), &walk->segments[index]);
 }
 
-static bool walk_flag(struct walk *walk, const struct name *from, struct text name)
+static uint8_t walk_flag(struct walk *walk, const struct name *from, struct text name)
 {
     const struct catalog *catalog = walk->linker->catalog;
     size_t index = catalog_index(catalog->flags, catalog->flag_count, name);
-    if (index == catalog->flag_count || walk->flags_done[index])
-        return true;
+    if (index == catalog->flag_count)
+        return 0;
+    if (walk->flags[index] != NOT_WALKED)
+        return known_depth(walk, from, walk->flags[index]);
     const struct flag *flag = catalog->flags[index];
     struct flag_settings settings = flag_settings_in(flag, walk->environment);
     if (!enter(walk, &flag->name, from))
-        return false;
-    bool good = true;
-    for (size_t i = 0; i < settings.rule_count && good; i++)
-        good = walk_condition(walk, settings.rules[i].when);
-    walk->depth--;
-    walk->flags_done[index] = good;
-    return good;
+        return FAULTY;
+    uint8_t depth = 0;
+    for (size_t i = 0; i < settings.rule_count; i++)
+        depth = deeper(depth, walk_condition(walk, settings.rules[i].when));
+    return leave(walk, depth, &walk->flags[index]);
 }
 
 static void check_circles_in(struct linker *linker, struct text environment)
 {
     const struct catalog *catalog = linker->catalog;
     struct walk walk = {.linker = linker, .environment = environment};
-    walk.flags_done = calloc(catalog->flag_count + 1, sizeof(bool));
-    walk.segments_done = calloc(catalog->segment_count + 1, sizeof(bool));
-    if (!walk.flags_done || !walk.segments_done) {
+    walk.flags = calloc(catalog->flag_count + 1, sizeof *walk.flags);
+    walk.segments = calloc(catalog->segment_count + 1, sizeof *walk.segments);
+    if (!walk.flags || !walk.segments) {
         linker->diagnostics->failed = STATUS_NO_MEMORY;
     } else {
         for (size_t i = 0; i < catalog->segment_count; i++)
@@ -240,38 +276,51 @@ static void check_circles_in(struct linker *linker, struct text environment)
         for (size_t i = 0; i < catalog->flag_count; i++)
             walk_flag(&walk, &catalog->flags[i]->name, catalog->flags[i]->name.text);
     }
-    free(walk.flags_done);
-    free(walk.segments_done);
+    free(walk.flags);
+    free(walk.segments);
 }
 
 /* --- targets ------------------------------------------------------------------------------------------------- */
 
-static bool same_place(const struct target *a, const struct target *b)
+/* By what they write to, then as they stand in the catalog. */
+static int by_place(const void *a, const void *b)
 {
-    return a->type == b->type && text_equal(a->location.text, b->location.text) && text_equal(a->key, b->key);
+    const struct target *one = *(struct target *const *)a, *two = *(struct target *const *)b;
+    int order = (one->type > two->type) - (one->type < two->type);
+    if (order == 0)
+        order = text_compare(one->location.text, two->location.text);
+    if (order == 0)
+        order = text_compare(one->key, two->key);
+    return order ? order : text_compare(one->name.text, two->name.text);
 }
 
 static void check_targets(struct linker *linker)
 {
     const struct catalog *catalog = linker->catalog;
-    for (size_t i = 1; i < catalog->target_count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            const struct target *one = catalog->targets[j], *two = catalog->targets[i];
-            if (!same_place(one, two))
-                continue;
-            struct diagnostic *made =
-                diagnostics_add(linker->diagnostics, CODE_SAME_TARGET, two->location.place,
-                                "give each target a place of its own",
-                                "targets \"%.64s\" and \"%.64s\" write to the same place", one->name.text.data,
-                                two->name.text.data);
-            diagnostic_also(linker->diagnostics, made, one->location.place);
-        }
+    struct target **sorted = calloc(catalog->target_count + 1, sizeof *sorted);
+    if (!sorted) {
+        linker->diagnostics->failed = STATUS_NO_MEMORY;
+        return;
     }
+    if (catalog->target_count)
+        memcpy(sorted, catalog->targets, catalog->target_count * sizeof *sorted);
+    qsort(sorted, catalog->target_count, sizeof *sorted, by_place);
+    for (size_t i = 1; i < catalog->target_count; i++) {
+        const struct target *one = sorted[i - 1], *two = sorted[i];
+        if (one->type != two->type || !text_equal(one->location.text, two->location.text) ||
+            !text_equal(one->key, two->key))
+            continue;
+        struct diagnostic *made = diagnostics_add(
+            linker->diagnostics, CODE_SAME_TARGET, two->location.place, "give each target a place of its own",
+            "targets \"%.64s\" and \"%.64s\" write to the same place", one->name.text.data, two->name.text.data);
+        diagnostic_also(linker->diagnostics, made, one->location.place);
+    }
+    free(sorted);
 }
 
 void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics)
 {
-    struct linker linker = {catalog, diagnostics};
+    struct linker linker = {.catalog = catalog, .diagnostics = diagnostics};
     check_names(&linker);
     check_targets(&linker);
     if (catalog->environment_count == 0 && catalog->flag_count && !may_exist(&linker, KIND_ENVIRONMENT, TEXT("")))

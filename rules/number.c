@@ -135,16 +135,34 @@ static size_t format_integer(double number, char *out)
     return length + sizeof digits - at;
 }
 
+/* The next decimal above "d.ddde±x"; false where that would need one more digit. */
+static bool round_up(char *text)
+{
+    char *p = strchr(text, 'e');
+    while (p && p-- > text) {
+        if (*p == '9')
+            *p = '0';
+        else if (is_digit(*p))
+            return ++*p != '\0';
+    }
+    return false;
+}
+
 /* The shortest digits that read back the same, as "d.ddde±x" taken apart. */
 static int shortest_digits(double number, char digits[18], int *exponent)
 {
     char text[40];
+    int binary;
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = uselocale(c);
     /* Any decimal of 15 digits survives a normal double, so the shortest one shows after the zeros are cut. */
     for (int precision = number < DBL_MIN ? 0 : 14; precision < 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision, number);
         if (precision == 16 || strtod_l(text, NULL, c) == number)
+            break;
+        /* Above a power of two doubles lie twice as far apart as below it: the decimal above may read back where the
+         * nearest one, below, does not. */
+        if (frexp(number, &binary) == 0.5 && round_up(text) && strtod_l(text, NULL, c) == number)
             break;
     }
     uselocale(before);

@@ -38,29 +38,39 @@ enum op {
     OP_SUBSTR,
     OP_MERGE,
     OP_SOME,
-    OP_SEM_VER,    /* version: the third argument, when it is constant */
+    OP_SEM_VER,    /* test */
     OP_FRACTIONAL, /* key, then variant and weight in turn; total when all weights are constant */
     OP_ADD,
     OP_SUBTRACT,
     OP_MULTIPLY,
     OP_MINIMUM,
     OP_MAXIMUM,
+    OP_EXISTS,     /* !== null, of a slot */
     OP_IS_STRING,  /* recognised guards */
     OP_IS_NUMBER,
+    OP_IS_VERSION,
 };
 
 struct string_set; /* program_set.c */
 
+/* What a comparison says of a version that is less than, equal to or greater than this one. */
+struct version_test {
+    struct semver version;
+    bool less, equal, greater;
+};
+
+/* Most operators compare an attribute with a constant: then `arguments` is NULL and the two stand in `slot` and `value` (or
+ * in what the operator has in the place of it), so that they are in the cache with the instruction. */
 struct instruction {
     uint16_t op;
-    uint16_t slot;  /* OP_SLOT, and the guards of a slot */
+    uint16_t slot;  /* OP_SLOT, the guards of a slot, and where arguments is NULL */
     uint32_t count; /* of arguments */
     const struct instruction *arguments;
     union {
         struct value value;
         struct text text;
         const struct string_set *set;
-        const struct semver *version;
+        const struct version_test *test; /* OP_SEM_VER with a constant comparison and version; or NULL */
         uint64_t total; /* OP_FRACTIONAL: sum of constant weights; 0: they must be evaluated */
     };
 };
@@ -80,7 +90,7 @@ struct program {
     struct text metadata; /* of set and flag merged, canonical; or empty */
 };
 
-/* Compiles the flag object `flag`, whose source text is `json`. `set_metadata` is the document's metadata object or NULL.
+/* Compiles the flag object `flag`, whose source text is `json` and must live as long as `arena`. `set_metadata` is the document's metadata object or NULL.
  * STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants, a default that does not exist). */
 enum status program_compile(struct arena *arena, struct text key, const struct node *flag, struct text json,
                             const struct node *set_metadata, struct attributes *attributes,

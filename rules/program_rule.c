@@ -31,6 +31,15 @@ static bool is_constant(const struct node *node)
     return true;
 }
 
+/* A string that needed no decoding stands in the flag's JSON, which lives as long as the program. */
+static bool keep_string(struct compiler *compiler, const struct node *node, struct text *out)
+{
+    if (node->end - node->start != node->string.length + 2)
+        return arena_copy(compiler->arena, node->string, out);
+    *out = (struct text){compiler->json.data + node->start + 1, node->string.length};
+    return true;
+}
+
 static void constant_value(struct compiler *compiler, const struct node *node, struct value *out)
 {
     *out = (struct value){0};
@@ -42,7 +51,7 @@ static void constant_value(struct compiler *compiler, const struct node *node, s
         out->number = node->number;
     } else if (node->type == NODE_STRING) {
         struct text copy;
-        if (!arena_copy(compiler->arena, node->string, &copy)) {
+        if (!keep_string(compiler, node, &copy)) {
             compiler->status = STATUS_NO_MEMORY;
             return;
         }
@@ -117,15 +126,37 @@ static void compile_arguments(struct compiler *compiler, const struct node *firs
     out->count = count;
 }
 
+/* Moves an attribute and a constant into the instruction itself. */
+static void take_in(struct instruction *out)
+{
+    const struct instruction *left = &out->arguments[0], *right = &out->arguments[1];
+    if (out->count != 2 || left->op != OP_SLOT || right->op != OP_CONSTANT)
+        return;
+    out->slot = left->slot;
+    out->value = right->value;
+    out->arguments = NULL;
+    if (out->op == OP_NOT_SAME && out->value.type == VALUE_NULL)
+        *out = (struct instruction){.op = OP_EXISTS, .slot = left->slot};
+}
+
+static void take_first_in(struct instruction *out)
+{
+    if (out->arguments[0].op != OP_SLOT)
+        return;
+    out->slot = out->arguments[0].slot;
+    out->arguments = NULL;
+}
+
 /* "in" with a constant list of many strings becomes a set. */
 static void compile_in(struct compiler *compiler, struct instruction *out)
 {
     const struct instruction *list = &out->arguments[1];
-    if (list->op != OP_CONSTANT || list->value.type != VALUE_LIST || list->value.length <= SMALL_SET)
+    bool is_set = list->op == OP_CONSTANT && list->value.type == VALUE_LIST && list->value.length > SMALL_SET;
+    for (uint32_t i = 0; is_set && i < list->value.length; i++)
+        is_set = list->value.items[i].type == VALUE_STRING;
+    if (!is_set) {
+        take_in(out);
         return;
-    for (uint32_t i = 0; i < list->value.length; i++) {
-        if (list->value.items[i].type != VALUE_STRING)
-            return;
     }
     const struct string_set *set = string_set_new(compiler->arena, list->value.items, list->value.length);
     if (!set) {
@@ -133,21 +164,39 @@ static void compile_in(struct compiler *compiler, struct instruction *out)
         return;
     }
     out->op = OP_IN_SET;
-    out->count = 1;
+    take_first_in(out);
     out->set = set;
 }
 
+static bool is_constant_string(const struct instruction *instruction)
+{
+    return instruction->op == OP_CONSTANT && instruction->value.type == VALUE_STRING;
+}
+
+/* A constant comparison with a constant version is asked once for each way in which the two can differ. */
 static void compile_sem_ver(struct compiler *compiler, struct instruction *out)
 {
-    const struct instruction *version = &out->arguments[2];
-    struct semver *parsed = ARENA_NEW(compiler->arena, struct semver);
-    if (!parsed) {
+    const struct value *comparison = &out->arguments[1].value, *version = &out->arguments[2].value;
+    struct version_test *test = ARENA_NEW(compiler->arena, struct version_test);
+    bool known;
+    if (!test) {
         compiler->status = STATUS_NO_MEMORY;
         return;
     }
-    struct text text = {version->value.string, version->value.length};
-    if (version->op == OP_CONSTANT && version->value.type == VALUE_STRING && semver_parse_loosely(text, parsed))
-        out->version = parsed;
+    if (!is_constant_string(&out->arguments[1]) || !is_constant_string(&out->arguments[2]) ||
+        !semver_parse_loosely((struct text){version->string, version->length}, &test->version))
+        return;
+    struct text text = {comparison->string, comparison->length};
+    struct semver less = {0}, more = {.minor = 1};
+    if (text_is(text, "^") || text_is(text, "~"))
+        return;
+    test->less = semver_holds(&less, text, &more, &known);
+    test->equal = semver_holds(&more, text, &more, &known);
+    test->greater = semver_holds(&more, text, &less, &known);
+    if (!known)
+        return;
+    take_first_in(out);
+    out->test = test;
 }
 
 /* some: the second argument sees the element, not the context. */
@@ -239,7 +288,7 @@ static bool guarded_operand(const struct compiler *compiler, const struct node *
     if (!list || list->type != NODE_LIST || list->count != 2 || list->first->next->type != NODE_NULL)
         return false;
     const struct node *path = node_get(list->first, "var");
-    if (!path || path->type != NODE_STRING ||
+    if (!path || path->type != NODE_STRING || text_starts_with(path->string, TEXT("$flagd.")) ||
         attributes_slot(compiler->attributes, path->string, slot) != STATUS_OK)
         return false;
     *out = (struct text){compiler->json.data + list->first->start, list->first->end - list->first->start};
@@ -249,50 +298,99 @@ static bool guarded_operand(const struct compiler *compiler, const struct node *
 typedef void guard_writer(struct buffer *out, struct text operand, unsigned evaluators);
 
 /* When the arguments from `node` on are, byte for byte, the guard: how many of them, else 0. */
-static uint32_t guard_length(const struct compiler *compiler, const struct node *node, struct text operand,
+static uint32_t guard_length(struct compiler *compiler, const struct node *node, struct text operand,
                              guard_writer *writer, unsigned evaluators)
 {
-    struct buffer expected;
+    struct buffer *expected = &compiler->guard;
     uint32_t length = 0;
-    buffer_init(&expected, 1 << 16);
-    writer(&expected, operand, evaluators);
+    buffer_clear(expected);
+    writer(expected, operand, evaluators);
     struct text rest = {compiler->json.data + node->start, compiler->json.length - node->start};
-    if (!expected.failed && text_starts_with(rest, buffer_text(&expected))) {
-        size_t end = node->start + expected.length;
-        for (uint32_t i = 1; node; node = node->next, i++) {
+    if (!expected->failed && text_starts_with(rest, buffer_text(expected))) {
+        size_t end = node->start + expected->length;
+        for (uint32_t i = 1; node && node->end <= end; node = node->next, i++) {
             if (node->end == end)
                 length = i;
         }
     }
-    buffer_dispose(&expected);
     return length;
 }
 
 /* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it takes. */
-static uint32_t recognise_guard(const struct compiler *compiler, const struct node *node, struct instruction *out)
+static uint32_t recognise_guard(struct compiler *compiler, const struct node *node, struct instruction *out)
 {
+    /* The second expression tells most conditions apart from a guard without writing one. A guard that another begins with
+     * stands behind it; so do the forms without the parts that only some evaluators need. */
     static const struct {
+        const char *second;
         guard_writer *writer;
         enum op op;
-    } guards[] = {{guard_string, OP_IS_STRING}, {guard_number, OP_IS_NUMBER}};
+        unsigned evaluators;
+    } guards[] = {
+        {"starts_with", guard_version, OP_IS_VERSION, EVALUATOR_FLAGD},
+        {"starts_with", guard_string, OP_IS_STRING, EVALUATOR_FLAGD},
+        {"===", guard_number, OP_IS_NUMBER, EVALUATOR_FLAGD},
+        {"===", guard_number, OP_IS_NUMBER, EVALUATOR_FLAGD | EVALUATOR_PYTHON},
+        {"!==", guard_number, OP_IS_NUMBER, EVALUATOR_WEIR},
+        {"or", guard_number, OP_IS_NUMBER, EVALUATOR_PYTHON},
+    };
     struct text operand;
     uint16_t slot;
-    if (compiler->local || !guarded_operand(compiler, node, &operand, &slot))
+    const struct node *second = node->next;
+    if (compiler->local || !second || second->type != NODE_MAP || second->count != 1 ||
+        !guarded_operand(compiler, node, &operand, &slot))
         return 0;
     for (size_t i = 0; i < COUNT_OF(guards); i++) {
-        /* With and without the parts that only some evaluators need. */
-        static const unsigned fleets[] = {EVALUATOR_WEIR, EVALUATOR_WEIR | EVALUATOR_FLAGD,
-                                          EVALUATOR_WEIR | EVALUATOR_PYTHON,
-                                          EVALUATOR_WEIR | EVALUATOR_FLAGD | EVALUATOR_PYTHON};
-        for (size_t j = COUNT_OF(fleets); j-- > 0;) {
-            uint32_t length = guard_length(compiler, node, operand, guards[i].writer, fleets[j]);
-            if (length) {
-                *out = (struct instruction){.op = (uint16_t)guards[i].op, .slot = slot};
-                return length;
-            }
+        if (!text_is(second->first->key, guards[i].second))
+            continue;
+        uint32_t length = guard_length(compiler, node, operand, guards[i].writer, guards[i].evaluators);
+        if (length) {
+            *out = (struct instruction){.op = (uint16_t)guards[i].op, .slot = slot};
+            return length;
         }
     }
     return 0;
+}
+
+/* "and" inside "and", and "or" inside "or", give what they give when their arguments stand in the outer one; one argument
+ * alone gives itself. */
+static void flatten(struct compiler *compiler, struct instruction *chain)
+{
+    const struct instruction *from = chain->arguments;
+    uint32_t total = 0, count = 0;
+    if (chain->count == 1) {
+        *chain = from[0];
+        return;
+    }
+    for (uint32_t i = 0; i < chain->count; i++)
+        total += from[i].op == chain->op ? from[i].count : 1;
+    if (total == chain->count)
+        return;
+    struct instruction *arguments = new_instructions(compiler, total);
+    if (!arguments)
+        return;
+    for (uint32_t i = 0; i < chain->count; i++) {
+        bool inner = from[i].op == chain->op;
+        uint32_t more = inner ? from[i].count : 1;
+        memcpy(&arguments[count], inner ? from[i].arguments : &from[i], more * sizeof *arguments);
+        count += more;
+    }
+    chain->arguments = arguments;
+    chain->count = count;
+}
+
+/* Whether `in` is false by itself for whatever is not a string: then it needs no guard. */
+static bool looks_for_strings(const struct instruction *in, uint16_t slot)
+{
+    if ((in->op != OP_IN && in->op != OP_IN_SET) || in->arguments || in->slot != slot)
+        return false;
+    if (in->op == OP_IN_SET)
+        return true;
+    for (uint32_t i = 0; in->value.type == VALUE_LIST && i < in->value.length; i++) {
+        if (in->value.items[i].type != VALUE_STRING)
+            return false;
+    }
+    return in->value.type == VALUE_LIST;
 }
 
 static void compile_and(struct compiler *compiler, const struct node *list, struct instruction *out)
@@ -307,7 +405,13 @@ static void compile_and(struct compiler *compiler, const struct node *list, stru
             compile_expression(compiler, node, &arguments[count]);
             taken = 1;
         }
-        count++;
+        if (compiler->status != STATUS_OK)
+            return;
+        if (count && arguments[count - 1].op == OP_IS_STRING &&
+            looks_for_strings(&arguments[count], arguments[count - 1].slot))
+            arguments[count - 1] = arguments[count];
+        else
+            count++;
         while (taken--)
             node = node->next;
     }
@@ -317,43 +421,72 @@ static void compile_and(struct compiler *compiler, const struct node *list, stru
 
 /* --- the table ------------------------------------------------------------------------------------------------------- */
 
+#define NAMED(literal) {literal, sizeof literal - 1}
 static const struct operator_row {
-    const char *name;
+    struct text name;
     enum op op;
     uint32_t least, most;
 } operators[] = {
-    {"!", OP_NOT, 1, 1},
-    {"!==", OP_NOT_SAME, 2, 2},
-    {"*", OP_MULTIPLY, 1, UINT32_MAX},
-    {"+", OP_ADD, 1, UINT32_MAX},
-    {"-", OP_SUBTRACT, 1, 2},
-    {"<", OP_LESS, 2, 3},
-    {"<=", OP_LESS_EQUAL, 2, 3},
-    {"===", OP_SAME, 2, 2},
-    {">", OP_GREATER, 2, 2},
-    {">=", OP_GREATER_EQUAL, 2, 2},
-    {"and", OP_AND, 1, UINT32_MAX},
-    {"cat", OP_CAT, 1, UINT32_MAX},
-    {"ends_with", OP_ENDS_WITH, 2, 2},
-    {"if", OP_IF, 1, UINT32_MAX},
-    {"in", OP_IN, 2, 2},
-    {"max", OP_MAXIMUM, 1, UINT32_MAX},
-    {"merge", OP_MERGE, 1, UINT32_MAX},
-    {"min", OP_MINIMUM, 1, UINT32_MAX},
-    {"or", OP_OR, 1, UINT32_MAX},
-    {"sem_ver", OP_SEM_VER, 3, 3},
-    {"some", OP_SOME, 2, 2},
-    {"starts_with", OP_STARTS_WITH, 2, 2},
-    {"substr", OP_SUBSTR, 2, 3},
+    {NAMED("!"), OP_NOT, 1, 1},
+    {NAMED("!=="), OP_NOT_SAME, 2, 2},
+    {NAMED("*"), OP_MULTIPLY, 1, UINT32_MAX},
+    {NAMED("+"), OP_ADD, 1, UINT32_MAX},
+    {NAMED("-"), OP_SUBTRACT, 1, 2},
+    {NAMED("<"), OP_LESS, 2, 3},
+    {NAMED("<="), OP_LESS_EQUAL, 2, 3},
+    {NAMED("==="), OP_SAME, 2, 2},
+    {NAMED(">"), OP_GREATER, 2, 2},
+    {NAMED(">="), OP_GREATER_EQUAL, 2, 2},
+    {NAMED("and"), OP_AND, 1, UINT32_MAX},
+    {NAMED("cat"), OP_CAT, 1, UINT32_MAX},
+    {NAMED("ends_with"), OP_ENDS_WITH, 2, 2},
+    {NAMED("if"), OP_IF, 1, UINT32_MAX},
+    {NAMED("in"), OP_IN, 2, 2},
+    {NAMED("max"), OP_MAXIMUM, 1, UINT32_MAX},
+    {NAMED("merge"), OP_MERGE, 1, UINT32_MAX},
+    {NAMED("min"), OP_MINIMUM, 1, UINT32_MAX},
+    {NAMED("or"), OP_OR, 1, UINT32_MAX},
+    {NAMED("sem_ver"), OP_SEM_VER, 3, 3},
+    {NAMED("some"), OP_SOME, 2, 2},
+    {NAMED("starts_with"), OP_STARTS_WITH, 2, 2},
+    {NAMED("substr"), OP_SUBSTR, 2, 3},
 };
 
 static const struct operator_row *find_operator(struct text name)
 {
     for (size_t i = 0; i < COUNT_OF(operators); i++) {
-        if (text_is(name, operators[i].name))
+        if (text_equal(name, operators[i].name))
             return &operators[i];
     }
     return NULL;
+}
+
+static void simplify(struct compiler *compiler, struct instruction *out)
+{
+    switch (out->op) {
+    case OP_AND:
+    case OP_OR:
+        flatten(compiler, out);
+        break;
+    case OP_SAME:
+    case OP_NOT_SAME:
+    case OP_LESS:
+    case OP_LESS_EQUAL:
+    case OP_GREATER:
+    case OP_GREATER_EQUAL:
+    case OP_STARTS_WITH:
+    case OP_ENDS_WITH:
+        take_in(out);
+        break;
+    case OP_IN:
+        compile_in(compiler, out);
+        break;
+    case OP_SEM_VER:
+        compile_sem_ver(compiler, out);
+        break;
+    default:
+        break;
+    }
 }
 
 static void compile_row(struct compiler *compiler, const struct operator_row *row, const struct node *argument,
@@ -372,10 +505,8 @@ static void compile_row(struct compiler *compiler, const struct operator_row *ro
         compile_some(compiler, argument, out);
     else
         compile_arguments(compiler, is_list ? argument->first : argument, count, out);
-    if (compiler->status == STATUS_OK && row->op == OP_IN)
-        compile_in(compiler, out);
-    if (compiler->status == STATUS_OK && row->op == OP_SEM_VER)
-        compile_sem_ver(compiler, out);
+    if (compiler->status == STATUS_OK)
+        simplify(compiler, out);
 }
 
 static void compile_operator(struct compiler *compiler, const struct node *node, struct instruction *out)

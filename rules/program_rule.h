@@ -2,13 +2,15 @@
 #ifndef WEIR_PROGRAM_RULE_H
 #define WEIR_PROGRAM_RULE_H
 
+#include "buffer.h"
 #include "program.h"
 
 struct compiler {
     struct arena *arena;
     struct attributes *attributes;
-    struct text json;    /* the source of the nodes, for recognising guards */
+    struct text json;    /* the source of the nodes: guards are recognised in it, strings are left in it */
     unsigned local;      /* > 0 inside some: var means the element */
+    struct buffer guard; /* what a guard would be, while it is compared */
     enum status status;  /* STATUS_NO_MEMORY, STATUS_LIMIT; what is only wrong becomes OP_FAIL */
 };
 

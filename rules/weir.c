@@ -146,7 +146,9 @@ char *weir_explain(const weir_document *document, const char *key, weir_context 
     const struct document *inner = inner_document(document);
     struct buffer out;
     buffer_init(&out, 0);
-    if (bind(inner, inner_context(context)))
+    if (!bind(inner, inner_context(context)))
+        out.failed = STATUS_NO_MEMORY;
+    else
         explain(document_find(inner, text_of(key)), inner_context(context), now, &out);
     char *text = buffer_take(&out, NULL);
     buffer_dispose(&out);

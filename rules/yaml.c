@@ -43,10 +43,15 @@ static bool no_memory(struct loader *loader)
 
 /* --- scalars: YAML 1.2 core, section 10.3.2, with true and false in lower case only ------------------- */
 
+static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+static const char *const special_numbers[] = {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
+                                              "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN", NULL};
+
 static bool is_one_of(struct text text, const char *const *words)
 {
+    char first = text.length ? text.data[0] : '\0';
     for (; *words; words++) {
-        if (text_is(text, *words))
+        if (**words == first && text_is(text, *words))
             return true;
     }
     return false;
@@ -83,11 +88,11 @@ static bool looks_like_number(struct text text)
     return true;
 }
 
-/* 0x1F and 0o17: integers of YAML 1.2 core. */
+/* 0x1F and 0o17: integers of YAML 1.2 core. Exact up to 2^53; what is larger only has to stay larger. */
 static bool read_prefixed(struct text text, double *out)
 {
-    uint64_t value = 0;
-    if (text.length < 3 || text.length > 20 || text.data[0] != '0')
+    double value = 0;
+    if (text.length < 3 || text.data[0] != '0')
         return false;
     unsigned base = text.data[1] == 'x' ? 16 : text.data[1] == 'o' ? 8 : 0;
     if (base == 0)
@@ -98,11 +103,11 @@ static bool read_prefixed(struct text text, double *out)
                          : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
                          : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
                                                 : 99;
-        if (digit >= base || value >> 60)
+        if (digit >= base)
             return false;
         value = value * base + digit;
     }
-    *out = (double)value;
+    *out = value;
     return true;
 }
 
@@ -132,13 +137,11 @@ static bool read_decimal(struct text text, double *out)
 
 static bool read_number(struct loader *loader, struct node *node, struct text text, const yaml_mark_t *mark)
 {
-    static const char *const special[] = {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
-                                          "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN", NULL};
     if (text.length == 0 || !memchr("+-.0123456789", text.data[0], 13))
         return false;
     bool prefixed = read_prefixed(text, &node->number);
     if (!prefixed && !looks_like_number(text)) {
-        if (is_one_of(text, special))
+        if (is_one_of(text, special_numbers))
             return fault(loader, CODE_NUMBER, mark, "put it in quotes when it is a string",
                          "infinities and NaN are refused");
         return false;
@@ -154,7 +157,6 @@ static bool read_number(struct loader *loader, struct node *node, struct text te
 
 static bool set_scalar(struct loader *loader, struct node *node, const yaml_event_t *event)
 {
-    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     struct text text = {(const char *)event->data.scalar.value, event->data.scalar.length};
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (plain && text.length <= 4 && is_one_of(text, nulls)) {
@@ -230,6 +232,14 @@ static bool check_large_map(struct loader *loader, const struct node *map)
     return true;
 }
 
+/* Whether a plain scalar is a string to YAML, and not null, a boolean or a number. */
+static bool is_plain_string(struct text text)
+{
+    double number;
+    return !is_one_of(text, nulls) && !text_is(text, "true") && !text_is(text, "false") && !looks_like_number(text) &&
+           !read_prefixed(text, &number) && !is_one_of(text, special_numbers);
+}
+
 /* A scalar where a key is due becomes the pending entry. */
 static bool take_key(struct loader *loader, const yaml_event_t *event)
 {
@@ -238,6 +248,8 @@ static bool take_key(struct loader *loader, const yaml_event_t *event)
     if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && text_is(text, "<<"))
         return fault(loader, CODE_ANCHOR, &event->start_mark, "write the fields out",
                      "merge keys (<<) are refused");
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !is_plain_string(text))
+        return fault(loader, CODE_KEY, &event->start_mark, "put the key in quotes", "a key must be a plain string");
     struct node *entry = new_node(loader, event);
     if (!entry)
         return false;

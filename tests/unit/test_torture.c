@@ -1,0 +1,241 @@
+/* Memory that runs out anywhere on the way from YAML to a told decision: the n-th allocation fails, for every n until none
+ * does. Each time the answer is STATUS_NO_MEMORY or the right one, and nothing leaks (that shows under ASan or valgrind).
+ * Linked with --wrap, see TEST_LDFLAGS_torture in the Makefile; what libyaml and nettle allocate is not made to fail. */
+#include "../../rules/explain.h"
+#include "../../rules/weir.h"
+#include "rules_unit.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static struct {
+    bool armed, lasting; /* lasting: all that come after the n-th fail too */
+    size_t seen, failing;
+} plan;
+
+static bool fails(void)
+{
+    if (!plan.armed)
+        return false;
+    plan.seen++;
+    return plan.lasting ? plan.seen >= plan.failing : plan.seen == plan.failing;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* Everything the compiler knows, and more attributes and definitions than first sizes hold. */
+static char *write_definitions(void)
+{
+    struct buffer yaml;
+    buffer_init(&yaml, 0);
+    buffer_append_string(
+        &yaml,
+        RIG_PRODUCTION "spec: {evaluators: [weir, flagd, js, python, java]}\n"
+        RIG_SEGMENT("s", "{match: {attribute: email, endsWith: \"@x\"}, include: [a, b], exclude: [c]}")
+        RIG_FLAG("split", "  rules: [{split: {on: 25, off: 75}, bucketBy: session}]\n")
+        RIG_FLAG("needs", "  rules: [{when: {flag: {name: split, is: on}}, serve: on}]\n")
+        RIG_FLAG("f", "  rules:\n    - {when: {all: [{segment: s}, {attribute: app.version, semver: \">=2.0.0 <3.0.0\"}]}, serve: on}\n"
+                      "    - {when: {any: [{attribute: n, between: [1, 5]}, {attribute: d, before: 2026-01-01}]}, serve: off}\n"
+                      "    - {when: {attribute: t, in: [q, w, e, r, t, y, u, i, o, p, 1, true]}, serve: on}\n"
+                      "  environments: {production: {default: on}}\n")
+        "---\napiVersion: weir/v1\nkind: Target\nmetadata: {name: t}\nspec: {environment: production, file: {path: x}}\n");
+    for (int i = 0; i < 70; i++)
+        buffer_printf(&yaml, RIG_FLAG("g%d", "  rules: [{when: {attribute: a%d.b%d, contains: x}, serve: on}]\n"), i, i, i);
+    return buffer_take(&yaml, NULL);
+}
+
+static const char context_json[] = "{\"targetingKey\":\"a\",\"session\":\"s\\n1\",\"app\":{\"version\":\"2.4.\\u0030\"},"
+                                   "\"a3\":{\"b3\":[1,{\"k\":\"v\"},\"x\"]},\"n\":3}";
+
+/* One whole way. STATUS_OK fills `out` with the document and two told decisions. */
+static enum status go(const struct schema_set *schemas, struct text yaml, struct buffer *out)
+{
+    struct bundle bundle;
+    struct catalog catalog;
+    struct diagnostics faults;
+    struct context context = {0};
+    struct document *document = NULL, *next = NULL;
+    static const char *const told[] = {"f", "g3", "needs"};
+    catalog = (struct catalog){0};
+    bundle_init(&bundle);
+    diagnostics_init(&faults);
+    enum status status = bundle_add(&bundle, TEXT("flags/all.yaml"), yaml);
+    if (status == STATUS_OK) {
+        bundle_sort(&bundle);
+        status = catalog_build(&catalog, schemas, &bundle, &faults);
+    }
+    const struct environment *environment = status ? NULL : catalog_environment(&catalog, TEXT("production"));
+    if (status == STATUS_OK)
+        status = compile_environment(&catalog, environment, NULL, &document, &faults);
+    if (status == STATUS_OK)
+        status = compile_environment(&catalog, environment, document, &next, &faults);
+    if (status == STATUS_OK)
+        status = context_init(&context);
+    if (status == STATUS_OK)
+        status = context_read(&context, next->attributes, TEXT(context_json), NULL);
+    if (status == STATUS_OK) {
+        document_write(next, out);
+        for (size_t i = 0; i < COUNT_OF(told); i++)
+            explain(document_find(next, text_of(told[i])), &context, RIG_NOW, out);
+        status = out->failed;
+    }
+    plan.armed = false; /* check allocates too */
+    ck_assert_msg(status != STATUS_INVALID, "a fault that is none: %s", faults.count ? faults.items[0].message.data : "");
+    document_release(document);
+    document_release(next);
+    context_dispose(&context);
+    catalog_dispose(&catalog);
+    diagnostics_dispose(&faults);
+    bundle_dispose(&bundle);
+    return status;
+}
+
+static void torture(bool lasting)
+{
+    struct error error;
+    struct schema_set *schemas = catalog_schemas(&error);
+    char *yaml = write_definitions();
+    struct buffer expected, got;
+    buffer_init(&expected, 0);
+    buffer_init(&got, 0);
+    ck_assert_int_eq(go(schemas, text_of(yaml), &expected), STATUS_OK);
+    ck_assert_ptr_nonnull(memmem(expected.data, expected.length, "g3 = true", 9));
+    size_t n = 1, failures = 0, survived = 0;
+    for (bool passed = false; !passed; n++) {
+        buffer_dispose(&got);
+        plan.lasting = lasting;
+        plan.seen = 0;
+        plan.failing = n;
+        plan.armed = true;
+        enum status status = go(schemas, text_of(yaml), &got);
+        plan.armed = false;
+        passed = plan.seen < n;
+        if (status == STATUS_OK) {
+            ck_assert_msg(text_equal(buffer_text(&got), buffer_text(&expected)), "allocation %zu: another answer", n);
+            survived += !passed;
+        } else {
+            /* a context's memory is bounded: running out of it is STATUS_LIMIT */
+            ck_assert_msg(status == STATUS_NO_MEMORY || status == STATUS_LIMIT, "allocation %zu: status %d", n, status);
+            failures++;
+        }
+        ck_assert_msg(!passed || status == STATUS_OK, "it fails even when nothing does");
+    }
+    ck_assert_uint_gt(failures, 100);
+    ck_assert_msg(!lasting || survived == 0, "%zu answers without memory", survived);
+    buffer_dispose(&expected);
+    buffer_dispose(&got);
+    free(yaml);
+    schema_set_free(schemas);
+}
+
+START_TEST(one_allocation_fails)
+{
+    torture(false);
+}
+END_TEST
+
+START_TEST(all_allocations_from_one_on_fail)
+{
+    torture(true);
+}
+END_TEST
+
+/* Faults must not vanish for want of memory: a faulty repository is never called a good one. */
+START_TEST(faults_do_not_vanish)
+{
+    struct error error;
+    struct schema_set *schemas = catalog_schemas(&error);
+    static const char yaml[] = RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {segment: none}, serve: onn}]\n")
+        RIG_SEGMENT("a", "{match: {segment: b}}") RIG_SEGMENT("b", "{match: {segment: a}}") RIG_SEGMENT("b", "{include: [x]}");
+    bool passed = false;
+    for (size_t n = 1; !passed; n++) {
+        struct bundle bundle;
+        struct catalog catalog;
+        struct diagnostics faults;
+        bundle_init(&bundle);
+        diagnostics_init(&faults);
+        ck_assert_int_eq(bundle_add(&bundle, TEXT("flags/f.yaml"), TEXT(yaml)), STATUS_OK);
+        plan.seen = 0;
+        plan.failing = n;
+        plan.lasting = false;
+        plan.armed = true;
+        enum status status = catalog_build(&catalog, schemas, &bundle, &faults);
+        plan.armed = false;
+        passed = plan.seen < n;
+        ck_assert_msg(status == STATUS_INVALID || status == STATUS_NO_MEMORY, "allocation %zu: status %d", n, status);
+        if (status == STATUS_INVALID) {
+            diagnostics_sort(&faults);
+            ck_assert_msg(faults.count == 4, "allocation %zu: %zu faults", n, faults.count);
+        }
+        catalog_dispose(&catalog);
+        diagnostics_dispose(&faults);
+        bundle_dispose(&bundle);
+    }
+    schema_set_free(schemas);
+}
+END_TEST
+
+/* The same through weir.h. */
+START_TEST(the_library_says_no_memory)
+{
+    static const char json[] =
+        "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"off\","
+        "\"targeting\":{\"if\":[{\"in\":[{\"var\":\"a\"},[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]]},\"on\",null]}}},"
+        "\"metadata\":{\"x\":1}}";
+    static const char story[] = "f = true (variant \"on\", TARGETING_MATCH)\n  rule 1: matched, serves \"on\"\n";
+    bool passed = false;
+    size_t failures = 0;
+    for (size_t n = 1; !passed; n++) {
+        weir_error error = {0};
+        weir_decision decision;
+        plan.seen = 0;
+        plan.failing = n;
+        plan.lasting = false;
+        plan.armed = true;
+        weir_document *document = weir_document_read(json, sizeof json - 1, &error);
+        weir_context *context = document ? weir_context_new() : NULL;
+        enum weir_status status =
+            context ? weir_context_read(context, document, "{\"a\":\"\\u0037\"}", 14, &error) : WEIR_NO_MEMORY;
+        char *text = NULL;
+        if (status == WEIR_OK) {
+            weir_evaluate(document, "f", context, RIG_NOW, &decision);
+            text = weir_explain(document, "f", context, RIG_NOW);
+        }
+        plan.armed = false;
+        if (status == WEIR_OK) {
+            ck_assert(decision.reason == WEIR_TARGETING_MATCH && decision.value_length == 4);
+            ck_assert_msg(!text || strncmp(text, story, sizeof story - 1) == 0, "allocation %zu: %s", n, text);
+            failures += text == NULL;
+        } else {
+            ck_assert_msg(document || error.status == WEIR_NO_MEMORY, "allocation %zu: %s", n, error.message);
+            failures++;
+        }
+        passed = plan.seen < n;
+        ck_assert(!passed || text);
+        free(text);
+        weir_context_free(context);
+        weir_document_release(document);
+    }
+    ck_assert_uint_gt(failures, 15);
+}
+END_TEST
+
+UNIT_MAIN("torture", one_allocation_fails, all_allocations_from_one_on_fail, faults_do_not_vanish,
+          the_library_says_no_memory)
