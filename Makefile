@@ -1,5 +1,6 @@
 # make            builds build/weir, the library and its man page      make demo   shows weir at work
-# make test       installs what is missing, builds, runs every test    make bench  measures it
+# make test       installs what is missing, builds, runs every test    make lint   clang-tidy and cppcheck
+# make sanitize   the tests under ASan, UBSan and TSan                 make help   lists all goals
 # make SANITIZER=address|thread …  the same in build/address, build/thread
 # The packages each goal needs stand in .ci/packages; `make deps` installs those that are missing.
 
@@ -19,6 +20,8 @@ OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 else ifeq ($(SANITIZER),thread)
 OPTIMIZE := -O1 -g -fsanitize=thread
 endif
+# What sanitizers insert hides the bounds of a number from the compiler, which then warns of texts that cannot be cut.
+WARNINGS += $(if $(SANITIZER),-Wno-format-truncation)
 HARDEN := -fstack-protector-strong $(if $(SANITIZER),,-D_FORTIFY_SOURCE=2)
 CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"' $(WARNINGS) $(OPTIMIZE) $(HARDEN) \
               -fPIC -fvisibility=hidden -pthread -MMD -MP $(CFLAGS)
@@ -70,6 +73,11 @@ $(BUILD)/controller.a: $(CONTROLLER_OBJECTS)
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
 
+# The command line without main(), for tests.
+$(BUILD)/cmd.a: $(filter-out %/main.o,$(CMD_OBJECTS))
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $^
+
 # The library as others link it: one object in which only weir_* is global.
 $(BUILD)/libweir.a: $(RULES_OBJECTS)
 	@rm -f $@
@@ -89,27 +97,123 @@ $(BUILD)/weir: $(CMD_OBJECTS) $(BUILD)/controller.a $(BUILD)/rules.a
 $(BUILD)/weir.1: $(BUILD)/weir
 	$(BUILD)/weir help --man >$@
 
-.PHONY: install
-install: all
+.PHONY: install install-library
+install: all install-library
 	install -D -m 755 $(BUILD)/weir $(DESTDIR)$(PREFIX)/bin/weir
+	install -D -m 644 $(BUILD)/weir.1 $(DESTDIR)$(PREFIX)/share/man/man1/weir.1
+install-library: $(BUILD)/libweir.a $(BUILD)/libweir.so $(BUILD)/weir.pc
 	install -D -m 644 $(BUILD)/libweir.a $(DESTDIR)$(PREFIX)/lib/libweir.a
 	install -D -m 755 $(BUILD)/libweir.so $(DESTDIR)$(PREFIX)/lib/libweir.so.0
 	ln -sf libweir.so.0 $(DESTDIR)$(PREFIX)/lib/libweir.so
 	install -D -m 644 rules/weir.h $(DESTDIR)$(PREFIX)/include/weir.h
-	install -D -m 644 $(BUILD)/weir.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
-	install -D -m 644 $(BUILD)/weir.1 $(DESTDIR)$(PREFIX)/share/man/man1/weir.1
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed 's|^prefix=.*|prefix=$(PREFIX)|' $(BUILD)/weir.pc >$(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
 
 # --- tests: one program a file in tests/unit, linked with everything -----------------------------------
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 CHECK_LIBS = $(call pkg_libs,check)
-$(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/controller.a $(BUILD)/rules.a
+# Every allocation of ours can be made to fail there.
+TEST_LDFLAGS_torture := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/cmd.a $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/controller.a $(BUILD)/rules.a $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \
+	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \
 	  $(CHECK_LIBS) $(CONTROLLER_LIBS) $(RULES_LIBS)
 
-.PHONY: unit-programs
+CONFORMANCE_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/conformance/*.c))
+$(BUILD)/tests/conformance/%: tests/conformance/%.c $(BUILD)/rules.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/rules.a $(LDFLAGS_ALL) $(RULES_LIBS)
+
+.PHONY: unit-programs conformance-programs
 unit-programs: $(UNIT_PROGRAMS)
+conformance-programs: $(CONFORMANCE_PROGRAMS)
+
+# --- goals for people: each installs what it needs, builds it, and runs --------------------------------
+# A second make, since what was just installed has to be seen by pkg-config; two jobs, or as many as `make -jN` says.
+MAKE_ALL = +@$(MAKE) --no-print-directory $(if $(V),,-s) $(if $(findstring -j,$(MAKEFLAGS)),,-j2)
+GOALS ?= build test
+DEPS = @.ci/install
+
+.PHONY: deps demo test conformance sanitize valgrind lint help
+deps:
+	$(DEPS) $(GOALS)
+
+demo:
+	$(DEPS) build demo
+	$(MAKE_ALL) all
+	@WEIR=$(BUILD)/weir examples/demo.sh
+
+# TESTS="unit/test_yaml integration" runs only those.
+test:
+	$(DEPS) build test
+	$(MAKE_ALL) all unit-programs conformance-programs
+	@tests/run --build $(BUILD) $(TESTS)
+
+conformance:
+	$(DEPS) build test
+	$(MAKE_ALL) conformance-programs
+	@$(foreach program,$(CONFORMANCE_PROGRAMS),$(program) &&) true
+
+# All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
+THREADS := pthread_create|http_server_start|fleet_new|worker_start|serving_start
+THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
+sanitize:
+	+@failed=; \
+	$(MAKE) --no-print-directory SANITIZER=address test || failed=1; \
+	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets" || failed=1; \
+	test -z "$$failed"
+
+# Reads of what was never written, which no sanitizer here sees: everything that parses what strangers send.
+VALGRIND := yaml json schema definitions context evaluate document bundle http command
+valgrind:
+	$(DEPS) build test
+	$(MAKE_ALL) unit-programs
+	@tests/run --build $(BUILD) --valgrind $(filter $(VALGRIND:%=unit/test_%),$(UNIT_SOURCES:tests/%.c=%))
+
+# --- linters: one stamp a file, so that only what changed is looked at again ---------------------------
+LINT_SOURCES := $(RULES_SOURCES) $(CONTROLLER_SOURCES) $(CMD_SOURCES)
+# Findings that are known to be none, each in its one file:
+TIDY_bundle := -clang-analyzer-core.NullDereference       # a text of length > 0 has bytes
+TIDY_program_rule := -clang-analyzer-core.NullDereference,-bugprone-macro-parentheses # a list of count > 0 has a first entry; of literals
+TIDY_number := -clang-analyzer-core.uninitialized.Assign,-bugprone-misplaced-widening-cast # there is always one digit; all < 400
+TIDY_time := -bugprone-implicit-widening-of-multiplication-result  # of hours and minutes
+TIDY_fetch := -bugprone-implicit-widening-of-multiplication-result # of two small constants
+TIDY_read_flag := -bugprone-integer-division   # 100000 / 100
+TIDY_document_read := -readability-function-cognitive-complexity # 26: a flat row of early returns
+TIDY_json_scan := -readability-function-cognitive-complexity     # 32: the same
+LINT_STAMPS := $(LINT_SOURCES:%=$(BUILD)/lint/%.stamp)
+lint:
+	$(DEPS) build lint
+	$(MAKE_ALL) -k lint-files lint-cppcheck
+	@echo "lint: $(words $(LINT_SOURCES)) files are clean by clang-tidy and cppcheck"
+
+.PHONY: lint-files lint-cppcheck
+lint-files: $(LINT_STAMPS)
+$(BUILD)/lint/%.c.stamp: %.c .clang-tidy $(wildcard rules/*.h controller/*.h controller/*/*.h cmd/*.h)
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy-14 --quiet --checks='$(strip $(TIDY_$(basename $(notdir $<))))' $< -- $(filter-out -M%,$(CFLAGS_ALL)) 2>$@.log >$@.out || \
+	  { cat $@.out; grep -v 'warnings generated' $@.log; exit 1; }
+	@touch $@
+lint-cppcheck:
+	$(call say,CHECK,'rules controller cmd')cppcheck --quiet -j 2 --std=c11 --language=c --inline-suppr --error-exitcode=1 \
+	  --enable=warning,performance,portability --suppressions-list=tests/cppcheck-suppressions \
+	  -D_GNU_SOURCE -D__GNUC__ -D__linux__ -DWEIR_VERSION='"$(VERSION)"' rules controller cmd
+
+help:
+	@printf '%s\n' \
+	  'make              builds $(BUILD)/weir, libweir.a, libweir.so and the man page' \
+	  'make demo         shows weir at work on a Git repository of its own; DEMO_ONCE=1 does not wait for Ctrl-C' \
+	  'make test         runs every test; TESTS="unit/test_yaml integration" only those' \
+	  'make lint         clang-tidy and cppcheck' \
+	  'make sanitize     the tests under ASan and UBSan, the threaded ones under TSan' \
+	  'make valgrind     the parsers under valgrind' \
+	  'make conformance  the JSON Schema test suite, file by file' \
+	  'make deps         installs the Debian packages of GOALS="build test", only those that are missing' \
+	  'make install      into PREFIX ($(PREFIX)), below DESTDIR' \
+	  'make clean        removes build/' \
+	  $(HELP_MORE)
+-include tests/bench/bench.mk
 
 .PHONY: clean
 clean:
