@@ -5,6 +5,7 @@
 #include "json.h"
 
 #define FRAGMENT_MAX ((size_t)4 << 20)
+#define DOCUMENT_MAX ((size_t)512 << 20) /* of all fragments: segments written out may multiply */
 
 void compile_flag(const struct catalog *catalog, const struct environment *environment, const struct flag *flag,
                   struct buffer *out, struct diagnostics *diagnostics)
@@ -48,7 +49,7 @@ struct compilation {
     struct diagnostics *diagnostics;
     struct attributes *attributes;
     struct fragment **fragments;
-    size_t count;
+    size_t count, bytes; /* of fragments so far, of their JSON */
     struct arena arena;
     const struct node *metadata;
     struct buffer metadata_json, json;
@@ -91,6 +92,14 @@ static enum status compile_one(struct compilation *compilation, const struct fla
     }
     if (compilation->json.failed)
         return compilation->json.failed;
+    compilation->bytes += compilation->json.length;
+    if (compilation->bytes > DOCUMENT_MAX) {
+        diagnostics_add(compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
+                        "segments are written out in each flag that uses them: use fewer, or smaller ones",
+                        "environment \"%.64s\" compiles to more than 512 MiB",
+                        compilation->environment->name.text.data);
+        return STATUS_INVALID;
+    }
     /* What was refused need not be whole JSON. */
     return compilation->diagnostics->errors == errors ? make_fragment(compilation, flag) : STATUS_OK;
 }

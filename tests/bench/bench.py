@@ -176,7 +176,7 @@ def print_table(values):
         print(line)
 
 
-def write_json(path, values):
+def write_json(path, values, load):
     rows = []
     for name, value in values.items():
         what, unit, figure, sense = ROWS.get(name, (name, None, None, None))
@@ -186,7 +186,7 @@ def write_json(path, values):
                        reached=value <= figure if sense == MOST else value >= figure)
         rows.append(row)
     with open(path, "w", encoding="utf-8") as out:
-        json.dump({"quick": QUICK, "machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg(),
+        json.dump({"quick": QUICK, "machine": platform.machine(), "cores": os.cpu_count(), "load_before": load,
                    "rows": rows}, out, indent=1, ensure_ascii=False)
         out.write("\n")
 
@@ -202,7 +202,7 @@ def main():
     unknown = set(arguments.benches) - set(BENCHES)
     if unknown:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
-    values, failed = {}, False
+    values, failed, load = {}, False, os.getloadavg()[0]
     for name, bench in BENCHES.items():
         if arguments.benches and name not in arguments.benches:
             continue
@@ -212,7 +212,10 @@ def main():
             print(f"bench: {name} could not be measured: {error}", file=sys.stderr)
             failed = True
     print_table(values)
-    write_json(f"{arguments.build}/bench.json", values)
+    if load > 0.5:
+        print(f"the load was {load:.1f} before the first bench: other work ran beside it, so only the ratios and the CPU "
+              "per request say something")
+    write_json(f"{arguments.build}/bench.json", values, load)
     return 1 if failed else 0
 
 

@@ -55,7 +55,8 @@ START_TEST(slots_end_at_their_maximum)
 }
 END_TEST
 
-/* --- contexts ---------------------------------------------------------------------------------------------- */
+/* --- contexts
+ * ---------------------------------------------------------------------------------------------- */
 
 struct reading_rig {
     struct attributes *attributes;
@@ -86,8 +87,9 @@ static const struct value *value_at(struct reading_rig *rig, const char *path)
 
 static void read_good(struct reading_rig *rig, const char *json)
 {
-    ck_assert_msg(context_read(&rig->context, rig->attributes, text_of(json), &rig->error) == STATUS_OK, "%s: %s",
-                  json, rig->error.message);
+    ck_assert_msg(context_read(&rig->context, rig->attributes, text_of(json), &rig->error) ==
+                      STATUS_OK,
+                  "%s: %s", json, rig->error.message);
 }
 
 static void expect_string(struct reading_rig *rig, const char *path, const char *expected)
@@ -108,14 +110,17 @@ START_TEST(context_fills_its_slots)
 {
     struct reading_rig rig;
     start(&rig, usual);
-    read_good(&rig, " {\"a\":\"x\\u00e9\\n\",\"skipped\":{\"a\":[1]},\"b\":{\"c\":true,\"x\":1,\"d\":-2.5e1},"
-                    "\"e\":{\"f\":[1,\"two\",null,{\"k\":false}]},\"targetingKey\":\"u1\"} ");
+    read_good(
+        &rig,
+        " {\"a\":\"x\\u00e9\\n\",\"skipped\":{\"a\":[1]},\"b\":{\"c\":true,\"x\":1,\"d\":-2.5e1},"
+        "\"e\":{\"f\":[1,\"two\",null,{\"k\":false}]},\"targetingKey\":\"u1\"} ");
     expect_string(&rig, "a", "x\xc3\xa9\n");
     expect_string(&rig, "targetingKey", "u1");
     ck_assert(value_at(&rig, "b.c")->type == VALUE_BOOL && value_at(&rig, "b.c")->boolean);
     ck_assert(value_at(&rig, "b.d")->type == VALUE_NUMBER && value_at(&rig, "b.d")->number == -25);
     const struct value *whole = value_at(&rig, "e"), *list = value_at(&rig, "e.f");
-    ck_assert(whole->type == VALUE_MAP && whole->length == 1 && text_is(whole->members[0].name, "f"));
+    ck_assert(whole->type == VALUE_MAP && whole->length == 1 &&
+              text_is(whole->members[0].name, "f"));
     ck_assert(list->type == VALUE_LIST && list->length == 4 && list->items[3].type == VALUE_MAP);
     ck_assert(list->items[2].type == VALUE_NULL && !list->items[3].members[0].value.boolean);
     read_good(&rig, "{}"); /* nothing is left of the last one */
@@ -168,14 +173,20 @@ START_TEST(request_bodies_hold_a_context)
 {
     struct reading_rig rig;
     start(&rig, usual);
-    ck_assert_int_eq(read_body(&rig, "{\"x\":[{}],\"context\":{\"a\":\"y\"},\"z\":null}"), STATUS_OK);
+    ck_assert_int_eq(read_body(&rig, "{\"x\":[{}],\"context\":{\"a\":\"y\"},\"z\":null}"),
+                     STATUS_OK);
     expect_string(&rig, "a", "y");
-    static const char *const none[] = {"{}", "{\"context\":null}", "{\"context\":[1]}", "{\"context\":\"a\"}",
-                                       "{\"Context\":{}}", "{\"context\":{\"a\":1},\"context\":3}"};
+    static const char *const none[] = {"{}",
+                                       "{\"context\":null}",
+                                       "{\"context\":[1]}",
+                                       "{\"context\":\"a\"}",
+                                       "{\"Context\":{}}",
+                                       "{\"context\":{\"a\":1},\"context\":3}"};
     for (size_t i = 0; i < COUNT_OF(none); i++)
         ck_assert_msg(read_body(&rig, none[i]) == STATUS_NOT_FOUND, "%s", none[i]);
     ck_assert_int_eq(read_body(&rig, "{\"context\":3,\"context\":{\"b\":{\"c\":1}}}"), STATUS_OK);
-    ck_assert_int_eq(read_body(&rig, "{\"context\":{\"a\":1},\"context\":{\"b\":{\"c\":1}}}"), STATUS_OK);
+    ck_assert_int_eq(read_body(&rig, "{\"context\":{\"a\":1},\"context\":{\"b\":{\"c\":1}}}"),
+                     STATUS_OK);
     expect_missing(&rig, "a"); /* the last one counts, whole */
     ck_assert_int_eq(read_body(&rig, "{\"context\":{}"), STATUS_INVALID);
     ck_assert_int_eq(read_body(&rig, "{\"context\":{}} x"), STATUS_INVALID);
@@ -197,21 +208,25 @@ START_TEST(hostile_contexts_are_refused_with_a_place)
         memcpy(deep, heads[i], head);
         memset(deep + head, '[', 10000);
         struct text text = {deep, head + 10000};
-        ck_assert_int_eq(context_read(&rig.context, rig.attributes, text, &rig.error), STATUS_LIMIT);
+        ck_assert_int_eq(context_read(&rig.context, rig.attributes, text, &rig.error),
+                         STATUS_LIMIT);
         ck_assert_msg(rig.error.line == 1 && rig.error.column == head + CONTEXT_MAX_DEPTH,
                       "%s: column %u", heads[i], rig.error.column);
     }
     memset(large, ' ', CONTEXT_MAX_BYTES + 10);
     large[0] = '{';
     large[CONTEXT_MAX_BYTES - 1] = '}';
-    ck_assert_int_eq(context_read(&rig.context, rig.attributes, (struct text){large, CONTEXT_MAX_BYTES}, &rig.error),
+    ck_assert_int_eq(context_read(&rig.context, rig.attributes,
+                                  (struct text){large, CONTEXT_MAX_BYTES}, &rig.error),
                      STATUS_OK);
-    ck_assert_int_eq(
-        context_read(&rig.context, rig.attributes, (struct text){large, CONTEXT_MAX_BYTES + 1}, &rig.error),
-        STATUS_LIMIT);
-    ck_assert_int_eq(context_read(&rig.context, rig.attributes, TEXT("{\"a\":\n tru}"), &rig.error), STATUS_INVALID);
+    ck_assert_int_eq(context_read(&rig.context, rig.attributes,
+                                  (struct text){large, CONTEXT_MAX_BYTES + 1}, &rig.error),
+                     STATUS_LIMIT);
+    ck_assert_int_eq(context_read(&rig.context, rig.attributes, TEXT("{\"a\":\n tru}"), &rig.error),
+                     STATUS_INVALID);
     ck_assert(rig.error.line == 2 && rig.error.column == 2);
-    ck_assert_int_eq(context_read(&rig.context, rig.attributes, TEXT("5"), &rig.error), STATUS_INVALID);
+    ck_assert_int_eq(context_read(&rig.context, rig.attributes, TEXT("5"), &rig.error),
+                     STATUS_INVALID);
     ck_assert_str_eq(rig.error.message, "expected a JSON object");
     free(deep);
     free(large);
@@ -234,7 +249,8 @@ START_TEST(dense_contexts_stay_bounded)
     json[size - 1] = '}';
     if (json[size - 3] == ',')
         json[size - 3] = '1', json[size - 4] = ' ';
-    enum status status = context_read(&rig.context, rig.attributes, (struct text){json, size}, &rig.error);
+    enum status status =
+        context_read(&rig.context, rig.attributes, (struct text){json, size}, &rig.error);
     ck_assert(status == STATUS_LIMIT || status == STATUS_OK);
     if (status == STATUS_OK)
         ck_assert_uint_gt(value_at(&rig, "a")->length, 500000);
@@ -254,11 +270,12 @@ START_TEST(contexts_move_between_tables)
     start(&rig, other);
     read_good(&rig, "{\"x\":1}");
     for (int i = 0; i < 100; i++) {
-        char path[10];
+        char path[20];
         snprintf(path, sizeof path, "p%d", i);
         slot_of(second, path);
     }
-    ck_assert_int_eq(context_read(&rig.context, second, TEXT("{\"p99\":3,\"x\":1}"), NULL), STATUS_OK);
+    ck_assert_int_eq(context_read(&rig.context, second, TEXT("{\"p99\":3,\"x\":1}"), NULL),
+                     STATUS_OK);
     ck_assert(attributes_find(second, TEXT("p99"), &slot) && rig.context.slots[slot].number == 3);
     attributes_release(second); /* the context has a reference of its own */
     ck_assert(rig.context.attributes == second);
@@ -268,6 +285,7 @@ START_TEST(contexts_move_between_tables)
 }
 END_TEST
 
-UNIT_MAIN("attributes", slots_are_given_once_and_kept, slots_end_at_their_maximum, context_fills_its_slots,
-          dotted_keys_are_not_paths, of_equal_keys_the_last_counts, request_bodies_hold_a_context,
-          hostile_contexts_are_refused_with_a_place, dense_contexts_stay_bounded, contexts_move_between_tables)
+UNIT_MAIN("attributes", slots_are_given_once_and_kept, slots_end_at_their_maximum,
+          context_fills_its_slots, dotted_keys_are_not_paths, of_equal_keys_the_last_counts,
+          request_bodies_hold_a_context, hostile_contexts_are_refused_with_a_place,
+          dense_contexts_stay_bounded, contexts_move_between_tables)

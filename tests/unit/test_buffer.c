@@ -82,8 +82,10 @@ START_TEST(arena_gives_aligned_memory_of_its_own)
     for (size_t i = 0; i < 1000; i++)
         ck_assert_uint_eq(zero[i], 0);
     struct text copy, kept = TEXT("kept");
-    ck_assert(arena_copy(&arena, TEXT("a\0b"), &copy) && text_equal(copy, TEXT("a\0b")) && copy.data[3] == '\0');
-    ck_assert(arena_copy(&arena, (struct text){NULL, 0}, &copy) && copy.length == 0 && copy.data[0] == '\0');
+    ck_assert(arena_copy(&arena, TEXT("a\0b"), &copy) && text_equal(copy, TEXT("a\0b")) &&
+              copy.data[3] == '\0');
+    ck_assert(arena_copy(&arena, (struct text){NULL, 0}, &copy) && copy.length == 0 &&
+              copy.data[0] == '\0');
     ck_assert(!arena_copy(&arena, (struct text){"x", SIZE_MAX}, &kept));
     ck_assert_text(kept, "kept");
     arena_dispose(&arena);

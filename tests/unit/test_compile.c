@@ -1,4 +1,5 @@
-/* The state document: canonical bytes, shared fragments, and the document of examples/acme-shop as it was reviewed. */
+/* The state document: canonical bytes, shared fragments, and the document of examples/acme-shop as
+ * it was reviewed. */
 #include <nettle/sha2.h>
 
 #include "../../controller/folder.h"
@@ -10,7 +11,8 @@ static void add_shop(struct rig *rig)
 {
     struct error error = {0};
     rig_init(rig);
-    ck_assert_msg(folder_read("examples/acme-shop", &rig->bundle, &rig->faults, &error) == STATUS_OK,
+    ck_assert_msg(folder_read("examples/acme-shop", &rig->bundle, &rig->faults, &error) ==
+                      STATUS_OK,
                   "%s (run from the root of the tree)", error.message);
     ck_assert_msg(rig_link(rig) == STATUS_OK, "%s", rig_story(rig));
 }
@@ -38,7 +40,8 @@ START_TEST(the_shop_compiles_to_the_reviewed_bytes)
     size_t same = 0;
     while (same < length && same < out.length && golden[same] == out.data[same])
         same++;
-    ck_assert_msg(length == out.length && same == length, "differs from byte %zu on: '%.60s', reviewed '%.60s'", same,
+    ck_assert_msg(length == out.length && same == length,
+                  "differs from byte %zu on: '%.60s', reviewed '%.60s'", same,
                   same < out.length ? out.data + same : "", golden + (same < length ? same : 0));
     ck_assert(out.data[out.length - 1] == '\n' && !memchr(out.data, '\n', out.length - 1));
     free(golden);
@@ -47,7 +50,8 @@ START_TEST(the_shop_compiles_to_the_reviewed_bytes)
 }
 END_TEST
 
-/* Reading and writing it again gives the same bytes: keys are sorted and every number has its one spelling. */
+/* Reading and writing it again gives the same bytes: keys are sorted and every number has its one
+ * spelling. */
 START_TEST(documents_are_canonical)
 {
     static const char *const environments[] = {"production", "staging"};
@@ -62,8 +66,9 @@ START_TEST(documents_are_canonical)
         buffer_init(&out, 0);
         buffer_init(&again, 0);
         document_write(rig.document, &out);
-        ck_assert_int_eq(json_read(&arena, buffer_text(&out), (struct json_limits){1 << 30, 512, 1 << 20, true}, &node,
-                                   NULL), STATUS_OK);
+        ck_assert_int_eq(json_read(&arena, buffer_text(&out),
+                                   (struct json_limits){1 << 30, 512, 1 << 20, true}, &node, NULL),
+                         STATUS_OK);
         json_write_node(&again, node);
         buffer_append_char(&again, '\n');
         ck_assert(text_equal(buffer_text(&out), buffer_text(&again)));
@@ -75,31 +80,37 @@ START_TEST(documents_are_canonical)
 }
 END_TEST
 
-/* What a reader makes of the bytes is what the compiler made: same flags, same digest, same answers. */
+/* What a reader makes of the bytes is what the compiler made: same flags, same digest, same
+ * answers. */
 START_TEST(a_document_read_back_is_the_same)
 {
     struct rig rig;
     struct buffer out;
     struct document *copy;
     struct error error = {0};
-    static const char context[] = "{\"targetingKey\":\"u7\",\"country\":\"DE\",\"sessionId\":\"s\",\"orders\":9,"
-                                  "\"customerSince\":\"2020-02-02T00:00:00Z\",\"userAgent\":\"x\"}";
+    static const char context[] =
+        "{\"targetingKey\":\"u7\",\"country\":\"DE\",\"sessionId\":\"s\",\"orders\":9,"
+        "\"customerSince\":\"2020-02-02T00:00:00Z\",\"userAgent\":\"x\"}";
     add_shop(&rig);
     ck_assert_int_eq(rig_compile(&rig, "production", NULL), STATUS_OK);
     buffer_init(&out, 0);
     document_write(rig.document, &out);
-    ck_assert_msg(document_read(buffer_text(&out), &copy, &error) == STATUS_OK, "%s", error.message);
+    ck_assert_msg(document_read(buffer_text(&out), &copy, &error) == STATUS_OK, "%s",
+                  error.message);
     ck_assert_uint_eq(copy->count, rig.document->count);
     ck_assert_int_eq(memcmp(copy->digest, rig.document->digest, SHA256_SIZE), 0);
     for (size_t i = 0; i < copy->count; i++) {
         struct decision a, b;
         const struct fragment *one = rig.document->fragments[i], *two = copy->fragments[i];
         ck_assert(text_equal(one->key, two->key) && text_equal(one->json, two->json));
-        ck_assert_int_eq(context_read(&rig.context, rig.document->attributes, TEXT(context), NULL), STATUS_OK);
+        ck_assert_int_eq(context_read(&rig.context, rig.document->attributes, TEXT(context), NULL),
+                         STATUS_OK);
         evaluate(one, &rig.context, RIG_NOW, &a);
-        ck_assert_int_eq(context_read(&rig.context, copy->attributes, TEXT(context), NULL), STATUS_OK);
+        ck_assert_int_eq(context_read(&rig.context, copy->attributes, TEXT(context), NULL),
+                         STATUS_OK);
         evaluate(two, &rig.context, RIG_NOW, &b);
-        ck_assert(a.reason == b.reason && text_equal(a.value, b.value) && text_equal(a.variant, b.variant));
+        ck_assert(a.reason == b.reason && text_equal(a.value, b.value) &&
+                  text_equal(a.variant, b.variant));
         ck_assert(text_equal(a.metadata, b.metadata));
     }
     document_release(copy);
@@ -108,12 +119,16 @@ START_TEST(a_document_read_back_is_the_same)
 }
 END_TEST
 
-/* --- from one commit to the next ------------------------------------------------------------------------------ */
+/* --- from one commit to the next
+ * ------------------------------------------------------------------------------ */
 
-static const char base[] = RIG_PRODUCTION RIG_FLAG("a", "  rules: [{when: {attribute: x, is: 1}, serve: on}]\n")
-    RIG_FLAG("b", "  rules: [{when: {attribute: y.z, is: 1}, serve: on}]\n") RIG_FLAG("c", "");
-static const char changed[] = RIG_PRODUCTION RIG_FLAG("a", "  rules: [{when: {attribute: x, is: 1}, serve: on}]\n")
-    RIG_FLAG("b", "  rules: [{when: {attribute: other, is: 1}, serve: on}]\n") RIG_FLAG("d", "");
+static const char base[] =
+    RIG_PRODUCTION RIG_FLAG("a", "  rules: [{when: {attribute: x, is: 1}, serve: on}]\n")
+        RIG_FLAG("b", "  rules: [{when: {attribute: y.z, is: 1}, serve: on}]\n") RIG_FLAG("c", "");
+static const char changed[] =
+    RIG_PRODUCTION RIG_FLAG("a", "  rules: [{when: {attribute: x, is: 1}, serve: on}]\n")
+        RIG_FLAG("b", "  rules: [{when: {attribute: other, is: 1}, serve: on}]\n")
+            RIG_FLAG("d", "");
 
 START_TEST(unchanged_fragments_are_shared)
 {
@@ -131,7 +146,8 @@ START_TEST(unchanged_fragments_are_shared)
     ck_assert_uint_eq(document_find(new, TEXT("a"))->references, 2);
     /* slots keep their numbers, and the old table is untouched */
     uint16_t before, after;
-    ck_assert(attributes_find(old->attributes, TEXT("y.z"), &before) && attributes_find(new->attributes, TEXT("y.z"), &after));
+    ck_assert(attributes_find(old->attributes, TEXT("y.z"), &before) &&
+              attributes_find(new->attributes, TEXT("y.z"), &after));
     ck_assert_uint_eq(before, after);
     ck_assert(!attributes_find(old->attributes, TEXT("other"), &before));
     rig_dispose(&first); /* the second one stands alone */
@@ -172,20 +188,26 @@ START_TEST(the_incremental_digest_is_the_recomputed_one)
 }
 END_TEST
 
-/* Neither the order of files and documents nor comments and spelling change a byte; the order of rules and shares does. */
+/* Neither the order of files and documents nor comments and spelling change a byte; the order of
+ * rules and shares does. */
 START_TEST(only_what_matters_changes_the_bytes)
 {
-    static const char one[] = RIG_PRODUCTION
-        RIG_FLAG("f", "  rules: [{name: n, when: {attribute: x, in: [1.0, 1e1]}, split: {on: 25, off: 75}}]\n")
+    static const char one[] = RIG_PRODUCTION RIG_FLAG(
+        "f",
+        "  rules: [{name: n, when: {attribute: x, in: [1.0, 1e1]}, split: {on: 25, off: 75}}]\n")
         RIG_FLAG("g", "");
     static const char same[] = "# a comment\n"
-        "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: g, owner: someone, description: what}\nspec:\n"
-        "  default: off\n  variants: {off: false, on: true}\n"
-        "---\nkind: Flag\nspec:\n  rules:\n  - split:\n      on: 25.000\n      off: 0x4b\n    when:\n"
-        "      in: [1, 10.0]\n      attribute: \"x\"\n  default: \"off\"\n  variants: {on: true, \"off\": false}\n"
-        "metadata: {name: f}\napiVersion: weir/v1\n---\n" RIG_PRODUCTION;
-    static const char other[] = RIG_PRODUCTION
-        RIG_FLAG("f", "  rules: [{name: n, when: {attribute: x, in: [1.0, 1e1]}, split: {off: 75, on: 25}}]\n")
+                               "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: g, owner: "
+                               "someone, description: what}\nspec:\n"
+                               "  default: off\n  variants: {off: false, on: true}\n"
+                               "---\nkind: Flag\nspec:\n  rules:\n  - split:\n      on: 25.000\n   "
+                               "   off: 0x4b\n    when:\n"
+                               "      in: [1, 10.0]\n      attribute: \"x\"\n  default: \"off\"\n  "
+                               "variants: {on: true, \"off\": false}\n"
+                               "metadata: {name: f}\napiVersion: weir/v1\n---\n" RIG_PRODUCTION;
+    static const char other[] = RIG_PRODUCTION RIG_FLAG(
+        "f",
+        "  rules: [{name: n, when: {attribute: x, in: [1.0, 1e1]}, split: {off: 75, on: 25}}]\n")
         RIG_FLAG("g", "");
     struct rig a, b, c;
     rig_build(&a, one);
@@ -204,9 +226,11 @@ START_TEST(fragments_stand_alone)
     struct rig rig;
     rig_build(&rig, RIG_PRODUCTION RIG_SEGMENT("s", "{include: [\"a\\\"b\"]}")
                         RIG_FLAG("f", "  rules: [{when: {segment: s}, serve: on}]\n"));
-    ck_assert_text(rig.document->fragments[0]->json,
-                   "{\"defaultVariant\":\"off\",\"state\":\"ENABLED\",\"targeting\":{\"if\":[{\"===\":[{\"var\":"
-                   "\"targetingKey\"},\"a\\\"b\"]},\"on\",null]},\"variants\":{\"off\":false,\"on\":true}}");
+    ck_assert_text(
+        rig.document->fragments[0]->json,
+        "{\"defaultVariant\":\"off\",\"state\":\"ENABLED\",\"targeting\":{\"if\":[{\"===\":[{"
+        "\"var\":"
+        "\"targetingKey\"},\"a\\\"b\"]},\"on\",null]},\"variants\":{\"off\":false,\"on\":true}}");
     rig_dispose(&rig);
 }
 END_TEST
@@ -216,29 +240,36 @@ START_TEST(a_decision_is_told)
     struct rig rig;
     struct buffer out;
     buffer_init(&out, 0);
-    rig_build(&rig, RIG_PRODUCTION
-              RIG_FLAG("f", "  rules:\n    - {when: {attribute: email, endsWith: \"@x\"}, serve: on}\n"
-                            "    - {when: {attribute: n, is: 3}, split: {on: 100}}\n")
-              RIG_FLAG("plain", "") RIG_FLAG("dark", "  enabled: false\n"));
+    rig_build(&rig,
+              RIG_PRODUCTION RIG_FLAG(
+                  "f", "  rules:\n    - {when: {attribute: email, endsWith: \"@x\"}, serve: on}\n"
+                       "    - {when: {attribute: n, is: 3}, split: {on: 100}}\n")
+                  RIG_FLAG("plain", "") RIG_FLAG("dark", "  enabled: false\n"));
     static const struct {
         const char *flag, *context, *story;
     } cases[] = {
         {"f", "{\"email\":\"a@x\"}",
          "f = true (variant \"on\", TARGETING_MATCH)\n"
          "  rule 1: matched, serves \"on\"\n"
-         "    {\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@x\"]}]}  is true  "
+         "    "
+         "{\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@"
+         "x\"]}]}  is true  "
          "email = \"a@x\"\n"},
         {"f", "{\"n\":3,\"email\":5}",
          "f = false (variant \"off\", DEFAULT)\n"
          "  rule 1: no\n"
-         "    {\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@x\"]}]}  is false  "
+         "    "
+         "{\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@"
+         "x\"]}]}  is false  "
          "email = 5\n"
          "  rule 2: matched, serves the default\n"
          "    {\"===\":[{\"var\":\"n\"},3]}  is true  n = 3\n"},
         {"f", "{\"n\":[1,2]}",
          "f = false (variant \"off\", DEFAULT)\n"
          "  rule 1: no\n"
-         "    {\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@x\"]}]}  is false  "
+         "    "
+         "{\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@"
+         "x\"]}]}  is false  "
          "email = missing\n"
          "  rule 2: no\n"
          "    {\"===\":[{\"var\":\"n\"},3]}  is false  n = list of 2\n"
@@ -259,6 +290,7 @@ START_TEST(a_decision_is_told)
 }
 END_TEST
 
-UNIT_MAIN("compile", the_shop_compiles_to_the_reviewed_bytes, documents_are_canonical, a_document_read_back_is_the_same,
-          unchanged_fragments_are_shared, the_incremental_digest_is_the_recomputed_one,
-          only_what_matters_changes_the_bytes, fragments_stand_alone, a_decision_is_told)
+UNIT_MAIN("compile", the_shop_compiles_to_the_reviewed_bytes, documents_are_canonical,
+          a_document_read_back_is_the_same, unchanged_fragments_are_shared,
+          the_incremental_digest_is_the_recomputed_one, only_what_matters_changes_the_bytes,
+          fragments_stand_alone, a_decision_is_told)

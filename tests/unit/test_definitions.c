@@ -1,4 +1,5 @@
-/* One document by itself: what it says becomes a struct with every place, and what the schema cannot say is checked. */
+/* One document by itself: what it says becomes a struct with every place, and what the schema
+ * cannot say is checked. */
 #include "../../rules/json.h"
 #include "rules_unit.h"
 
@@ -14,16 +15,19 @@ static const struct flag *flag_of(struct rig *rig, const char *name)
 static void expect_place(const struct place *place, uint32_t line, uint32_t column)
 {
     ck_assert_text(place->path, FILE_PATH);
-    ck_assert_msg(place->line == line && place->column == column, "%u:%u", place->line, place->column);
+    ck_assert_msg(place->line == line && place->column == column, "%u:%u", place->line,
+                  place->column);
 }
 
 START_TEST(a_flag_keeps_everything_and_its_place)
 {
     struct rig rig;
     rig_build(&rig, RIG_PRODUCTION
-              "---\napiVersion: weir/v1\nkind: Flag\nmetadata:\n  name: f\n  owner: me\n  expires: 2027-03-31\nspec:\n"
+              "---\napiVersion: weir/v1\nkind: Flag\nmetadata:\n  name: f\n  owner: me\n  expires: "
+              "2027-03-31\nspec:\n"
               "  variants: {b: {z: 1, a: 2}, a: {}}\n  default: a\n  rules:\n"
-              "    - name: first\n      when: {attribute: app.version, semver: \">=2.0.0  !=2.1.0-rc.1 3.0.0\"}\n"
+              "    - name: first\n      when: {attribute: app.version, semver: \">=2.0.0  "
+              "!=2.1.0-rc.1 3.0.0\"}\n"
               "      split: {b: 0.125, a: 99.875}\n      seed: x\n      bucketBy: s.id\n"
               "    - serve: b\n  environments:\n    production: {enabled: false, default: b}\n");
     const struct flag *flag = flag_of(&rig, "f");
@@ -42,17 +46,20 @@ START_TEST(a_flag_keeps_everything_and_its_place)
     ck_assert_text(rule->bucket_by, "s.id");
     expect_place(&rule->place, 15, 7);
     expect_place(&rule->split_place, 17, 14);
-    ck_assert(rule->share_count == 2 && rule->shares[0].weight == 125 && rule->shares[1].weight == 99875);
+    ck_assert(rule->share_count == 2 && rule->shares[0].weight == 125 &&
+              rule->shares[1].weight == 99875);
     expect_place(&rule->shares[1].variant.place, 17, 25);
     const struct condition *when = rule->when;
-    ck_assert(when->type == CONDITION_ATTRIBUTE && when->operator_name == OPERATOR_SEMVER && when->bound_count == 3);
+    ck_assert(when->type == CONDITION_ATTRIBUTE && when->operator_name == OPERATOR_SEMVER &&
+              when->bound_count == 3);
     ck_assert_str_eq(when->bounds[0].comparison, ">=");
     ck_assert_text(when->bounds[1].version, "2.1.0-rc.1");
     ck_assert_str_eq(when->bounds[2].comparison, "=");
     ck_assert_uint_eq(flag->override_count, 1);
     ck_assert(!flag->overrides[0].settings.has_rules && !flag->overrides[0].settings.enabled);
     expect_place(&flag->overrides[0].environment.place, 22, 5);
-    struct flag_settings there = flag_settings_in(flag, TEXT("production")), elsewhere = flag_settings_in(flag, TEXT("x"));
+    struct flag_settings there = flag_settings_in(flag, TEXT("production")),
+                         elsewhere = flag_settings_in(flag, TEXT("x"));
     ck_assert(!there.enabled && there.rule_count == 2 && text_is(there.default_variant.text, "b"));
     ck_assert(elsewhere.enabled && text_is(elsewhere.default_variant.text, "a"));
     rig_dispose(&rig);
@@ -75,14 +82,19 @@ START_TEST(environments_and_targets_are_read)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char yaml[1000];
         struct rig rig;
-        snprintf(yaml, sizeof yaml, RIG_PRODUCTION "%s---\napiVersion: weir/v1\nkind: Environment\n"
+        snprintf(yaml, sizeof yaml,
+                 RIG_PRODUCTION
+                 "%s---\napiVersion: weir/v1\nkind: Environment\n"
                  "metadata: {name: staging}\nspec: {promotesFrom: production, protected: true}\n"
-                 "---\napiVersion: weir/v1\nkind: Target\nmetadata: {name: r}\nspec:\n  environment: staging\n"
-                 "  redis: {url: \"redis://h:1/2\", key: k}\n  credentials: {secret: sec}\n", cases[i].spec);
+                 "---\napiVersion: weir/v1\nkind: Target\nmetadata: {name: r}\nspec:\n  "
+                 "environment: staging\n"
+                 "  redis: {url: \"redis://h:1/2\", key: k}\n  credentials: {secret: sec}\n",
+                 cases[i].spec);
         rig_init(&rig);
         rig_add(&rig, FILE_PATH, text_of(yaml));
         ck_assert_msg(rig_link(&rig) == STATUS_OK, "%s", rig_story(&rig));
-        const struct environment *production = catalog_environment(&rig.catalog, TEXT("production"));
+        const struct environment *production =
+            catalog_environment(&rig.catalog, TEXT("production"));
         const struct environment *staging = catalog_environment(&rig.catalog, TEXT("staging"));
         ck_assert_uint_eq(production->evaluators, cases[i].evaluators);
         ck_assert(!production->is_protected && production->promotes_from.text.length == 0);
@@ -103,19 +115,27 @@ START_TEST(percentages_are_exact)
         const char *split;
         bool good;
     } cases[] = {
-        {"{on: 33.333, off: 66.667}", true}, {"{on: 0.001, off: 99.999}", true}, {"{on: 100}", true},
-        {"{on: 0, off: 100}", true},         {"{on: 29.7, off: 70.3}", true},    {"{on: 1.005, off: 98.995}", true},
-        {"{on: 50, off: 49.999}", false},    {"{on: 50, off: 50.001}", false},   {"{on: 100, off: 100}", false},
-        {"{on: 0, off: 0}", false},          {"{on: 99.999}", false},
+        {"{on: 33.333, off: 66.667}", true},
+        {"{on: 0.001, off: 99.999}", true},
+        {"{on: 100}", true},
+        {"{on: 0, off: 100}", true},
+        {"{on: 29.7, off: 70.3}", true},
+        {"{on: 1.005, off: 98.995}", true},
+        {"{on: 50, off: 49.999}", false},
+        {"{on: 50, off: 50.001}", false},
+        {"{on: 100, off: 100}", false},
+        {"{on: 0, off: 0}", false},
+        {"{on: 99.999}", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char yaml[500];
         struct rig rig;
-        snprintf(yaml, sizeof yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - split: %s\n"), cases[i].split);
+        snprintf(yaml, sizeof yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - split: %s\n"),
+                 cases[i].split);
         rig_init(&rig);
         rig_add(&rig, FILE_PATH, text_of(yaml));
-        ck_assert_msg(rig_link(&rig) == (cases[i].good ? STATUS_OK : STATUS_INVALID), "%s: %s", cases[i].split,
-                      rig_story(&rig));
+        ck_assert_msg(rig_link(&rig) == (cases[i].good ? STATUS_OK : STATUS_INVALID), "%s: %s",
+                      cases[i].split, rig_story(&rig));
         if (!cases[i].good) {
             ck_assert_str_eq(rig.faults.items[0].code, CODE_WEIGHTS);
             expect_place(&rig.faults.items[0].place, 12, 14);
@@ -130,7 +150,8 @@ static void expect_rule(const char *when, const char *code, uint32_t column, con
 {
     char yaml[800];
     struct rig rig;
-    snprintf(yaml, sizeof yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - {serve: on, when: {%s}}\n"), when);
+    snprintf(yaml, sizeof yaml,
+             RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - {serve: on, when: {%s}}\n"), when);
     rig_faults(&rig, FILE_PATH, yaml);
     rig_expect_only(&rig, code, FILE_PATH, 12, column, message);
     rig_dispose(&rig);
@@ -146,7 +167,8 @@ START_TEST(what_the_schema_cannot_say_is_checked)
                 "attribute \"$flagd.timestamp\" belongs to the evaluator");
     expect_rule("attribute: $flagd.flagKey, is: f", CODE_ATTRIBUTE, 37,
                 "attribute \"$flagd.flagKey\" belongs to the evaluator");
-    expect_rule("attribute: a, before: 2026-02-30", CODE_SCHEMA_PATTERN, 48, "\"2026-02-30\" is not a date that exists");
+    expect_rule("attribute: a, before: 2026-02-30", CODE_SCHEMA_PATTERN, 48,
+                "\"2026-02-30\" is not a date that exists");
     expect_rule("attribute: a, semver: \">=2.0.0-01\"", CODE_SCHEMA_PATTERN, 48,
                 "\"2.0.0-01\" is not a semantic version");
 }
@@ -155,18 +177,21 @@ END_TEST
 START_TEST(variants_are_of_one_type)
 {
     struct rig rig;
-    rig_faults(&rig, FILE_PATH, RIG_PRODUCTION "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
-                                               "  variants:\n    a: 1\n    b: \"1\"\n    c: true\n  default: a\n");
+    rig_faults(&rig, FILE_PATH,
+               RIG_PRODUCTION "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
+                              "  variants:\n    a: 1\n    b: \"1\"\n    c: true\n  default: a\n");
     ck_assert_uint_eq(rig.faults.count, 2);
-    rig_expect_fault(&rig, 0, CODE_VARIANT_TYPES, FILE_PATH, 11, 8, "variant \"b\" is a string, but \"a\" is a number");
+    rig_expect_fault(&rig, 0, CODE_VARIANT_TYPES, FILE_PATH, 11, 8,
+                     "variant \"b\" is a string, but \"a\" is a number");
     rig_expect_other(&rig, 0, FILE_PATH, 10, 5);
-    rig_expect_fault(&rig, 1, CODE_VARIANT_TYPES, FILE_PATH, 12, 8, "variant \"c\" is a boolean, but \"a\" is a number");
+    rig_expect_fault(&rig, 1, CODE_VARIANT_TYPES, FILE_PATH, 12, 8,
+                     "variant \"c\" is a boolean, but \"a\" is a number");
     rig_dispose(&rig);
 }
 END_TEST
 
-static void expect_document(const char *yaml, const char *code, uint32_t line, uint32_t column, const char *message,
-                            const char *hint)
+static void expect_document(const char *yaml, const char *code, uint32_t line, uint32_t column,
+                            const char *message, const char *hint)
 {
     struct rig rig;
     rig_faults(&rig, FILE_PATH, yaml);
@@ -184,9 +209,12 @@ START_TEST(documents_that_are_none_are_refused)
     expect_document("kind: Flag\napiVersion: weir/v2\n", CODE_KIND, 2, 13, "unknown apiVersion",
                     "begin the document with \"apiVersion: weir/v1\"");
     expect_document("apiVersion: weir/v1\n", CODE_KIND, 1, 1, "document has no kind", kinds);
-    expect_document("apiVersion: weir/v1\nkind: Flg\n", CODE_KIND, 2, 7, "unknown kind \"Flg\"", "did you mean \"Flag\"?");
-    expect_document("apiVersion: weir/v1\nkind: Deployment\n", CODE_KIND, 2, 7, "unknown kind \"Deployment\"", kinds);
-    static const char *const later[] = {"PhasePlan", "Rollout", "RolloutState", "Metric", "Program", "FlagTest"};
+    expect_document("apiVersion: weir/v1\nkind: Flg\n", CODE_KIND, 2, 7, "unknown kind \"Flg\"",
+                    "did you mean \"Flag\"?");
+    expect_document("apiVersion: weir/v1\nkind: Deployment\n", CODE_KIND, 2, 7,
+                    "unknown kind \"Deployment\"", kinds);
+    static const char *const later[] = {"PhasePlan", "Rollout", "RolloutState",
+                                        "Metric",    "Program", "FlagTest"};
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         char yaml[100], message[60];
         snprintf(yaml, sizeof yaml, "apiVersion: weir/v1\nkind: %s\n", later[i]);
@@ -200,7 +228,8 @@ END_TEST
 START_TEST(fields_that_come_later_are_refused_by_name)
 {
     struct rig rig;
-    rig_faults(&rig, FILE_PATH, RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {program: beta}, serve: on}]\n"));
+    rig_faults(&rig, FILE_PATH,
+               RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {program: beta}, serve: on}]\n"));
     ck_assert_uint_eq(rig.faults.count, 1);
     ck_assert_str_eq(rig.faults.items[0].code, CODE_FIELD_LATER);
     ck_assert_msg(rig.faults.items[0].place.line == 11, "%s", rig_story(&rig));
@@ -223,12 +252,14 @@ START_TEST(no_definitions_is_a_fault_of_the_whole)
 }
 END_TEST
 
-/* A file that is not YAML does not keep the others from being read, nor do the documents before the fault get lost. */
+/* A file that is not YAML does not keep the others from being read, nor do the documents before the
+ * fault get lost. */
 START_TEST(one_bad_file_spoils_no_other)
 {
     struct rig rig;
     rig_init(&rig);
-    rig_add(&rig, "a.yaml", TEXT(RIG_PRODUCTION RIG_FLAG("before", "") "---\n\tx: 1\n" RIG_FLAG("after", "")));
+    rig_add(&rig, "a.yaml",
+            TEXT(RIG_PRODUCTION RIG_FLAG("before", "") "---\n\tx: 1\n" RIG_FLAG("after", "")));
     rig_add(&rig, "b.yaml", TEXT("a: \xff\n"));
     rig_add(&rig, "c.yaml", TEXT(RIG_FLAG("other", "")));
     ck_assert_int_eq(rig_link(&rig), STATUS_INVALID);
@@ -252,7 +283,8 @@ START_TEST(lookups_find_every_name)
     buffer_init(&yaml, 0);
     buffer_append_string(&yaml, RIG_PRODUCTION);
     for (int i = 0; i < 300; i++)
-        buffer_printf(&yaml, RIG_FLAG("f%d", "") RIG_SEGMENT("s%d", "{include: [a]}"), i * 7 % 300, i);
+        buffer_printf(&yaml, RIG_FLAG("f%d", "") RIG_SEGMENT("s%d", "{include: [a]}"), i * 7 % 300,
+                      i);
     rig_build(&rig, buffer_string(&yaml));
     ck_assert(rig.catalog.flag_count == 300 && rig.catalog.segment_count == 300);
     for (int i = 0; i < 300; i++) {
@@ -271,7 +303,8 @@ START_TEST(lookups_find_every_name)
 }
 END_TEST
 
-UNIT_MAIN("definitions", a_flag_keeps_everything_and_its_place, environments_and_targets_are_read, percentages_are_exact,
-          what_the_schema_cannot_say_is_checked, variants_are_of_one_type, documents_that_are_none_are_refused,
-          fields_that_come_later_are_refused_by_name, no_definitions_is_a_fault_of_the_whole,
-          one_bad_file_spoils_no_other, lookups_find_every_name)
+UNIT_MAIN("definitions", a_flag_keeps_everything_and_its_place, environments_and_targets_are_read,
+          percentages_are_exact, what_the_schema_cannot_say_is_checked, variants_are_of_one_type,
+          documents_that_are_none_are_refused, fields_that_come_later_are_refused_by_name,
+          no_definitions_is_a_fault_of_the_whole, one_bad_file_spoils_no_other,
+          lookups_find_every_name)

@@ -49,8 +49,9 @@ START_TEST(a_fault_shows_line_and_caret)
     struct diagnostics list;
     char source[] = "one\r\n  when: {segm\xc3\xa9nt: \"staf\"}\r\nthree";
     diagnostics_init(&list);
-    struct diagnostic *made = diagnostics_add(&list, CODE_UNKNOWN_SEGMENT, at("flags/a.yaml", 2, 19),
-                                              "did you mean \"staff\"?", "segment \"%s\" does not exist", "staf");
+    struct diagnostic *made =
+        diagnostics_add(&list, CODE_UNKNOWN_SEGMENT, at("flags/a.yaml", 2, 19),
+                        "did you mean \"staff\"?", "segment \"%s\" does not exist", "staf");
     diagnostic_also(&list, made, at("segments/s.yaml", 4, 5));
     diagnostics_add(&list, CODE_SUBMODULE, at("vendor", 0, 0), NULL, "submodule is not followed");
     diagnostics_add(&list, CODE_CYCLE, at("flags/a.yaml", 3, 6), NULL, "at the end");
@@ -69,19 +70,22 @@ START_TEST(a_fault_shows_line_and_caret)
                 "flags/a.yaml:9:1: error[W306]: past the end\n"
                 "vendor: warning[W113]: submodule is not followed\n"
                 "\n3 errors, 1 warning\n");
-    expect_json(&list,
-                "{\"diagnostics\":["
-                "{\"code\":\"W302\",\"column\":19,\"hint\":\"did you mean \\\"staff\\\"?\",\"line\":2,"
-                "\"message\":\"segment \\\"staf\\\" does not exist\","
-                "\"other\":{\"column\":5,\"line\":4,\"path\":\"segments/s.yaml\"},"
-                "\"path\":\"flags/a.yaml\",\"severity\":\"error\"},"
-                "{\"code\":\"W306\",\"column\":6,\"line\":3,\"message\":\"at the end\",\"path\":\"flags/a.yaml\","
-                "\"severity\":\"error\"},"
-                "{\"code\":\"W306\",\"column\":1,\"line\":9,\"message\":\"past the end\",\"path\":\"flags/a.yaml\","
-                "\"severity\":\"error\"},"
-                "{\"code\":\"W113\",\"column\":0,\"line\":0,\"message\":\"submodule is not followed\","
-                "\"path\":\"vendor\",\"severity\":\"warning\"}"
-                "],\"errors\":3,\"warnings\":1}");
+    expect_json(
+        &list,
+        "{\"diagnostics\":["
+        "{\"code\":\"W302\",\"column\":19,\"hint\":\"did you mean \\\"staff\\\"?\",\"line\":2,"
+        "\"message\":\"segment \\\"staf\\\" does not exist\","
+        "\"other\":{\"column\":5,\"line\":4,\"path\":\"segments/s.yaml\"},"
+        "\"path\":\"flags/a.yaml\",\"severity\":\"error\"},"
+        "{\"code\":\"W306\",\"column\":6,\"line\":3,\"message\":\"at the "
+        "end\",\"path\":\"flags/a.yaml\","
+        "\"severity\":\"error\"},"
+        "{\"code\":\"W306\",\"column\":1,\"line\":9,\"message\":\"past the "
+        "end\",\"path\":\"flags/a.yaml\","
+        "\"severity\":\"error\"},"
+        "{\"code\":\"W113\",\"column\":0,\"line\":0,\"message\":\"submodule is not followed\","
+        "\"path\":\"vendor\",\"severity\":\"warning\"}"
+        "],\"errors\":3,\"warnings\":1}");
     diagnostics_dispose(&list);
 }
 END_TEST
@@ -111,15 +115,17 @@ START_TEST(the_order_is_stable_and_repeats_are_dropped)
         const char *path, *code, *message;
         uint32_t line, column;
     } sorted[] = {
-        {"a", CODE_YAML, "m", 1, 1}, {"a", CODE_YAML, "n", 1, 1}, {"a", CODE_CYCLE, "a", 1, 1},
-        {"a", CODE_YAML, "a", 1, 2}, {"a", CODE_YAML, "a", 2, 1}, {"a", CODE_YAML, "a", 10, 1},
+        {"a", CODE_YAML, "m", 1, 1},   {"a", CODE_YAML, "n", 1, 1},
+        {"a", CODE_CYCLE, "a", 1, 1},  {"a", CODE_YAML, "a", 1, 2},
+        {"a", CODE_YAML, "a", 2, 1},   {"a", CODE_YAML, "a", 10, 1},
         {"a/b", CODE_YAML, "a", 1, 1}, {"b", CODE_SUBMODULE, "a", 0, 0},
     };
     struct diagnostics list;
     diagnostics_init(&list);
     for (size_t round = 0; round < 2; round++) { /* the second round only repeats */
         for (size_t i = COUNT_OF(sorted); i-- > 0;)
-            diagnostics_add(&list, sorted[i].code, at(sorted[i].path, sorted[i].line, sorted[i].column), NULL, "%s",
+            diagnostics_add(&list, sorted[i].code,
+                            at(sorted[i].path, sorted[i].line, sorted[i].column), NULL, "%s",
                             sorted[i].message);
     }
     ck_assert(list.errors == 14 && list.warnings == 2);
@@ -128,11 +134,12 @@ START_TEST(the_order_is_stable_and_repeats_are_dropped)
     ck_assert_uint_eq(list.count, COUNT_OF(sorted));
     for (size_t i = 0; i < COUNT_OF(sorted); i++) {
         const struct diagnostic *item = &list.items[i];
-        ck_assert_msg(text_is(item->place.path, sorted[i].path) && item->place.line == sorted[i].line &&
-                          item->place.column == sorted[i].column && strcmp(item->code, sorted[i].code) == 0 &&
-                          text_is(item->message, sorted[i].message),
-                      "item %zu: %s:%u:%u %s %s", i, item->place.path.data, item->place.line, item->place.column,
-                      item->code, item->message.data);
+        ck_assert_msg(
+            text_is(item->place.path, sorted[i].path) && item->place.line == sorted[i].line &&
+                item->place.column == sorted[i].column && strcmp(item->code, sorted[i].code) == 0 &&
+                text_is(item->message, sorted[i].message),
+            "item %zu: %s:%u:%u %s %s", i, item->place.path.data, item->place.line,
+            item->place.column, item->code, item->message.data);
     }
     diagnostics_dispose(&list);
 }
@@ -145,7 +152,8 @@ START_TEST(a_hundred_are_printed_and_ten_thousand_kept)
     size_t lines = 0;
     diagnostics_init(&list);
     for (uint32_t i = 1; i <= 12000; i++) {
-        struct diagnostic *made = diagnostics_add(&list, CODE_YAML, at("a", i, 1), NULL, "fault %u", i);
+        struct diagnostic *made =
+            diagnostics_add(&list, CODE_YAML, at("a", i, 1), NULL, "fault %u", i);
         ck_assert((made != NULL) == (i <= DIAGNOSTICS_KEPT));
         diagnostic_also(&list, made, at("b", 1, 1));
     }
@@ -158,7 +166,8 @@ START_TEST(a_hundred_are_printed_and_ten_thousand_kept)
     for (size_t i = 0; i < out.length; i++)
         lines += out.data[i] == '\n';
     ck_assert_uint_eq(lines, 202); /* each with its other place, an empty line, the count */
-    ck_assert(text_ends_with(buffer_text(&out), TEXT("\n12000 errors, 0 warnings (the first 100 are shown)\n")));
+    ck_assert(text_ends_with(buffer_text(&out),
+                             TEXT("\n12000 errors, 0 warnings (the first 100 are shown)\n")));
     buffer_clear(&out);
     diagnostics_write_json(&out, &list);
     ck_assert(text_ends_with(buffer_text(&out), TEXT("],\"errors\":12000,\"warnings\":0}")));
@@ -173,9 +182,11 @@ START_TEST(text_from_files_does_not_steer_the_terminal)
 {
     struct diagnostics list;
     struct buffer out;
-    char source[] = "key:\t\x1b]0;x\x07\xc2\x9b" "31m";
+    char source[] = "key:\t\x1b]0;x\x07\xc2\x9b"
+                    "31m";
     diagnostics_init(&list);
-    diagnostics_add(&list, CODE_KIND, at("flags/a.yaml", 1, 6), "h\x1b[1m", "kind \"%s\"", "a\x1b[31m\x7f\r\n");
+    diagnostics_add(&list, CODE_KIND, at("flags/a.yaml", 1, 6), "h\x1b[1m", "kind \"%s\"",
+                    "a\x1b[31m\x7f\r\n");
     diagnostics_sort(&list);
     diagnostics_excerpts(&list, one_source, source);
     expect_text(&list, false,
@@ -214,7 +225,8 @@ START_TEST(long_texts_are_cut_between_characters)
     diagnostics_excerpts(&list, one_source, source);
     ck_assert_uint_le(list.items[0].message.length, 1000);
     diagnostics_write_json(&out, &list);
-    ck_assert_int_eq(json_read(&arena, buffer_text(&out), JSON_LIMITS_DEFAULT, &node, NULL), STATUS_OK);
+    ck_assert_int_eq(json_read(&arena, buffer_text(&out), JSON_LIMITS_DEFAULT, &node, NULL),
+                     STATUS_OK);
     buffer_clear(&out);
     diagnostics_write_text(&out, &list, false);
     json_write_string(&out, TEXT(""));
@@ -265,7 +277,7 @@ START_TEST(codes_are_distinct)
 }
 END_TEST
 
-UNIT_MAIN("diagnostics", nothing_looks_like_nothing, a_fault_shows_line_and_caret, colour_only_when_asked,
-          the_order_is_stable_and_repeats_are_dropped, a_hundred_are_printed_and_ten_thousand_kept,
-          text_from_files_does_not_steer_the_terminal, long_texts_are_cut_between_characters, faults_keep_copies,
-          codes_are_distinct)
+UNIT_MAIN("diagnostics", nothing_looks_like_nothing, a_fault_shows_line_and_caret,
+          colour_only_when_asked, the_order_is_stable_and_repeats_are_dropped,
+          a_hundred_are_printed_and_ten_thousand_kept, text_from_files_does_not_steer_the_terminal,
+          long_texts_are_cut_between_characters, faults_keep_copies, codes_are_distinct)

@@ -1,21 +1,80 @@
-/* Every operator over every type of JSON, for every fleet of evaluators: one answer, the documented one. */
+/* Every operator over every type of JSON, for every fleet of evaluators: one answer, the documented
+ * one. */
 #include "rules_unit.h"
 
 static const char *const fleets[] = {
-    "[weir, flagd]", "[weir, flagd, js, python, java]", "[weir]", "[js]", "[python]", "[java]", "[flagd, python]",
-    "[js, java]",
+    "[weir, flagd]",   "[weir, flagd, js, python, java]",
+    "[weir]",          "[js]",
+    "[python]",        "[java]",
+    "[flagd, python]", "[js, java]",
 };
 
 /* What an attribute may be; the last one is that it is missing. */
 static const char *const values[] = {
-    "null", "true", "false", "0", "1", "-1", "10", "10.0", "10.5", "9", "11", "1e21", "\"\"", "\"a\"", "\"abc\"",
-    "\"xabcx\"", "\"ABC\"", "\"0\"", "\"1\"", "\"10\"", "\"true\"", "\"false\"", "\"null\"", "\"e\\u0301\"", "\"\xc3\xa9\"",
-    "\"True\"", "\"2.4.0\"", "\"2.4.0-rc.1\"", "\"2.10.0\"", "\"v2.4.0\"", "\"3.0.0\"", "\"2.4.0+b\"", "\" 2.4.0\"",
-    "\"V2.4.0\"", "\"2.4.0 \"", "\"x.y\"", "\"2026-06-01T00:00:00Z\"", "\"2025-12-31T23:59:59Z\"",
-    "\"2026-01-01T00:00:00Z\"", "\"2026-01-01T00:00:00.5Z\"", "\"2026-01-01T00:00:01Z\"", "\"2026-06-01\"",
-    "\"2026-06-01T00:00:00+01:00\"", "\"2026-06-01t00:00:00z\"", "1767225600", "1767225601", "1767225599", "[]",
-    "[\"abc\"]", "[\"xabcx\"]", "[10]", "[0]", "[1]", "[true]", "[false]", "[null]", "[[\"abc\"]]", "[\"a\",10,true]", "{}",
-    "{\"abc\":1}", "{\"a\":\"abc\"}", "[{}]", "[\"\"]", NULL,
+    "null",
+    "true",
+    "false",
+    "0",
+    "1",
+    "-1",
+    "10",
+    "10.0",
+    "10.5",
+    "9",
+    "11",
+    "1e21",
+    "\"\"",
+    "\"a\"",
+    "\"abc\"",
+    "\"xabcx\"",
+    "\"ABC\"",
+    "\"0\"",
+    "\"1\"",
+    "\"10\"",
+    "\"true\"",
+    "\"false\"",
+    "\"null\"",
+    "\"e\\u0301\"",
+    "\"\xc3\xa9\"",
+    "\"True\"",
+    "\"2.4.0\"",
+    "\"2.4.0-rc.1\"",
+    "\"2.10.0\"",
+    "\"v2.4.0\"",
+    "\"3.0.0\"",
+    "\"2.4.0+b\"",
+    "\" 2.4.0\"",
+    "\"V2.4.0\"",
+    "\"2.4.0 \"",
+    "\"x.y\"",
+    "\"2026-06-01T00:00:00Z\"",
+    "\"2025-12-31T23:59:59Z\"",
+    "\"2026-01-01T00:00:00Z\"",
+    "\"2026-01-01T00:00:00.5Z\"",
+    "\"2026-01-01T00:00:01Z\"",
+    "\"2026-06-01\"",
+    "\"2026-06-01T00:00:00+01:00\"",
+    "\"2026-06-01t00:00:00z\"",
+    "1767225600",
+    "1767225601",
+    "1767225599",
+    "[]",
+    "[\"abc\"]",
+    "[\"xabcx\"]",
+    "[10]",
+    "[0]",
+    "[1]",
+    "[true]",
+    "[false]",
+    "[null]",
+    "[[\"abc\"]]",
+    "[\"a\",10,true]",
+    "{}",
+    "{\"abc\":1}",
+    "{\"a\":\"abc\"}",
+    "[{}]",
+    "[\"\"]",
+    NULL,
 };
 
 /* A condition on x, and every value for which it is true, apart by spaces; "missing" is one. */
@@ -90,18 +149,23 @@ static bool is_among(const char *matches, const char *value)
     return false;
 }
 
-/* Four flags for each case: the condition, turned round, on a nested attribute, and inside all and any. */
+/* Four flags for each case: the condition, turned round, on a nested attribute, and inside all and
+ * any. */
 static void write_case(struct buffer *yaml, size_t index, const char *condition)
 {
     static const char *const forms[] = {
-        "{attribute: x, %s}", "{not: {attribute: x, %s}}", "{attribute: deep.er.x, %s}",
-        "{all: [{any: []}, {any: [{all: [{not: {attribute: none, exists: true}}, {attribute: x, %s}]}]}]}",
+        "{attribute: x, %s}",
+        "{not: {attribute: x, %s}}",
+        "{attribute: deep.er.x, %s}",
+        "{all: [{any: []}, {any: [{all: [{not: {attribute: none, exists: true}}, {attribute: x, "
+        "%s}]}]}]}",
         "{all: [{all: []}, {any: [{attribute: none, is: 5}, {attribute: x, %s}]}]}",
     };
     for (size_t form = 0; form < COUNT_OF(forms); form++) {
         buffer_printf(yaml,
                       "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f%zu-%zu}\nspec:\n"
-                      "  variants: {on: true, off: false}\n  default: off\n  rules:\n    - serve: on\n      when: ",
+                      "  variants: {on: true, off: false}\n  default: off\n  rules:\n    - serve: "
+                      "on\n      when: ",
                       index, form);
         const char *at = strstr(forms[form], "%s");
         buffer_append(yaml, forms[form], (size_t)(at - forms[form]));
@@ -117,8 +181,9 @@ static bool answer(struct rig *rig, size_t index, size_t form, const char *what)
     snprintf(name, sizeof name, "f%zu-%zu", index, form);
     struct decision decision;
     evaluate(document_find(rig->document, text_of(name)), &rig->context, RIG_NOW, &decision);
-    ck_assert_msg(decision.reason == REASON_TARGETING_MATCH || decision.reason == REASON_DEFAULT, "%s for %s: %s", name,
-                  what, decision.problem ? decision.problem : reason_name(decision.reason));
+    ck_assert_msg(decision.reason == REASON_TARGETING_MATCH || decision.reason == REASON_DEFAULT,
+                  "%s for %s: %s", name, what,
+                  decision.problem ? decision.problem : reason_name(decision.reason));
     return text_is(decision.variant, "on");
 }
 
@@ -137,11 +202,14 @@ static void check_fleet(const char *fleet)
         char context[300];
         const char *value = values[v] ? values[v] : "missing";
         if (values[v])
-            snprintf(context, sizeof context, "{\"x\":%s,\"deep\":{\"er\":{\"x\":%s}}}", value, value);
+            snprintf(context, sizeof context, "{\"x\":%s,\"deep\":{\"er\":{\"x\":%s}}}", value,
+                     value);
         else
             snprintf(context, sizeof context, "{}");
         struct error error;
-        ck_assert_int_eq(context_read(&rig.context, rig.document->attributes, text_of(context), &error), STATUS_OK);
+        ck_assert_int_eq(
+            context_read(&rig.context, rig.document->attributes, text_of(context), &error),
+            STATUS_OK);
         for (size_t i = 0; i < COUNT_OF(cases); i++) {
             if (!cases[i].matches)
                 continue;
@@ -149,7 +217,8 @@ static void check_fleet(const char *fleet)
             static const char *const words[] = {"", "not ", "nested ", "never ", "in all and any "};
             for (size_t form = 0; form < 5; form++) {
                 bool wanted = form == 1 ? !expected : form == 3 ? false : expected;
-                ck_assert_msg(answer(&rig, i, form, value) == wanted, "%s: %s{%s} for %s must be %s", fleet, words[form],
+                ck_assert_msg(answer(&rig, i, form, value) == wanted,
+                              "%s: %s{%s} for %s must be %s", fleet, words[form],
                               cases[i].condition, value, wanted ? "true" : "false");
             }
         }
@@ -169,8 +238,9 @@ END_TEST
 START_TEST(negations_are_opposites)
 {
     static const char *const pairs[][2] = {
-        {"is: abc", "isNot: abc"}, {"is: 1", "isNot: 1"}, {"is: true", "isNot: true"},
-        {"in: [abc, 10, true]", "notIn: [abc, 10, true]"}, {"exists: false", "exists: true"}, {"in: [a]", "notIn: [a]"},
+        {"is: abc", "isNot: abc"},         {"is: 1", "isNot: 1"},
+        {"is: true", "isNot: true"},       {"in: [abc, 10, true]", "notIn: [abc, 10, true]"},
+        {"exists: false", "exists: true"}, {"in: [a]", "notIn: [a]"},
     };
     for (size_t f = 0; f < COUNT_OF(fleets); f++) {
         struct buffer yaml;
@@ -184,12 +254,14 @@ START_TEST(negations_are_opposites)
         rig_build(&rig, buffer_string(&yaml));
         for (size_t v = 0; v < COUNT_OF(values); v++) {
             char context[300];
-            snprintf(context, sizeof context, values[v] ? "{\"x\":%s}" : "{}", values[v] ? values[v] : "");
+            snprintf(context, sizeof context, values[v] ? "{\"x\":%s}" : "{}",
+                     values[v] ? values[v] : "");
             struct decision unused;
             rig_decide(&rig, "f0-0", context, &unused);
             for (size_t i = 0; i < COUNT_OF(pairs); i++)
-                ck_assert_msg(answer(&rig, 2 * i, 0, context) != answer(&rig, 2 * i + 1, 0, context), "%s: {%s} for %s",
-                              fleets[f], pairs[i][1], context);
+                ck_assert_msg(answer(&rig, 2 * i, 0, context) !=
+                                  answer(&rig, 2 * i + 1, 0, context),
+                              "%s: {%s} for %s", fleets[f], pairs[i][1], context);
         }
         rig_dispose(&rig);
         buffer_dispose(&yaml);
@@ -200,11 +272,16 @@ END_TEST
 START_TEST(the_clock_is_an_attribute)
 {
     struct rig rig;
-    rig_build(&rig, RIG_PRODUCTION
-              RIG_FLAG("past", "  rules: [{when: {attribute: $flagd.timestamp, after: 2026-11-22T21:30:00Z}, serve: on}]\n")
-              RIG_FLAG("next", "  rules: [{when: {attribute: $flagd.timestamp, after: 2026-11-22T21:30:01Z}, serve: on}]\n")
-              RIG_FLAG("until", "  rules: [{when: {attribute: $flagd.timestamp, before: 1795383000}, serve: on}]\n")
-              RIG_FLAG("till", "  rules: [{when: {attribute: $flagd.timestamp, before: 1795383001}, serve: on}]\n"));
+    rig_build(
+        &rig,
+        RIG_PRODUCTION RIG_FLAG("past", "  rules: [{when: {attribute: $flagd.timestamp, after: "
+                                        "2026-11-22T21:30:00Z}, serve: on}]\n")
+            RIG_FLAG("next", "  rules: [{when: {attribute: $flagd.timestamp, after: "
+                             "2026-11-22T21:30:01Z}, serve: on}]\n") RIG_FLAG(
+                "until",
+                "  rules: [{when: {attribute: $flagd.timestamp, before: 1795383000}, serve: on}]\n")
+                RIG_FLAG("till", "  rules: [{when: {attribute: $flagd.timestamp, before: "
+                                 "1795383001}, serve: on}]\n"));
     static const char forged[] = "{\"$flagd\":{\"timestamp\":0},\"$flagd.timestamp\":0}";
     rig_expect(&rig, "past", forged, "on", "TARGETING_MATCH");
     rig_expect(&rig, "next", forged, "off", "DEFAULT");
@@ -214,7 +291,8 @@ START_TEST(the_clock_is_an_attribute)
 }
 END_TEST
 
-/* What an engine of the fleet would hash or trim differently is refused, by name, and allowed where nobody would. */
+/* What an engine of the fleet would hash or trim differently is refused, by name, and allowed where
+ * nobody would. */
 START_TEST(seeds_that_engines_read_differently_are_refused)
 {
     static const struct {
@@ -225,15 +303,18 @@ START_TEST(seeds_that_engines_read_differently_are_refused)
         {"[weir, flagd]", "\xc3\xa9", NULL},
         {"[weir]", " x", NULL},
         {"[js]", "\xc3\xa9", "this seed cannot be bucketed alike by the evaluator js"},
-        {"[python]", "\xc3\xa9", "this seed cannot be bucketed alike by the evaluators python and java"},
-        {"[java]", "\xc3\xa9", "this seed cannot be bucketed alike by the evaluators python and java"},
+        {"[python]", "\xc3\xa9",
+         "this seed cannot be bucketed alike by the evaluators python and java"},
+        {"[java]", "\xc3\xa9",
+         "this seed cannot be bucketed alike by the evaluators python and java"},
         {"[weir, flagd]", " x", "this seed cannot be bucketed alike by the evaluator flagd"},
         {"[weir, flagd]", "\\tx", "this seed cannot be bucketed alike by the evaluator flagd"},
         {"[weir, flagd]", "\\u00a0x", "this seed cannot be bucketed alike by the evaluator flagd"},
         {"[python]", " x", "this seed cannot be bucketed alike by the evaluators python and java"},
         {"[java]", "0123456789012345678901234567890123456789012345678901234567890",
          "this seed cannot be bucketed alike by the evaluators python and java"},
-        {"[weir, flagd, js]", "0123456789012345678901234567890123456789012345678901234567890", NULL},
+        {"[weir, flagd, js]", "0123456789012345678901234567890123456789012345678901234567890",
+         NULL},
         {"[weir, flagd, js, python, java]", "checkout 2", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(seeds); i++) {
@@ -247,8 +328,8 @@ START_TEST(seeds_that_engines_read_differently_are_refused)
         rig_add(&rig, "flags/f.yaml", text_of(yaml));
         ck_assert_msg(rig_link(&rig) == STATUS_OK, "%s", rig_story(&rig));
         enum status status = rig_compile(&rig, "production", NULL);
-        ck_assert_msg(status == (seeds[i].message ? STATUS_INVALID : STATUS_OK), "%s '%s'", seeds[i].fleet,
-                      seeds[i].seed);
+        ck_assert_msg(status == (seeds[i].message ? STATUS_INVALID : STATUS_OK), "%s '%s'",
+                      seeds[i].fleet, seeds[i].seed);
         if (seeds[i].message)
             rig_expect_only(&rig, CODE_ENCODING, "flags/f.yaml", 13, 14, seeds[i].message);
         rig_dispose(&rig);
@@ -256,7 +337,8 @@ START_TEST(seeds_that_engines_read_differently_are_refused)
 }
 END_TEST
 
-static void expect_refusal(const char *yaml, const char *code, uint32_t line, uint32_t column, const char *message)
+static void expect_refusal(const char *yaml, const char *code, uint32_t line, uint32_t column,
+                           const char *message)
 {
     struct rig rig;
     rig_init(&rig);
@@ -275,7 +357,8 @@ START_TEST(too_many_rules_are_one_fault)
     buffer_append_string(&yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n"));
     for (int i = 0; i < 1001; i++)
         buffer_append_string(&yaml, "    - serve: on\n");
-    expect_refusal(buffer_string(&yaml), CODE_ENCODING, 1012, 7, "flag \"f\" has more than 1000 rules");
+    expect_refusal(buffer_string(&yaml), CODE_ENCODING, 1012, 7,
+                   "flag \"f\" has more than 1000 rules");
     buffer_dispose(&yaml);
 }
 END_TEST
@@ -284,13 +367,17 @@ START_TEST(too_many_alternatives_are_refused)
 {
     struct buffer yaml;
     buffer_init(&yaml, 0);
-    buffer_append_string(&yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - serve: on\n      when: {any: ["));
+    buffer_append_string(
+        &yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - serve: on\n      when: {any: ["));
     for (int i = 0; i < 2001; i++)
         buffer_printf(&yaml, "%s{attribute: a%d, is: 1}", i ? ", " : "", i);
     buffer_append_string(&yaml, "]}\n");
-    expect_refusal(buffer_string(&yaml), CODE_ENCODING, 13, 13, "list has more than 2000 conditions");
+    expect_refusal(buffer_string(&yaml), CODE_ENCODING, 13, 13,
+                   "list has more than 2000 conditions");
     buffer_clear(&yaml);
-    buffer_append_string(&yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules:\n    - serve: on\n      when: {attribute: a, in: ["));
+    buffer_append_string(&yaml,
+                         RIG_PRODUCTION RIG_FLAG(
+                             "f", "  rules:\n    - serve: on\n      when: {attribute: a, in: ["));
     for (int i = 0; i < 2001; i++)
         buffer_printf(&yaml, "%strue", i ? ", " : "");
     buffer_append_string(&yaml, "]}\n");
@@ -305,16 +392,20 @@ START_TEST(exponential_segments_are_refused_quickly)
 {
     struct buffer yaml;
     buffer_init(&yaml, 0);
-    buffer_append_string(&yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {segment: s29}, serve: on}]\n")
-                                    RIG_SEGMENT("s0", "{match: {attribute: a, is: 1}}"));
+    buffer_append_string(
+        &yaml, RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {segment: s29}, serve: on}]\n")
+                   RIG_SEGMENT("s0", "{match: {attribute: a, is: 1}}"));
     for (int i = 1; i < 30; i++)
-        buffer_printf(&yaml, RIG_SEGMENT("s%d", "{match: {any: [{segment: s%d}, {not: {segment: s%d}}]}}"), i, i - 1,
-                      i - 1);
-    expect_refusal(buffer_string(&yaml), CODE_FRAGMENT_SIZE, 7, 18, "flag \"f\" compiles to more than 4 MiB");
+        buffer_printf(&yaml,
+                      RIG_SEGMENT("s%d", "{match: {any: [{segment: s%d}, {not: {segment: s%d}}]}}"),
+                      i, i - 1, i - 1);
+    expect_refusal(buffer_string(&yaml), CODE_FRAGMENT_SIZE, 7, 18,
+                   "flag \"f\" compiles to more than 4 MiB");
     buffer_dispose(&yaml);
 }
 END_TEST
 
-UNIT_MAIN("encode", operators_answer_alike_in_every_fleet, negations_are_opposites, the_clock_is_an_attribute,
-          seeds_that_engines_read_differently_are_refused, too_many_rules_are_one_fault,
-          too_many_alternatives_are_refused, exponential_segments_are_refused_quickly)
+UNIT_MAIN("encode", operators_answer_alike_in_every_fleet, negations_are_opposites,
+          the_clock_is_an_attribute, seeds_that_engines_read_differently_are_refused,
+          too_many_rules_are_one_fault, too_many_alternatives_are_refused,
+          exponential_segments_are_refused_quickly)

@@ -1,4 +1,5 @@
-/* From definitions to decisions: rules, segments, prerequisites, splits, environments; and documents of others. */
+/* From definitions to decisions: rules, segments, prerequisites, splits, environments; and
+ * documents of others. */
 #include <math.h>
 
 #include "../../rules/murmur3.h"
@@ -13,10 +14,11 @@ START_TEST(the_first_rule_that_matches_wins)
     rig_build(&rig, RIG_PRODUCTION
               "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
               "  variants: {red: r, green: g, blue: b}\n  default: blue\n  rules:\n"
-              "    - {when: {attribute: n, gt: 10}, serve: red}\n    - {when: {attribute: n, gt: 5}, serve: green}\n"
-              "    - {when: {attribute: n, gt: 20}, serve: blue}\n"
-              RIG_FLAG("plain", "") RIG_FLAG("off", "  enabled: false\n  rules: [{serve: on}]\n")
-              RIG_FLAG("all", "  rules: [{serve: on}, {serve: off}]\n"));
+              "    - {when: {attribute: n, gt: 10}, serve: red}\n    - {when: {attribute: n, gt: "
+              "5}, serve: green}\n"
+              "    - {when: {attribute: n, gt: 20}, serve: blue}\n" RIG_FLAG("plain", "")
+                  RIG_FLAG("off", "  enabled: false\n  rules: [{serve: on}]\n")
+                      RIG_FLAG("all", "  rules: [{serve: on}, {serve: off}]\n"));
     rig_expect(&rig, "f", "{\"n\":30}", "red", MATCH);
     rig_expect(&rig, "f", "{\"n\":7}", "green", MATCH);
     rig_expect(&rig, "f", "{\"n\":5}", "blue", DEFAULT);
@@ -39,11 +41,12 @@ END_TEST
 START_TEST(variants_keep_their_values)
 {
     struct rig rig;
-    rig_build(&rig, RIG_PRODUCTION
-              "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
-              "  variants: {b: {z: 1, a: [null, {x: \"\xc3\xa9\"}], n: 19.5}, a: {}}\n  default: b\n"
-              "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: n}\nspec:\n"
-              "  variants: {a: 1000000, b: 0.1, c: -0}\n  default: c\n  rules: [{serve: b}]\n");
+    rig_build(
+        &rig, RIG_PRODUCTION
+        "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
+        "  variants: {b: {z: 1, a: [null, {x: \"\xc3\xa9\"}], n: 19.5}, a: {}}\n  default: b\n"
+        "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: n}\nspec:\n"
+        "  variants: {a: 1000000, b: 0.1, c: -0}\n  default: c\n  rules: [{serve: b}]\n");
     struct decision decision;
     rig_decide(&rig, "f", "{}", &decision);
     ck_assert_text(decision.value, "{\"a\":[null,{\"x\":\"\xc3\xa9\"}],\"n\":19.5,\"z\":1}");
@@ -56,17 +59,19 @@ END_TEST
 START_TEST(segments_include_exclude_and_nest)
 {
     struct rig rig;
-    rig_build(&rig, RIG_PRODUCTION
-              RIG_SEGMENT("s", "{match: {attribute: email, endsWith: \"@x\"}, include: [in, both], exclude: [out, both]}")
-              RIG_SEGMENT("one", "{include: [only]}") RIG_SEGMENT("no", "{match: {any: []}}")
-              RIG_SEGMENT("big", "{include: [a, b, c, d, e, f, g, h, i, j, k]}")
-              RIG_SEGMENT("nested", "{match: {all: [{segment: s}, {not: {segment: one}}]}, exclude: [deep]}")
-              RIG_FLAG("f", "  rules: [{when: {segment: s}, serve: on}]\n")
-              RIG_FLAG("g", "  rules: [{when: {segment: one}, serve: on}]\n")
-              RIG_FLAG("h", "  rules: [{when: {segment: nested}, serve: on}]\n")
-              RIG_FLAG("i", "  rules: [{when: {segment: big}, serve: on}]\n")
-              RIG_FLAG("j", "  rules: [{when: {segment: no}, serve: on}]\n")
-              RIG_FLAG("n", "  rules: [{when: {not: {segment: s}}, serve: on}]\n"));
+    rig_build(
+        &rig,
+        RIG_PRODUCTION RIG_SEGMENT("s", "{match: {attribute: email, endsWith: \"@x\"}, include: "
+                                        "[in, both], exclude: [out, both]}") RIG_SEGMENT(
+            "one", "{include: [only]}") RIG_SEGMENT("no", "{match: {any: []}}")
+            RIG_SEGMENT("big", "{include: [a, b, c, d, e, f, g, h, i, j, k]}") RIG_SEGMENT(
+                "nested", "{match: {all: [{segment: s}, {not: {segment: one}}]}, exclude: [deep]}")
+                RIG_FLAG("f", "  rules: [{when: {segment: s}, serve: on}]\n")
+                    RIG_FLAG("g", "  rules: [{when: {segment: one}, serve: on}]\n")
+                        RIG_FLAG("h", "  rules: [{when: {segment: nested}, serve: on}]\n") RIG_FLAG(
+                            "i", "  rules: [{when: {segment: big}, serve: on}]\n")
+                            RIG_FLAG("j", "  rules: [{when: {segment: no}, serve: on}]\n") RIG_FLAG(
+                                "n", "  rules: [{when: {not: {segment: s}}, serve: on}]\n"));
     static const struct {
         const char *flag, *context;
         bool on;
@@ -97,26 +102,31 @@ START_TEST(segments_include_exclude_and_nest)
         {"n", "{\"targetingKey\":\"in\"}", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        rig_expect(&rig, cases[i].flag, cases[i].context, cases[i].on ? "on" : "off", cases[i].on ? MATCH : DEFAULT);
+        rig_expect(&rig, cases[i].flag, cases[i].context, cases[i].on ? "on" : "off",
+                   cases[i].on ? MATCH : DEFAULT);
     rig_dispose(&rig);
 }
 END_TEST
 
-#define NEEDS(name, other, variant)                                                                                   \
+#define NEEDS(name, other, variant)                                                                \
     RIG_FLAG(name, "  rules: [{when: {flag: {name: " other ", is: " variant "}}, serve: on}]\n")
 
 START_TEST(prerequisites_are_what_the_other_flag_gives)
 {
     struct rig rig;
-    rig_build(&rig, RIG_PRODUCTION
-              RIG_FLAG("plain", "") RIG_FLAG("dark", "  enabled: false\n")
-              RIG_FLAG("ruled", "  rules: [{when: {attribute: a, is: 1}, serve: on}]\n")
-              RIG_FLAG("split", "  rules: [{split: {on: 50, off: 50}}]\n")
-              RIG_FLAG("here", "  environments: {production: {default: on}}\n")
-              NEEDS("plain-on", "plain", "on") NEEDS("plain-off", "plain", "off") NEEDS("dark-off", "dark", "off")
-              NEEDS("dark-on", "dark", "on") NEEDS("ruled-on", "ruled", "on") NEEDS("ruled-off", "ruled", "off")
-              NEEDS("chain", "ruled-on", "on") NEEDS("split-on", "split", "on") NEEDS("split-off", "split", "off")
-              NEEDS("here-on", "here", "on"));
+    rig_build(&rig,
+              RIG_PRODUCTION RIG_FLAG("plain", "") RIG_FLAG("dark", "  enabled: false\n")
+                  RIG_FLAG("ruled", "  rules: [{when: {attribute: a, is: 1}, serve: on}]\n")
+                      RIG_FLAG("split", "  rules: [{split: {on: 50, off: 50}}]\n")
+                          RIG_FLAG("here", "  environments: {production: {default: on}}\n")
+                              NEEDS("plain-on", "plain", "on") NEEDS("plain-off", "plain", "off")
+                                  NEEDS("dark-off", "dark", "off") NEEDS("dark-on", "dark", "on")
+                                      NEEDS("ruled-on", "ruled", "on")
+                                          NEEDS("ruled-off", "ruled", "off")
+                                              NEEDS("chain", "ruled-on", "on")
+                                                  NEEDS("split-on", "split", "on")
+                                                      NEEDS("split-off", "split", "off")
+                                                          NEEDS("here-on", "here", "on"));
     rig_expect(&rig, "plain-on", "{}", "off", DEFAULT);
     rig_expect(&rig, "plain-off", "{}", "on", MATCH);
     rig_expect(&rig, "dark-off", "{}", "off", DEFAULT); /* a disabled flag gives no variant */
@@ -144,10 +154,11 @@ END_TEST
 START_TEST(environments_override)
 {
     static const char yaml[] = RIG_PRODUCTION
-        "---\napiVersion: weir/v1\nkind: Environment\nmetadata: {name: staging}\n"
-        RIG_FLAG("f", "  rules: [{when: {attribute: a, is: 1}, serve: on}]\n"
-                      "  environments:\n    production: {enabled: false}\n    staging: {default: on, rules: []}\n")
-        RIG_FLAG("g", "  enabled: false\n  environments:\n    staging: {enabled: true, rules: [{serve: on}]}\n");
+        "---\napiVersion: weir/v1\nkind: Environment\nmetadata: {name: staging}\n" RIG_FLAG(
+            "f", "  rules: [{when: {attribute: a, is: 1}, serve: on}]\n"
+                 "  environments:\n    production: {enabled: false}\n    staging: {default: on, "
+                 "rules: []}\n") RIG_FLAG("g", "  enabled: false\n  environments:\n    staging: "
+                                               "{enabled: true, rules: [{serve: on}]}\n");
     struct rig rig;
     rig_build(&rig, yaml);
     rig_expect(&rig, "f", "{\"a\":1}", "", "DISABLED");
@@ -160,7 +171,9 @@ START_TEST(environments_override)
 }
 END_TEST
 
-/* --- splits -------------------------------------------------------------------------------------------------- */
+/* --- splits
+ * --------------------------------------------------------------------------------------------------
+ */
 
 #define USERS 20000
 static const char *const fleets[] = {"[weir, flagd]", "[weir, flagd, js]", "[weir, flagd, python]",
@@ -169,10 +182,12 @@ static const char *const fleets[] = {"[weir, flagd]", "[weir, flagd, js]", "[wei
 static void build_split(struct rig *rig, const char *fleet, const char *split)
 {
     char yaml[1000];
-    snprintf(yaml, sizeof yaml,
-             RIG_PRODUCTION "spec: {evaluators: %s}\n---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
-                            "  variants: {a: a, b: b, c: c, none: none}\n  default: none\n  rules: [{split: %s}]\n",
-             fleet, split);
+    snprintf(
+        yaml, sizeof yaml,
+        RIG_PRODUCTION
+        "spec: {evaluators: %s}\n---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
+        "  variants: {a: a, b: b, c: c, none: none}\n  default: none\n  rules: [{split: %s}]\n",
+        fleet, split);
     rig_build(rig, yaml);
 }
 
@@ -191,7 +206,8 @@ static void ask_everybody(struct rig *rig, char *out, size_t counts[128])
 static void expect_share(size_t count, double percent, const char *what)
 {
     double expected = USERS * percent / 100, sigma = sqrt(expected * (1 - percent / 100));
-    ck_assert_msg(fabs((double)count - expected) <= 4 * sigma, "%s: %zu of %d, expected %g", what, count, USERS, expected);
+    ck_assert_msg(fabs((double)count - expected) <= 4 * sigma, "%s: %zu of %d, expected %g", what,
+                  count, USERS, expected);
 }
 
 START_TEST(splits_have_their_percentages)
@@ -223,8 +239,9 @@ END_TEST
 
 START_TEST(a_larger_share_only_adds_users)
 {
-    static const char *const shares[] = {"{a: 0.001, b: 99.999}", "{a: 1, b: 99}", "{a: 10, b: 90}",
-                                         "{a: 37.123, b: 62.877}", "{a: 99.999, b: 0.001}", "{a: 100, b: 0}"};
+    static const char *const shares[] = {"{a: 0.001, b: 99.999}", "{a: 1, b: 99}",
+                                         "{a: 10, b: 90}",        "{a: 37.123, b: 62.877}",
+                                         "{a: 99.999, b: 0.001}", "{a: 100, b: 0}"};
     static char before[USERS], after[USERS];
     size_t counts[128];
     for (size_t i = 0; i < COUNT_OF(fleets); i++) {
@@ -236,7 +253,8 @@ START_TEST(a_larger_share_only_adds_users)
             ask_everybody(&rig, after, counts);
             rig_dispose(&rig);
             for (int user = 0; user < USERS; user++)
-                ck_assert_msg(before[user] != 'a' || after[user] == 'a', "%s %s: user %d moved", fleets[i], shares[j], user);
+                ck_assert_msg(before[user] != 'a' || after[user] == 'a', "%s %s: user %d moved",
+                              fleets[i], shares[j], user);
             ck_assert_uint_ge(counts['a'], last);
             last = counts['a'];
             memcpy(before, after, sizeof before);
@@ -250,12 +268,15 @@ END_TEST
 START_TEST(buckets_follow_the_formula)
 {
     struct rig rig;
-    rig_build(&rig, RIG_PRODUCTION
-              RIG_FLAG("f", "  rules: [{split: {on: 12.345, off: 87.655}}]\n")
-              RIG_FLAG("g", "  rules: [{split: {on: 12.345, off: 87.655}, seed: s-2, bucketBy: app.session}]\n"));
+    rig_build(
+        &rig,
+        RIG_PRODUCTION RIG_FLAG("f", "  rules: [{split: {on: 12.345, off: 87.655}}]\n") RIG_FLAG(
+            "g",
+            "  rules: [{split: {on: 12.345, off: 87.655}, seed: s-2, bucketBy: app.session}]\n"));
     for (int i = 0; i < 5000; i++) {
         char context[100], hashed[60];
-        snprintf(context, sizeof context, "{\"targetingKey\":\"%d\",\"app\":{\"session\":\"\xc3\xa9%d \"}}", i, i);
+        snprintf(context, sizeof context,
+                 "{\"targetingKey\":\"%d\",\"app\":{\"session\":\"\xc3\xa9%d \"}}", i, i);
         snprintf(hashed, sizeof hashed, "f/%d/", i);
         bool on = ((uint64_t)murmur3_32(text_of(hashed)) * 100000) >> 32 < 12345;
         ck_assert(text_is(rig_variant(&rig, "f", context), "on") == on);
@@ -268,20 +289,26 @@ START_TEST(buckets_follow_the_formula)
 }
 END_TEST
 
-/* --- what an evaluation puts together ------------------------------------------------------------------------- */
+/* --- what an evaluation puts together
+ * ------------------------------------------------------------------------- */
 
-/* Scratch memory is for one condition at a time: however many there are, the last one still works. */
+/* Scratch memory is for one condition at a time: however many there are, the last one still works.
+ */
 START_TEST(many_conditions_do_not_exhaust_the_scratch_memory)
 {
     struct buffer yaml;
     struct rig rig;
     buffer_init(&yaml, 0);
-    buffer_append_string(&yaml, RIG_PRODUCTION "spec: {evaluators: [weir, flagd, js, python, java]}\n" RIG_FLAG("f", "  rules:\n"));
+    buffer_append_string(
+        &yaml, RIG_PRODUCTION
+        "spec: {evaluators: [weir, flagd, js, python, java]}\n" RIG_FLAG("f", "  rules:\n"));
     for (int i = 0; i < 900; i++)
-        buffer_append_string(&yaml, "    - {when: {any: [{attribute: d, after: 2030-01-01}, {attribute: v, semver: \"9.9.9\"}]}, "
+        buffer_append_string(&yaml, "    - {when: {any: [{attribute: d, after: 2030-01-01}, "
+                                    "{attribute: v, semver: \"9.9.9\"}]}, "
                                     "serve: off}\n");
     buffer_append_string(&yaml, "    - {when: {attribute: d, before: 2030-01-01}, serve: on}\n");
-    buffer_append_string(&yaml, RIG_FLAG("g", "  rules:\n    - serve: on\n      when:\n        any:\n"));
+    buffer_append_string(&yaml,
+                         RIG_FLAG("g", "  rules:\n    - serve: on\n      when:\n        any:\n"));
     for (int i = 0; i < 1900; i++)
         buffer_append_string(&yaml, "          - {attribute: d, after: 2030-01-01}\n");
     buffer_append_string(&yaml, "          - {attribute: d, before: 2030-01-01}\n");
@@ -313,29 +340,40 @@ START_TEST(enormous_keys_give_an_error_not_a_wrong_bucket)
 }
 END_TEST
 
-/* --- documents that weir did not write --------------------------------------------------------------------------- */
+/* --- documents that weir did not write
+ * --------------------------------------------------------------------------- */
 
 START_TEST(foreign_documents_answer_as_flagd_does)
 {
     static const char json[] =
         "{\"flags\":{"
-        "\"twice\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1,\"on\":2},\"defaultVariant\":\"on\",\"targeting\":{\"if\":[true,\"on\"]}},"
+        "\"twice\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1,\"on\":2},\"defaultVariant\":"
+        "\"on\",\"targeting\":{\"if\":[true,\"on\"]}},"
         "\"none\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1}},"
-        "\"list\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\",\"targeting\":{\"merge\":[1,2]}},"
-        "\"unknown\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\",\"targeting\":{\"if\":[true,\"off\"]}},"
-        "\"bad\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\",\"targeting\":{\"nope\":[1]}},"
-        "\"bool\":{\"state\":\"ENABLED\",\"variants\":{\"true\":1,\"false\":0},\"defaultVariant\":\"false\","
+        "\"list\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\","
+        "\"targeting\":{\"merge\":[1,2]}},"
+        "\"unknown\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\","
+        "\"targeting\":{\"if\":[true,\"off\"]}},"
+        "\"bad\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\","
+        "\"targeting\":{\"nope\":[1]}},"
+        "\"bool\":{\"state\":\"ENABLED\",\"variants\":{\"true\":1,\"false\":0},\"defaultVariant\":"
+        "\"false\","
         "\"targeting\":{\"===\":[{\"var\":\"a\"},1]}},"
-        "\"number\":{\"state\":\"ENABLED\",\"variants\":{\"2\":\"two\"},\"targeting\":{\"+\":[1,1]}},"
-        "\"empty\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\",\"targeting\":{}},"
-        "\"key\":{\"state\":\"ENABLED\",\"variants\":{\"key\":1,\"x\":2},\"defaultVariant\":\"x\",\"targeting\":{\"var\":\"$flagd.flagKey\"}},"
-        "\"meta\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\",\"metadata\":{\"b\":\"own\",\"c\":true}}"
+        "\"number\":{\"state\":\"ENABLED\",\"variants\":{\"2\":\"two\"},\"targeting\":{\"+\":[1,1]}"
+        "},"
+        "\"empty\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\","
+        "\"targeting\":{}},"
+        "\"key\":{\"state\":\"ENABLED\",\"variants\":{\"key\":1,\"x\":2},\"defaultVariant\":\"x\","
+        "\"targeting\":{\"var\":\"$flagd.flagKey\"}},"
+        "\"meta\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},\"defaultVariant\":\"on\","
+        "\"metadata\":{\"b\":\"own\",\"c\":true}}"
         "},\"metadata\":{\"a\":1,\"b\":\"set\"}}";
     struct rig rig;
     struct decision decision;
     struct error error = {0};
     rig_init(&rig);
-    ck_assert_msg(document_read(text_of(json), &rig.document, &error) == STATUS_OK, "%s", error.message);
+    ck_assert_msg(document_read(text_of(json), &rig.document, &error) == STATUS_OK, "%s",
+                  error.message);
     rig_decide(&rig, "twice", "{}", &decision);
     ck_assert_text(decision.value, "2"); /* of equal keys the last one counts */
     rig_decide(&rig, "none", "{}", &decision);
@@ -357,7 +395,8 @@ START_TEST(foreign_documents_answer_as_flagd_does)
 }
 END_TEST
 
-UNIT_MAIN("evaluate", the_first_rule_that_matches_wins, variants_keep_their_values, segments_include_exclude_and_nest,
-          prerequisites_are_what_the_other_flag_gives, environments_override, splits_have_their_percentages,
-          a_larger_share_only_adds_users, buckets_follow_the_formula, many_conditions_do_not_exhaust_the_scratch_memory,
+UNIT_MAIN("evaluate", the_first_rule_that_matches_wins, variants_keep_their_values,
+          segments_include_exclude_and_nest, prerequisites_are_what_the_other_flag_gives,
+          environments_override, splits_have_their_percentages, a_larger_share_only_adds_users,
+          buckets_follow_the_formula, many_conditions_do_not_exhaust_the_scratch_memory,
           enormous_keys_give_an_error_not_a_wrong_bucket, foreign_documents_answer_as_flagd_does)

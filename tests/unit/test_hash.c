@@ -30,7 +30,8 @@ START_TEST(murmur3_has_the_known_values)
         {TEXT("test"), 0xba6bd213},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        ck_assert_msg(murmur3_32(cases[i].text) == cases[i].hash, "case %zu: %08x", i, murmur3_32(cases[i].text));
+        ck_assert_msg(murmur3_32(cases[i].text) == cases[i].hash, "case %zu: %08x", i,
+                      murmur3_32(cases[i].text));
 }
 END_TEST
 
@@ -61,8 +62,8 @@ static struct document *read_document(const char *json)
 {
     struct document *document = NULL;
     struct error error = {0};
-    ck_assert_msg(document_read(text_of(json), &document, &error) == STATUS_OK, "%u:%u: %s", error.line, error.column,
-                  error.message);
+    ck_assert_msg(document_read(text_of(json), &document, &error) == STATUS_OK, "%u:%u: %s",
+                  error.line, error.column, error.message);
     return document;
 }
 
@@ -72,7 +73,8 @@ static struct document *read_document(const char *json)
 START_TEST(the_digest_is_the_hash_of_the_hashes)
 {
     struct document *document =
-        read_document("{\"metadata\":{\"b\":1,\"a\":2},\"flags\":{\"z\":" FLAG ",\"a\":" FLAG ",\"ab\":" FLAG "}}");
+        read_document("{\"metadata\":{\"b\":1,\"a\":2},\"flags\":{\"z\":" FLAG ",\"a\":" FLAG
+                      ",\"ab\":" FLAG "}}");
     struct sha256_ctx sha;
     uint8_t hash[SHA256_SIZE], expected[SHA256_SIZE];
     static const char *const keys[] = {"a", "ab", "z"};
@@ -114,7 +116,8 @@ START_TEST(documents_find_their_flags)
     ck_assert_ptr_null(document_find(document, TEXT("flag-1\0")));
     ck_assert_ptr_null(document_find(document, TEXT("")));
     for (size_t i = 1; i < document->count; i++)
-        ck_assert_int_lt(text_compare(document->fragments[i - 1]->key, document->fragments[i]->key), 0);
+        ck_assert_int_lt(text_compare(document->fragments[i - 1]->key, document->fragments[i]->key),
+                         0);
     struct document *again = document_reference(document);
     document_release(document);
     ck_assert_ptr_nonnull(document_find(again, TEXT("flag-7")));
@@ -151,10 +154,12 @@ START_TEST(faulty_documents_have_a_place)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct document *document;
         struct error error = {0};
-        ck_assert_msg(document_read(text_of(cases[i].json), &document, &error) == STATUS_INVALID, "%s", cases[i].json);
+        ck_assert_msg(document_read(text_of(cases[i].json), &document, &error) == STATUS_INVALID,
+                      "%s", cases[i].json);
         ck_assert_ptr_null(document);
         ck_assert_str_eq(error.message, cases[i].message);
-        ck_assert_msg(cases[i].line == 0 || (error.line == cases[i].line && error.column == cases[i].column),
+        ck_assert_msg(cases[i].line == 0 ||
+                          (error.line == cases[i].line && error.column == cases[i].column),
                       "%s: %u:%u", cases[i].json, error.line, error.column);
     }
 }
@@ -174,5 +179,5 @@ START_TEST(metadata_may_stand_anywhere)
 END_TEST
 
 UNIT_MAIN("hash", murmur3_has_the_known_values, fragments_hash_kind_key_and_bytes,
-          the_digest_is_the_hash_of_the_hashes, documents_find_their_flags, faulty_documents_have_a_place,
-          metadata_may_stand_anywhere)
+          the_digest_is_the_hash_of_the_hashes, documents_find_their_flags,
+          faulty_documents_have_a_place, metadata_may_stand_anywhere)

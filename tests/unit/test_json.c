@@ -29,13 +29,16 @@ static void expect_canonical(const char *source, const char *expected)
 
 START_TEST(writing_is_canonical)
 {
-    expect_canonical(" { \"b\" : 1.0 , \"a\" : [ true , false , null ] } ", "{\"a\":[true,false,null],\"b\":1}");
+    expect_canonical(" { \"b\" : 1.0 , \"a\" : [ true , false , null ] } ",
+                     "{\"a\":[true,false,null],\"b\":1}");
     expect_canonical("{\"\":0,\"a\":1,\"aa\":2,\"B\":3,\"\\u00e9\":4,\"z\":5}",
                      "{\"\":0,\"B\":3,\"a\":1,\"aa\":2,\"z\":5,\"\xc3\xa9\":4}");
     /* by bytes, not by UTF-16 units: U+FFFF comes before U+1F600 */
-    expect_canonical("{\"\\ud83d\\ude00\":1,\"\\uffff\":2}", "{\"\xef\xbf\xbf\":2,\"\xf0\x9f\x98\x80\":1}");
-    expect_canonical("\"\\u0000\\u0008\\u0009\\u000a\\u000b\\u000c\\u000d\\u001f\\u007f\\/\\\"\\\\\"",
-                     "\"\\u0000\\b\\t\\n\\u000b\\f\\r\\u001f\x7f/\\\"\\\\\"");
+    expect_canonical("{\"\\ud83d\\ude00\":1,\"\\uffff\":2}",
+                     "{\"\xef\xbf\xbf\":2,\"\xf0\x9f\x98\x80\":1}");
+    expect_canonical(
+        "\"\\u0000\\u0008\\u0009\\u000a\\u000b\\u000c\\u000d\\u001f\\u007f\\/\\\"\\\\\"",
+        "\"\\u0000\\b\\t\\n\\u000b\\f\\r\\u001f\x7f/\\\"\\\\\"");
     expect_canonical("\"\\u2028<&>\\ud834\\udd1e\"", "\"\xe2\x80\xa8<&>\xf0\x9d\x84\x9e\"");
     expect_canonical("[1E2,-0,0.10,1e21,-1e-7]", "[100,0,0.1,1e+21,-1e-7]");
     expect_canonical("[]", "[]");
@@ -78,7 +81,8 @@ START_TEST(large_maps_are_sorted_too)
     ck_assert(text_ends_with(buffer_text(&out), TEXT(",\"k999\":857}")));
     const char *last = NULL;
     size_t keys = 0;
-    for (const char *p = out.data; (p = memchr(p, 'k', (size_t)(out.data + out.length - p))) != NULL; p++, keys++) {
+    for (const char *p = out.data;
+         (p = memchr(p, 'k', (size_t)(out.data + out.length - p))) != NULL; p++, keys++) {
         ck_assert(!last || memcmp(last, p, 4) < 0);
         last = p;
     }
@@ -108,11 +112,14 @@ START_TEST(nodes_know_their_place)
     struct error error;
     struct text source = TEXT("{\n  \"\xc3\xa9\": [1,\r\n    \"x\"], \"b\":{\"c\":null}}");
     arena_init(&arena, 0);
-    const struct node *root = read_json(&arena, source, &error), *list = root->first, *map = list->next;
-    ck_assert(root->line == 1 && root->column == 1 && root->start == 0 && root->end == source.length);
+    const struct node *root = read_json(&arena, source, &error), *list = root->first,
+                      *map = list->next;
+    ck_assert(root->line == 1 && root->column == 1 && root->start == 0 &&
+              root->end == source.length);
     ck_assert(list->key_line == 2 && list->key_column == 3 && list->line == 2 && list->column == 8);
     ck_assert(list->first->next->line == 3 && list->first->next->column == 5);
-    ck_assert_text(((struct text){source.data + list->start, list->end - list->start}), "[1,\r\n    \"x\"]");
+    ck_assert_text(((struct text){source.data + list->start, list->end - list->start}),
+                   "[1,\r\n    \"x\"]");
     ck_assert(map->key_line == 3 && map->key_column == 11 && map->first->column == 20);
     ck_assert(root->count == 2 && list->count == 2);
     arena_dispose(&arena);
@@ -176,17 +183,21 @@ START_TEST(limits_are_kept)
     limits.bytes = 1000;
     ck_assert_int_eq(json_read(&arena, TEXT("[1,2,3,4,5]"), limits, &node, &error), STATUS_LIMIT);
     ck_assert_ptr_null(node);
-    ck_assert_int_eq(json_read(&arena, TEXT("{\"a\":1,\"a\":2}"), limits, &node, &error), STATUS_INVALID);
+    ck_assert_int_eq(json_read(&arena, TEXT("{\"a\":1,\"a\":2}"), limits, &node, &error),
+                     STATUS_INVALID);
     ck_assert_uint_eq(error.column, 8);
     arena_dispose(&arena);
     arena_init(&arena, 5000);
     char many[4001];
     memset(many, '[', sizeof many);
-    ck_assert_int_eq(json_read(&arena, (struct text){many, 4000}, JSON_LIMITS_DEFAULT, &node, &error),
-                     STATUS_NO_MEMORY);
+    ck_assert_int_eq(
+        json_read(&arena, (struct text){many, 4000}, JSON_LIMITS_DEFAULT, &node, &error),
+        STATUS_NO_MEMORY);
     arena_dispose(&arena);
     arena_init(&arena, 0);
-    ck_assert_int_eq(json_read(&arena, (struct text){many, 4000}, JSON_LIMITS_DEFAULT, &node, &error), STATUS_LIMIT);
+    ck_assert_int_eq(
+        json_read(&arena, (struct text){many, 4000}, JSON_LIMITS_DEFAULT, &node, &error),
+        STATUS_LIMIT);
     ck_assert_uint_eq(error.column, 513);
     arena_dispose(&arena);
 }
@@ -198,12 +209,18 @@ START_TEST(nodes_are_equal_as_json_schema_means_it)
         const char *a, *b;
         bool equal;
     } cases[] = {
-        {"1", "1.0", true},        {"{\"a\":1,\"b\":[2]}", "{\"b\":[2],\"a\":1}", true},
-        {"[1,2]", "[2,1]", false}, {"[1]", "[1,1]", false},
-        {"0", "false", false},     {"null", "0", false},
-        {"\"1\"", "1", false},     {"{\"a\":1}", "{\"a\":1,\"b\":1}", false},
-        {"{\"a\":null}", "{}", false}, {"{\"a\":null}", "{\"b\":null}", false},
-        {"-0", "0", true},         {"\"\\u00e9\"", "\"\xc3\xa9\"", true},
+        {"1", "1.0", true},
+        {"{\"a\":1,\"b\":[2]}", "{\"b\":[2],\"a\":1}", true},
+        {"[1,2]", "[2,1]", false},
+        {"[1]", "[1,1]", false},
+        {"0", "false", false},
+        {"null", "0", false},
+        {"\"1\"", "1", false},
+        {"{\"a\":1}", "{\"a\":1,\"b\":1}", false},
+        {"{\"a\":null}", "{}", false},
+        {"{\"a\":null}", "{\"b\":null}", false},
+        {"-0", "0", true},
+        {"\"\\u00e9\"", "\"\xc3\xa9\"", true},
         {"\"e\\u0301\"", "\"\xc3\xa9\"", false},
     };
     struct arena arena;
@@ -212,8 +229,8 @@ START_TEST(nodes_are_equal_as_json_schema_means_it)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct node *a = read_json(&arena, text_of(cases[i].a), &error);
         const struct node *b = read_json(&arena, text_of(cases[i].b), &error);
-        ck_assert_msg(node_equal(a, b) == cases[i].equal && node_equal(b, a) == cases[i].equal, "%s, %s", cases[i].a,
-                      cases[i].b);
+        ck_assert_msg(node_equal(a, b) == cases[i].equal && node_equal(b, a) == cases[i].equal,
+                      "%s, %s", cases[i].a, cases[i].b);
     }
     ck_assert_ptr_null(node_get(NULL, "a"));
     ck_assert_ptr_null(node_get(read_json(&arena, TEXT("[1]"), &error), "a"));
@@ -222,5 +239,5 @@ START_TEST(nodes_are_equal_as_json_schema_means_it)
 END_TEST
 
 UNIT_MAIN("json", writing_is_canonical, of_equal_keys_the_last_counts, large_maps_are_sorted_too,
-          reading_twice_gives_the_same_bytes, nodes_know_their_place, faults_have_a_place_and_words, limits_are_kept,
-          nodes_are_equal_as_json_schema_means_it)
+          reading_twice_gives_the_same_bytes, nodes_know_their_place, faults_have_a_place_and_words,
+          limits_are_kept, nodes_are_equal_as_json_schema_means_it)

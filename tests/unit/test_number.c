@@ -57,7 +57,8 @@ START_TEST(numbers_are_spelt_as_rfc_8785_has_them)
 }
 END_TEST
 
-/* Powers of two, where the doubles below are nearer than those above, and other edges; as ECMAScript prints them. */
+/* Powers of two, where the doubles below are nearer than those above, and other edges; as
+ * ECMAScript prints them. */
 START_TEST(numbers_at_edges_are_the_shortest)
 {
     expect_spelling(0x1p-44, "5.684341886080802e-14");
@@ -95,7 +96,8 @@ static void expect_round_trip(double number)
     char text[NUMBER_TEXT_SIZE];
     double back;
     size_t length = number_format(number, text);
-    ck_assert_msg(number_parse((struct text){text, length}, &back) && memcmp(&back, &number, sizeof back) == 0,
+    ck_assert_msg(number_parse((struct text){text, length}, &back) &&
+                      memcmp(&back, &number, sizeof back) == 0,
                   "%.17g became %.*s", number, (int)length, text);
 }
 
@@ -117,10 +119,13 @@ END_TEST
 START_TEST(only_json_numbers_are_read)
 {
     static const char *const bad[] = {
-        "",     "-",    "+1",   "01",    "-01",  "00",    ".5",   "5.",    "1.e5",  "1e",       "1e+",  "1e-",
-        "1.5e", "0x10", "1_0",  " 1",    "1 ",   "1,5",   "NaN",  "nan",   "inf",   "Infinity", "--1",  "-+1",
-        "1e1.5", "1..2", "1.2.3", "1e999", "-1e999", "1e99999999999999999999", "\xd9\xa1", "1\n", "e5", "-e5",
-        "17976931348623159e292",
+        "",         "-",        "+1",    "01",     "-01",
+        "00",       ".5",       "5.",    "1.e5",   "1e",
+        "1e+",      "1e-",      "1.5e",  "0x10",   "1_0",
+        " 1",       "1 ",       "1,5",   "NaN",    "nan",
+        "inf",      "Infinity", "--1",   "-+1",    "1e1.5",
+        "1..2",     "1.2.3",    "1e999", "-1e999", "1e99999999999999999999",
+        "\xd9\xa1", "1\n",      "e5",    "-e5",    "17976931348623159e292",
     };
     double number;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -142,7 +147,7 @@ START_TEST(numbers_are_read_to_the_nearest_double)
         {"1E+2", 100},
         {"1e2", 100},
         {"100e-2", 1},
-        {"9007199254740993", 9007199254740992.0},      /* a tie, to even */
+        {"9007199254740993", 9007199254740992.0}, /* a tie, to even */
         {"9007199254740995", 9007199254740996.0},
         {"9007199254740992.99999999999999999999", 9007199254740992.0 + 0},
         {"9007199254740993.00000000000000000001", 9007199254740994.0},
@@ -168,12 +173,14 @@ START_TEST(numbers_are_read_to_the_nearest_double)
     longest[sizeof longest - 1] = '1';
     ck_assert(number_parse((struct text){longest, sizeof longest}, &number) && number == 0);
     memset(longest, '1', 300);
-    ck_assert(number_parse((struct text){longest, 300}, &number) && number == 1.1111111111111111e299);
+    ck_assert(number_parse((struct text){longest, 300}, &number) &&
+              number == 1.1111111111111111e299);
     ck_assert(!number_parse((struct text){longest, 300 * 2}, &number) || isfinite(number));
 }
 END_TEST
 
-/* A comma as the decimal sign, from wherever a locale has one; glibc knows de_DE only where it was installed. */
+/* A comma as the decimal sign, from wherever a locale has one; glibc knows de_DE only where it was
+ * installed. */
 START_TEST(the_locale_does_not_matter)
 {
     static const char *const locales[] = {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "ru_RU.UTF-8"};
@@ -181,9 +188,11 @@ START_TEST(the_locale_does_not_matter)
     for (size_t i = 0; i < COUNT_OF(locales) && !found; i++)
         found = setlocale(LC_ALL, locales[i]);
     if (!found)
-        printf("number: skipped the_locale_does_not_matter, no locale with a decimal comma is installed\n");
+        printf("number: skipped the_locale_does_not_matter, no locale with a decimal comma is "
+               "installed\n");
     double number;
-    ck_assert(number_parse(TEXT("1.2345678901234567890123"), &number) && number == 0x1.3c0ca428c59fbp+0);
+    ck_assert(number_parse(TEXT("1.2345678901234567890123"), &number) &&
+              number == 0x1.3c0ca428c59fbp+0);
     ck_assert(!number_parse(TEXT("1,5"), &number));
     expect_spelling(1.5, "1.5");
     expect_spelling(333333333.33333343, "333333333.33333343");
@@ -192,5 +201,5 @@ START_TEST(the_locale_does_not_matter)
 END_TEST
 
 UNIT_MAIN("number", numbers_are_spelt_as_rfc_8785_has_them, numbers_at_edges_are_the_shortest,
-          a_million_doubles_read_back_the_same, only_json_numbers_are_read, numbers_are_read_to_the_nearest_double,
-          the_locale_does_not_matter)
+          a_million_doubles_read_back_the_same, only_json_numbers_are_read,
+          numbers_are_read_to_the_nearest_double, the_locale_does_not_matter)

@@ -7,18 +7,41 @@
 START_TEST(versions_have_the_order_of_the_specification)
 {
     static const char *const order[] = {
-        "0.0.0-0",       "0.0.0",         "0.0.1",          "0.1.0",          "1.0.0-0",     "1.0.0-1",
-        "1.0.0-9",       "1.0.0-10",      "1.0.0--",        "1.0.0-A",        "1.0.0-alpha", "1.0.0-alpha.1",
-        "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2",   "1.0.0-beta.11",  "1.0.0-rc.1",  "1.0.0",
-        "1.2.0",         "1.10.0",        "2.0.0-rc.1",     "2.0.0",          "10.0.0",      "9007199254740993.0.0",
+        "0.0.0-0",
+        "0.0.0",
+        "0.0.1",
+        "0.1.0",
+        "1.0.0-0",
+        "1.0.0-1",
+        "1.0.0-9",
+        "1.0.0-10",
+        "1.0.0--",
+        "1.0.0-A",
+        "1.0.0-alpha",
+        "1.0.0-alpha.1",
+        "1.0.0-alpha.beta",
+        "1.0.0-beta",
+        "1.0.0-beta.2",
+        "1.0.0-beta.11",
+        "1.0.0-rc.1",
+        "1.0.0",
+        "1.2.0",
+        "1.10.0",
+        "2.0.0-rc.1",
+        "2.0.0",
+        "10.0.0",
+        "9007199254740993.0.0",
         "18446744073709551615.0.0",
     };
     for (size_t i = 0; i < COUNT_OF(order); i++) {
         for (size_t j = 0; j < COUNT_OF(order); j++) {
             struct semver a, b;
-            ck_assert_msg(semver_parse(text_of(order[i]), &a) && semver_parse(text_of(order[j]), &b), "%s", order[i]);
+            ck_assert_msg(semver_parse(text_of(order[i]), &a) &&
+                              semver_parse(text_of(order[j]), &b),
+                          "%s", order[i]);
             int got = semver_compare(&a, &b), expected = (i > j) - (i < j);
-            ck_assert_msg((got > 0) - (got < 0) == expected, "%s against %s: %d", order[i], order[j], got);
+            ck_assert_msg((got > 0) - (got < 0) == expected, "%s against %s: %d", order[i],
+                          order[j], got);
         }
     }
 }
@@ -37,10 +60,36 @@ END_TEST
 START_TEST(malformed_versions_are_refused)
 {
     static const char *const bad[] = {
-        "",        "1",          "1.2",      "1.2.3.4",   "01.2.3",   "1.02.3",  "1.2.03",   "1.2.3-",  "1.2.3+",
-        "1.2.3-01", "1.2.3-a..b", "1.2.3-a.", "1.2.3-.a", "1.2.3-a_b", "1.2.3+a..b", "1.2.3+a+b", "v1.2.3", "V1.2.3",
-        " 1.2.3",  "1.2.3 ",     "1.2.x",    "-1.2.3",   "1.-2.3",   "1..3",     "a.b.c",    "1.2.3-\xc3\xa9",
-        "18446744073709551616.0.0", "1,2,3", "=1.2.3", "1.2.3\n",
+        "",
+        "1",
+        "1.2",
+        "1.2.3.4",
+        "01.2.3",
+        "1.02.3",
+        "1.2.03",
+        "1.2.3-",
+        "1.2.3+",
+        "1.2.3-01",
+        "1.2.3-a..b",
+        "1.2.3-a.",
+        "1.2.3-.a",
+        "1.2.3-a_b",
+        "1.2.3+a..b",
+        "1.2.3+a+b",
+        "v1.2.3",
+        "V1.2.3",
+        " 1.2.3",
+        "1.2.3 ",
+        "1.2.x",
+        "-1.2.3",
+        "1.-2.3",
+        "1..3",
+        "a.b.c",
+        "1.2.3-\xc3\xa9",
+        "18446744073709551616.0.0",
+        "1,2,3",
+        "=1.2.3",
+        "1.2.3\n",
     };
     struct semver version;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -54,12 +103,18 @@ START_TEST(loose_versions_are_what_flagd_takes)
     static const struct {
         const char *text;
         uint64_t major, minor, patch;
-    } good[] = {{"2", 2, 0, 0}, {"2.4", 2, 4, 0}, {"v2.4.1", 2, 4, 1}, {"V2", 2, 0, 0}, {"2.4.0-rc.1+b", 2, 4, 0}};
-    static const char *const bad[] = {"", "v", "vv2.4.0", " 2.4.0", "2.", "2.4.", ".4", "2.4.0.1", "x2", "2.4.0 "};
+    } good[] = {{"2", 2, 0, 0},
+                {"2.4", 2, 4, 0},
+                {"v2.4.1", 2, 4, 1},
+                {"V2", 2, 0, 0},
+                {"2.4.0-rc.1+b", 2, 4, 0}};
+    static const char *const bad[] = {"",     "v",  "vv2.4.0", " 2.4.0", "2.",
+                                      "2.4.", ".4", "2.4.0.1", "x2",     "2.4.0 "};
     struct semver version;
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         ck_assert_msg(semver_parse_loosely(text_of(good[i].text), &version), "%s", good[i].text);
-        ck_assert(version.major == good[i].major && version.minor == good[i].minor && version.patch == good[i].patch);
+        ck_assert(version.major == good[i].major && version.minor == good[i].minor &&
+                  version.patch == good[i].patch);
     }
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ck_assert_msg(!semver_parse_loosely(text_of(bad[i]), &version), "'%s' was read", bad[i]);
@@ -72,18 +127,23 @@ START_TEST(comparisons_hold_as_flagd_has_them)
         const char *a, *comparison, *b;
         bool expected;
     } cases[] = {
-        {"2.4.0", "=", "2.4.0", true},   {"2.4.0", "=", "2.4.1", false},  {"2.4.0", "!=", "2.4.1", true},
-        {"2.4.0", "!=", "2.4.0", false}, {"2.4.0", "<", "2.4.1", true},   {"2.4.0", "<", "2.4.0", false},
-        {"2.4.0", "<=", "2.4.0", true},  {"2.4.1", "<=", "2.4.0", false}, {"2.4.1", ">", "2.4.0", true},
-        {"2.4.0", ">", "2.4.0", false},  {"2.4.0", ">=", "2.4.0", true},  {"2.3.9", ">=", "2.4.0", false},
-        {"2.9.9", "^", "2.0.0", true},   {"3.0.0", "^", "2.9.9", false},  {"2.4.9", "~", "2.4.0", true},
-        {"2.5.0", "~", "2.4.0", false},  {"3.4.0", "~", "2.4.0", false},  {"2.4.0-rc", "<", "2.4.0", true},
+        {"2.4.0", "=", "2.4.0", true},  {"2.4.0", "=", "2.4.1", false},
+        {"2.4.0", "!=", "2.4.1", true}, {"2.4.0", "!=", "2.4.0", false},
+        {"2.4.0", "<", "2.4.1", true},  {"2.4.0", "<", "2.4.0", false},
+        {"2.4.0", "<=", "2.4.0", true}, {"2.4.1", "<=", "2.4.0", false},
+        {"2.4.1", ">", "2.4.0", true},  {"2.4.0", ">", "2.4.0", false},
+        {"2.4.0", ">=", "2.4.0", true}, {"2.3.9", ">=", "2.4.0", false},
+        {"2.9.9", "^", "2.0.0", true},  {"3.0.0", "^", "2.9.9", false},
+        {"2.4.9", "~", "2.4.0", true},  {"2.5.0", "~", "2.4.0", false},
+        {"3.4.0", "~", "2.4.0", false}, {"2.4.0-rc", "<", "2.4.0", true},
     };
     bool known;
     struct semver a, b;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         ck_assert(semver_parse(text_of(cases[i].a), &a) && semver_parse(text_of(cases[i].b), &b));
-        ck_assert_msg(semver_holds(&a, text_of(cases[i].comparison), &b, &known) == cases[i].expected && known,
+        ck_assert_msg(semver_holds(&a, text_of(cases[i].comparison), &b, &known) ==
+                              cases[i].expected &&
+                          known,
                       "%s %s %s", cases[i].a, cases[i].comparison, cases[i].b);
     }
     static const char *const unknown[] = {"", "==", "=>", "<>", "~>", "< "};
@@ -160,5 +220,5 @@ START_TEST(times_that_do_not_exist_are_refused)
 END_TEST
 
 UNIT_MAIN("semver", versions_have_the_order_of_the_specification, build_metadata_does_not_count,
-          malformed_versions_are_refused, loose_versions_are_what_flagd_takes, comparisons_hold_as_flagd_has_them,
-          times_are_read, times_that_do_not_exist_are_refused)
+          malformed_versions_are_refused, loose_versions_are_what_flagd_takes,
+          comparisons_hold_as_flagd_has_them, times_are_read, times_that_do_not_exist_are_refused)

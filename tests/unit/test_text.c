@@ -19,7 +19,8 @@ END_TEST
 START_TEST(texts_know_their_ends)
 {
     ck_assert(text_starts_with(TEXT("abc"), TEXT("ab")) && text_starts_with(TEXT("abc"), TEXT("")));
-    ck_assert(!text_starts_with(TEXT("ab"), TEXT("abc")) && !text_starts_with(TEXT("abc"), TEXT("b")));
+    ck_assert(!text_starts_with(TEXT("ab"), TEXT("abc")) &&
+              !text_starts_with(TEXT("abc"), TEXT("b")));
     ck_assert(text_ends_with(TEXT("abc"), TEXT("bc")) && text_ends_with(TEXT("abc"), TEXT("")));
     ck_assert(!text_ends_with(TEXT("bc"), TEXT("abc")) && !text_ends_with(TEXT("abc"), TEXT("b")));
     ck_assert(text_equal((struct text){NULL, 0}, TEXT("")) && !text_equal(TEXT("a"), TEXT("A")));
@@ -33,34 +34,34 @@ START_TEST(malformed_utf8_is_found_at_its_first_byte)
         size_t valid;
     } cases[] = {
         {TEXT(""), 0},
-        {TEXT("a\x80"), 1},                     /* a continuation alone */
+        {TEXT("a\x80"), 1}, /* a continuation alone */
         {TEXT("a\xbf"), 1},
-        {TEXT("\xc3"), 0},                      /* cut off */
+        {TEXT("\xc3"), 0}, /* cut off */
         {TEXT("ab\xe2\x82"), 2},
         {TEXT("\xf0\x9f\x98"), 0},
-        {TEXT("\xc3("), 0},                     /* no continuation */
+        {TEXT("\xc3("), 0}, /* no continuation */
         {TEXT("\xe2(\xa1"), 0},
         {TEXT("\xe2\x82("), 0},
         {TEXT("\xf0(\x8c\xbc"), 0},
         {TEXT("\xf0\x90(\xbc"), 0},
         {TEXT("\xf0\x90\x8c("), 0},
-        {TEXT("\xc0\x80"), 0},                  /* overlong NUL */
-        {TEXT("\xc0\xaf"), 0},                  /* overlong '/' in two, three and four bytes */
+        {TEXT("\xc0\x80"), 0}, /* overlong NUL */
+        {TEXT("\xc0\xaf"), 0}, /* overlong '/' in two, three and four bytes */
         {TEXT("\xe0\x80\xaf"), 0},
         {TEXT("\xf0\x80\x80\xaf"), 0},
         {TEXT("\xc1\xbf"), 0},
         {TEXT("\xe0\x9f\xbf"), 0},
         {TEXT("\xf0\x8f\xbf\xbf"), 0},
-        {TEXT("\xed\xa0\x80"), 0},              /* surrogates */
+        {TEXT("\xed\xa0\x80"), 0}, /* surrogates */
         {TEXT("\xed\xbf\xbf"), 0},
         {TEXT("\xed\xa0\xbd\xed\xb8\x80"), 0},
-        {TEXT("\xf4\x90\x80\x80"), 0},          /* above U+10FFFF */
+        {TEXT("\xf4\x90\x80\x80"), 0}, /* above U+10FFFF */
         {TEXT("\xf5\x80\x80\x80"), 0},
-        {TEXT("\xf8\x88\x80\x80\x80"), 0},      /* five and six bytes */
+        {TEXT("\xf8\x88\x80\x80\x80"), 0}, /* five and six bytes */
         {TEXT("\xfc\x84\x80\x80\x80\x80"), 0},
         {TEXT("\xfe"), 0},
         {TEXT("\xff"), 0},
-        {TEXT("0123456789\xff"), 10},           /* behind the eight bytes taken at once */
+        {TEXT("0123456789\xff"), 10}, /* behind the eight bytes taken at once */
         {TEXT("0123456\xff"), 7},
         {TEXT("\xc3\xa9\xc3\xa9\xff"), 4},
         /* well formed: the edges of each length */
@@ -70,8 +71,9 @@ START_TEST(malformed_utf8_is_found_at_its_first_byte)
         {TEXT("a\0b"), 3},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        ck_assert_msg(utf8_valid_length(cases[i].text) == cases[i].valid, "case %zu: got %zu, expected %zu", i,
-                      utf8_valid_length(cases[i].text), cases[i].valid);
+        ck_assert_msg(utf8_valid_length(cases[i].text) == cases[i].valid,
+                      "case %zu: got %zu, expected %zu", i, utf8_valid_length(cases[i].text),
+                      cases[i].valid);
 }
 END_TEST
 
@@ -80,7 +82,10 @@ START_TEST(utf8_encodes_every_code_point)
 {
     for (uint32_t c = 0; c <= 0x10ffff; c++) {
         char bytes[4];
-        size_t length = utf8_encode(c, bytes), expected = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        size_t length = utf8_encode(c, bytes), expected = c < 0x80      ? 1
+                                                          : c < 0x800   ? 2
+                                                          : c < 0x10000 ? 3
+                                                                        : 4;
         bool surrogate = c >= 0xd800 && c <= 0xdfff;
         ck_assert_uint_eq(length, expected);
         ck_assert_uint_eq(utf8_valid_length((struct text){bytes, length}), surrogate ? 0 : length);
@@ -124,7 +129,7 @@ START_TEST(similar_keeps_the_nearest)
     similar_offer(&best, TEXT("staf"), TEXT("station"));
     ck_assert_text(best.name, "stat");
     best = (struct similar){0};
-    similar_offer(&best, TEXT("on"), TEXT("off"));  /* as many edits as it has bytes */
+    similar_offer(&best, TEXT("on"), TEXT("off")); /* as many edits as it has bytes */
     similar_offer(&best, TEXT("a"), TEXT("b"));
     ck_assert_uint_eq(best.name.length, 0);
     similar_offer(&best, TEXT("product"), TEXT("prodct"));
@@ -152,5 +157,6 @@ START_TEST(errors_are_cut_not_overrun)
 END_TEST
 
 UNIT_MAIN("text", texts_compare_by_bytes_and_shorter_first, texts_know_their_ends,
-          malformed_utf8_is_found_at_its_first_byte, utf8_encodes_every_code_point, utf8_counts_code_points,
-          distance_counts_edits, similar_keeps_the_nearest, errors_are_cut_not_overrun)
+          malformed_utf8_is_found_at_its_first_byte, utf8_encodes_every_code_point,
+          utf8_counts_code_points, distance_counts_edits, similar_keeps_the_nearest,
+          errors_are_cut_not_overrun)

@@ -1,6 +1,7 @@
-/* Memory that runs out anywhere on the way from YAML to a told decision: the n-th allocation fails, for every n until none
- * does. Each time the answer is STATUS_NO_MEMORY or the right one, and nothing leaks (that shows under ASan or valgrind).
- * Linked with --wrap, see TEST_LDFLAGS_torture in the Makefile; what libyaml and nettle allocate is not made to fail. */
+/* Memory that runs out anywhere on the way from YAML to a told decision: the n-th allocation fails,
+ * for every n until none does. Each time the answer is STATUS_NO_MEMORY or the right one, and
+ * nothing leaks (that shows under ASan or valgrind). Linked with --wrap, see TEST_LDFLAGS_torture
+ * in the Makefile; what libyaml and nettle allocate is not made to fail. */
 #include "../../rules/explain.h"
 #include "../../rules/weir.h"
 #include "rules_unit.h"
@@ -47,22 +48,35 @@ static char *write_definitions(void)
     buffer_init(&yaml, 0);
     buffer_append_string(
         &yaml,
-        RIG_PRODUCTION "spec: {evaluators: [weir, flagd, js, python, java]}\n"
-        RIG_SEGMENT("s", "{match: {attribute: email, endsWith: \"@x\"}, include: [a, b], exclude: [c]}")
-        RIG_FLAG("split", "  rules: [{split: {on: 25, off: 75}, bucketBy: session}]\n")
-        RIG_FLAG("needs", "  rules: [{when: {flag: {name: split, is: on}}, serve: on}]\n")
-        RIG_FLAG("f", "  rules:\n    - {when: {all: [{segment: s}, {attribute: app.version, semver: \">=2.0.0 <3.0.0\"}]}, serve: on}\n"
-                      "    - {when: {any: [{attribute: n, between: [1, 5]}, {attribute: d, before: 2026-01-01}]}, serve: off}\n"
-                      "    - {when: {attribute: t, in: [q, w, e, r, t, y, u, i, o, p, 1, true]}, serve: on}\n"
-                      "  environments: {production: {default: on}}\n")
-        "---\napiVersion: weir/v1\nkind: Target\nmetadata: {name: t}\nspec: {environment: production, file: {path: x}}\n");
+        RIG_PRODUCTION "spec: {evaluators: [weir, flagd, js, python, java]}\n" RIG_SEGMENT(
+            "s", "{match: {attribute: email, endsWith: \"@x\"}, include: [a, b], exclude: [c]}")
+            RIG_FLAG("split", "  rules: [{split: {on: 25, off: 75}, bucketBy: session}]\n")
+                RIG_FLAG("needs", "  rules: [{when: {flag: {name: split, is: on}}, serve: on}]\n")
+                    RIG_FLAG(
+                        "f",
+                        "  rules:\n    - {when: {all: [{segment: s}, {attribute: app.version, "
+                        "semver: \">=2.0.0 <3.0.0\"}]}, serve: on}\n"
+                        "    - {when: {any: [{attribute: n, between: [1, 5]}, {attribute: d, "
+                        "before: 2026-01-01}]}, serve: off}\n"
+                        "    - {when: {attribute: t, in: [q, w, e, r, t, y, u, i, o, p, 1, true]}, "
+                        "serve: on}\n"
+                        "  environments: {production: {default: on}}\n") "---\napiVersion: "
+                                                                         "weir/v1\nkind: "
+                                                                         "Target\nmetadata: {name: "
+                                                                         "t}\nspec: {environment: "
+                                                                         "production, file: {path: "
+                                                                         "x}}\n");
     for (int i = 0; i < 70; i++)
-        buffer_printf(&yaml, RIG_FLAG("g%d", "  rules: [{when: {attribute: a%d.b%d, contains: x}, serve: on}]\n"), i, i, i);
+        buffer_printf(
+            &yaml,
+            RIG_FLAG("g%d", "  rules: [{when: {attribute: a%d.b%d, contains: x}, serve: on}]\n"), i,
+            i, i);
     return buffer_take(&yaml, NULL);
 }
 
-static const char context_json[] = "{\"targetingKey\":\"a\",\"session\":\"s\\n1\",\"app\":{\"version\":\"2.4.\\u0030\"},"
-                                   "\"a3\":{\"b3\":[1,{\"k\":\"v\"},\"x\"]},\"n\":3}";
+static const char context_json[] =
+    "{\"targetingKey\":\"a\",\"session\":\"s\\n1\",\"app\":{\"version\":\"2.4.\\u0030\"},"
+    "\"a3\":{\"b3\":[1,{\"k\":\"v\"},\"x\"]},\"n\":3}";
 
 /* One whole way. STATUS_OK fills `out` with the document and two told decisions. */
 static enum status go(const struct schema_set *schemas, struct text yaml, struct buffer *out)
@@ -81,7 +95,8 @@ static enum status go(const struct schema_set *schemas, struct text yaml, struct
         bundle_sort(&bundle);
         status = catalog_build(&catalog, schemas, &bundle, &faults);
     }
-    const struct environment *environment = status ? NULL : catalog_environment(&catalog, TEXT("production"));
+    const struct environment *environment =
+        status ? NULL : catalog_environment(&catalog, TEXT("production"));
     if (status == STATUS_OK)
         status = compile_environment(&catalog, environment, NULL, &document, &faults);
     if (status == STATUS_OK)
@@ -97,7 +112,8 @@ static enum status go(const struct schema_set *schemas, struct text yaml, struct
         status = out->failed;
     }
     plan.armed = false; /* check allocates too */
-    ck_assert_msg(status != STATUS_INVALID, "a fault that is none: %s", faults.count ? faults.items[0].message.data : "");
+    ck_assert_msg(status != STATUS_INVALID, "a fault that is none: %s",
+                  faults.count ? faults.items[0].message.data : "");
     document_release(document);
     document_release(next);
     context_dispose(&context);
@@ -128,11 +144,13 @@ static void torture(bool lasting)
         plan.armed = false;
         passed = plan.seen < n;
         if (status == STATUS_OK) {
-            ck_assert_msg(text_equal(buffer_text(&got), buffer_text(&expected)), "allocation %zu: another answer", n);
+            ck_assert_msg(text_equal(buffer_text(&got), buffer_text(&expected)),
+                          "allocation %zu: another answer", n);
             survived += !passed;
         } else {
             /* a context's memory is bounded: running out of it is STATUS_LIMIT */
-            ck_assert_msg(status == STATUS_NO_MEMORY || status == STATUS_LIMIT, "allocation %zu: status %d", n, status);
+            ck_assert_msg(status == STATUS_NO_MEMORY || status == STATUS_LIMIT,
+                          "allocation %zu: status %d", n, status);
             failures++;
         }
         ck_assert_msg(!passed || status == STATUS_OK, "it fails even when nothing does");
@@ -162,8 +180,10 @@ START_TEST(faults_do_not_vanish)
 {
     struct error error;
     struct schema_set *schemas = catalog_schemas(&error);
-    static const char yaml[] = RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {segment: none}, serve: onn}]\n")
-        RIG_SEGMENT("a", "{match: {segment: b}}") RIG_SEGMENT("b", "{match: {segment: a}}") RIG_SEGMENT("b", "{include: [x]}");
+    static const char yaml[] =
+        RIG_PRODUCTION RIG_FLAG("f", "  rules: [{when: {segment: none}, serve: onn}]\n")
+            RIG_SEGMENT("a", "{match: {segment: b}}") RIG_SEGMENT("b", "{match: {segment: a}}")
+                RIG_SEGMENT("b", "{include: [x]}");
     bool passed = false;
     for (size_t n = 1; !passed; n++) {
         struct bundle bundle;
@@ -179,7 +199,8 @@ START_TEST(faults_do_not_vanish)
         enum status status = catalog_build(&catalog, schemas, &bundle, &faults);
         plan.armed = false;
         passed = plan.seen < n;
-        ck_assert_msg(status == STATUS_INVALID || status == STATUS_NO_MEMORY, "allocation %zu: status %d", n, status);
+        ck_assert_msg(status == STATUS_INVALID || status == STATUS_NO_MEMORY,
+                      "allocation %zu: status %d", n, status);
         if (status == STATUS_INVALID) {
             diagnostics_sort(&faults);
             ck_assert_msg(faults.count == 4, "allocation %zu: %zu faults", n, faults.count);
@@ -195,11 +216,13 @@ END_TEST
 /* The same through weir.h. */
 START_TEST(the_library_says_no_memory)
 {
-    static const char json[] =
-        "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"off\","
-        "\"targeting\":{\"if\":[{\"in\":[{\"var\":\"a\"},[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]]},\"on\",null]}}},"
-        "\"metadata\":{\"x\":1}}";
-    static const char story[] = "f = true (variant \"on\", TARGETING_MATCH)\n  rule 1: matched, serves \"on\"\n";
+    static const char json[] = "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,"
+                               "\"off\":false},\"defaultVariant\":\"off\","
+                               "\"targeting\":{\"if\":[{\"in\":[{\"var\":\"a\"},[\"1\",\"2\",\"3\","
+                               "\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]]},\"on\",null]}}},"
+                               "\"metadata\":{\"x\":1}}";
+    static const char story[] =
+        "f = true (variant \"on\", TARGETING_MATCH)\n  rule 1: matched, serves \"on\"\n";
     bool passed = false;
     size_t failures = 0;
     for (size_t n = 1; !passed; n++) {
@@ -212,7 +235,8 @@ START_TEST(the_library_says_no_memory)
         weir_document *document = weir_document_read(json, sizeof json - 1, &error);
         weir_context *context = document ? weir_context_new() : NULL;
         enum weir_status status =
-            context ? weir_context_read(context, document, "{\"a\":\"\\u0037\"}", 14, &error) : WEIR_NO_MEMORY;
+            context ? weir_context_read(context, document, "{\"a\":\"\\u0037\"}", 14, &error)
+                    : WEIR_NO_MEMORY;
         char *text = NULL;
         if (status == WEIR_OK) {
             weir_evaluate(document, "f", context, RIG_NOW, &decision);
@@ -221,10 +245,12 @@ START_TEST(the_library_says_no_memory)
         plan.armed = false;
         if (status == WEIR_OK) {
             ck_assert(decision.reason == WEIR_TARGETING_MATCH && decision.value_length == 4);
-            ck_assert_msg(!text || strncmp(text, story, sizeof story - 1) == 0, "allocation %zu: %s", n, text);
+            ck_assert_msg(!text || strncmp(text, story, sizeof story - 1) == 0,
+                          "allocation %zu: %s", n, text);
             failures += text == NULL;
         } else {
-            ck_assert_msg(document || error.status == WEIR_NO_MEMORY, "allocation %zu: %s", n, error.message);
+            ck_assert_msg(document || error.status == WEIR_NO_MEMORY, "allocation %zu: %s", n,
+                          error.message);
             failures++;
         }
         passed = plan.seen < n;

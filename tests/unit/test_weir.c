@@ -5,12 +5,16 @@
 
 static const char document_json[] =
     "{\"flags\":{"
-    "\"checkout\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"off\","
-    "\"targeting\":{\"if\":[{\"===\":[{\"var\":\"user.country\"},\"DE\"]},\"on\",null]},\"metadata\":{\"owner\":\"me\"}},"
+    "\"checkout\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},"
+    "\"defaultVariant\":\"off\","
+    "\"targeting\":{\"if\":[{\"===\":[{\"var\":\"user.country\"},\"DE\"]},\"on\",null]},"
+    "\"metadata\":{\"owner\":\"me\"}},"
     "\"dark\":{\"state\":\"DISABLED\",\"variants\":{\"on\":true},\"defaultVariant\":\"on\"},"
-    "\"late\":{\"state\":\"ENABLED\",\"variants\":{\"a\":{\"x\":[1]},\"b\":{}},\"defaultVariant\":\"b\","
+    "\"late\":{\"state\":\"ENABLED\",\"variants\":{\"a\":{\"x\":[1]},\"b\":{}},\"defaultVariant\":"
+    "\"b\","
     "\"targeting\":{\"if\":[{\">=\":[{\"var\":\"$flagd.timestamp\"},100]},\"a\",null]}},"
-    "\"broken\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true},\"defaultVariant\":\"on\",\"targeting\":{\"nope\":[]}},"
+    "\"broken\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true},\"defaultVariant\":\"on\","
+    "\"targeting\":{\"nope\":[]}},"
     "\"plain\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true},\"defaultVariant\":\"on\"}"
     "},\"metadata\":{\"flagSetId\":\"production\"}}";
 
@@ -25,7 +29,8 @@ static weir_document *read_good(void)
 static void read_context(weir_context *context, weir_document *document, const char *json)
 {
     weir_error error = {0};
-    ck_assert_msg(weir_context_read(context, document, json, strlen(json), &error) == WEIR_OK, "%s", error.message);
+    ck_assert_msg(weir_context_read(context, document, json, strlen(json), &error) == WEIR_OK, "%s",
+                  error.message);
 }
 
 static struct text value_of(const weir_decision *decision)
@@ -122,13 +127,16 @@ START_TEST(errors_are_decisions_too)
 }
 END_TEST
 
-/* A context that was read for another document, or never, has no attributes: never another document's slots. */
+/* A context that was read for another document, or never, has no attributes: never another
+ * document's slots. */
 START_TEST(a_context_belongs_to_its_document)
 {
     static const char other_json[] =
-        "{\"flags\":{\"checkout\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"off\","
+        "{\"flags\":{\"checkout\":{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},"
+        "\"defaultVariant\":\"off\","
         "\"targeting\":{\"if\":[{\"===\":[{\"var\":\"something.else\"},\"DE\"]},\"on\",null]}}}}";
-    weir_document *document = read_good(), *other = weir_document_read(other_json, sizeof other_json - 1, NULL);
+    weir_document *document = read_good(),
+                  *other = weir_document_read(other_json, sizeof other_json - 1, NULL);
     weir_context *context = weir_context_new();
     weir_decision decision;
     ck_assert_ptr_nonnull(other);
@@ -173,9 +181,11 @@ START_TEST(a_decision_is_told)
     weir_context *context = weir_context_new();
     read_context(context, document, "{\"user\":{\"country\":\"FR\"}}");
     char *story = weir_explain(document, "checkout", context, 0);
-    ck_assert_str_eq(story, "checkout = false (variant \"off\", DEFAULT)\n  rule 1: no\n"
-                            "    {\"===\":[{\"var\":\"user.country\"},\"DE\"]}  is false  user.country = \"FR\"\n"
-                            "  no rule matched\n");
+    ck_assert_str_eq(
+        story,
+        "checkout = false (variant \"off\", DEFAULT)\n  rule 1: no\n"
+        "    {\"===\":[{\"var\":\"user.country\"},\"DE\"]}  is false  user.country = \"FR\"\n"
+        "  no rule matched\n");
     free(story);
     story = weir_explain(document, "nowhere", context, 0);
     ck_assert_ptr_nonnull(strstr(story, "FLAG_NOT_FOUND"));
@@ -186,4 +196,5 @@ START_TEST(a_decision_is_told)
 END_TEST
 
 UNIT_MAIN("weir", names_are_those_of_openfeature, documents_list_their_flags, decisions_are_whole,
-          errors_are_decisions_too, a_context_belongs_to_its_document, what_is_wrong_has_a_place, a_decision_is_told)
+          errors_are_decisions_too, a_context_belongs_to_its_document, what_is_wrong_has_a_place,
+          a_decision_is_told)

@@ -27,7 +27,8 @@ static void start(struct reading *reading, struct text source)
     arena_init(&reading->arena, 0);
     diagnostics_init(&reading->faults);
     buffer_init(&reading->documents, 0);
-    reading->status = yaml_read(&reading->arena, TEXT("f.yaml"), source, take, reading, &reading->faults);
+    reading->status =
+        yaml_read(&reading->arena, TEXT("f.yaml"), source, take, reading, &reading->faults);
 }
 
 static void stop(struct reading *reading)
@@ -48,17 +49,19 @@ static void expect_json(struct text source, const char *expected)
     stop(&reading);
 }
 
-static void expect_fault(struct text source, const char *code, uint32_t line, uint32_t column, const char *message)
+static void expect_fault(struct text source, const char *code, uint32_t line, uint32_t column,
+                         const char *message)
 {
     struct reading reading;
     start(&reading, source);
-    ck_assert_msg(reading.status == STATUS_INVALID && reading.faults.count == 1, "'%.60s': %zu faults", source.data,
-                  reading.faults.count);
+    ck_assert_msg(reading.status == STATUS_INVALID && reading.faults.count == 1,
+                  "'%.60s': %zu faults", source.data, reading.faults.count);
     const struct diagnostic *fault = &reading.faults.items[0];
-    ck_assert_msg(strcmp(fault->code, code) == 0 && fault->place.line == line && fault->place.column == column &&
+    ck_assert_msg(strcmp(fault->code, code) == 0 && fault->place.line == line &&
+                      fault->place.column == column &&
                       (!message || text_is(fault->message, message)),
-                  "'%.60s': %u:%u [%s] %s", source.data, fault->place.line, fault->place.column, fault->code,
-                  fault->message.data);
+                  "'%.60s': %u:%u [%s] %s", source.data, fault->place.line, fault->place.column,
+                  fault->code, fault->message.data);
     ck_assert_text(fault->place.path, "f.yaml");
     stop(&reading);
 }
@@ -68,22 +71,65 @@ START_TEST(scalars_are_those_of_yaml_1_2_core)
     static const struct {
         const char *yaml, *json;
     } cases[] = {
-        {"true", "true"},          {"false", "false"},       {"True", "\"True\""},     {"TRUE", "\"TRUE\""},
-        {"on", "\"on\""},          {"off", "\"off\""},       {"yes", "\"yes\""},       {"no", "\"no\""},
-        {"y", "\"y\""},            {"n", "\"n\""},           {"\"true\"", "\"true\""}, {"'1'", "\"1\""},
-        {"~", "null"},             {"null", "null"},         {"Null", "null"},         {"NULL", "null"},
-        {"nULL", "\"nULL\""},      {"0", "0"},               {"-0", "0"},              {"10", "10"},
-        {"+1", "1"},               {"-12", "-12"},           {"007", "7"},             {"0o17", "15"},
-        {"0x1F", "31"},            {"0x1g", "\"0x1g\""},     {"0o8", "\"0o8\""},       {"-0x1", "\"-0x1\""},
-        {"1.5", "1.5"},            {".5", "0.5"},            {"-.5", "-0.5"},          {"1.", "1"},
-        {"1.e2", "100"},           {"1e3", "1000"},          {"1E+3", "1000"},         {"12e-1", "1.2"},
-        {"01.50", "1.5"},          {"1_000", "\"1_000\""},   {"1:30", "\"1:30\""},     {"2.4.0", "\"2.4.0\""},
-        {"1e", "\"1e\""},          {"e1", "\"e1\""},         {"1e+", "\"1e+\""},       {".", "\".\""},
-        {"-", "[null]"},           {"--", "\"--\""},         {"+", "\"+\""},           {"1 2", "\"1 2\""},
-        {"2027-03-31", "\"2027-03-31\""},                    {"0.1", "0.1"},           {"'.inf'", "\".inf\""},
-        {"\".nan\"", "\".nan\""},  {"infinity", "\"infinity\""}, {"9007199254740991", "9007199254740991"},
-        {"-9007199254740991", "-9007199254740991"},          {"0x1fffffffffffff", "9007199254740991"},
-        {"|\n  a\n  b", "\"a\\nb\""},  {">\n  a\n  b\n", "\"a b\\n\""}, {"\"\\u00e9\\n\\0\"", "\"\xc3\xa9\\n\\u0000\""},
+        {"true", "true"},
+        {"false", "false"},
+        {"True", "\"True\""},
+        {"TRUE", "\"TRUE\""},
+        {"on", "\"on\""},
+        {"off", "\"off\""},
+        {"yes", "\"yes\""},
+        {"no", "\"no\""},
+        {"y", "\"y\""},
+        {"n", "\"n\""},
+        {"\"true\"", "\"true\""},
+        {"'1'", "\"1\""},
+        {"~", "null"},
+        {"null", "null"},
+        {"Null", "null"},
+        {"NULL", "null"},
+        {"nULL", "\"nULL\""},
+        {"0", "0"},
+        {"-0", "0"},
+        {"10", "10"},
+        {"+1", "1"},
+        {"-12", "-12"},
+        {"007", "7"},
+        {"0o17", "15"},
+        {"0x1F", "31"},
+        {"0x1g", "\"0x1g\""},
+        {"0o8", "\"0o8\""},
+        {"-0x1", "\"-0x1\""},
+        {"1.5", "1.5"},
+        {".5", "0.5"},
+        {"-.5", "-0.5"},
+        {"1.", "1"},
+        {"1.e2", "100"},
+        {"1e3", "1000"},
+        {"1E+3", "1000"},
+        {"12e-1", "1.2"},
+        {"01.50", "1.5"},
+        {"1_000", "\"1_000\""},
+        {"1:30", "\"1:30\""},
+        {"2.4.0", "\"2.4.0\""},
+        {"1e", "\"1e\""},
+        {"e1", "\"e1\""},
+        {"1e+", "\"1e+\""},
+        {".", "\".\""},
+        {"-", "[null]"},
+        {"--", "\"--\""},
+        {"+", "\"+\""},
+        {"1 2", "\"1 2\""},
+        {"2027-03-31", "\"2027-03-31\""},
+        {"0.1", "0.1"},
+        {"'.inf'", "\".inf\""},
+        {"\".nan\"", "\".nan\""},
+        {"infinity", "\"infinity\""},
+        {"9007199254740991", "9007199254740991"},
+        {"-9007199254740991", "-9007199254740991"},
+        {"0x1fffffffffffff", "9007199254740991"},
+        {"|\n  a\n  b", "\"a\\nb\""},
+        {">\n  a\n  b\n", "\"a b\\n\""},
+        {"\"\\u00e9\\n\\0\"", "\"\xc3\xa9\\n\\u0000\""},
         {"''", "\"\""},
     };
     char yaml[100], json[100];
@@ -103,9 +149,22 @@ END_TEST
 START_TEST(numbers_that_are_not_kept_exactly_are_refused)
 {
     static const char *const bad[] = {
-        "9007199254740992", "-9007199254740992", "123456789012345678901234567890", "0x20000000000000",
-        "0xffffffffffffffff", "0xfffffffffffffffffffffff", "0o400000000000000000", "0o7777777777777777777777777",
-        "1e999", "-1e999", "1.0e999", ".inf", "-.inf", "+.INF", ".NaN", ".nan",
+        "9007199254740992",
+        "-9007199254740992",
+        "123456789012345678901234567890",
+        "0x20000000000000",
+        "0xffffffffffffffff",
+        "0xfffffffffffffffffffffff",
+        "0o400000000000000000",
+        "0o7777777777777777777777777",
+        "1e999",
+        "-1e999",
+        "1.0e999",
+        ".inf",
+        "-.inf",
+        "+.INF",
+        ".NaN",
+        ".nan",
     };
     char yaml[100];
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -168,13 +227,15 @@ END_TEST
 START_TEST(documents_come_one_by_one)
 {
     struct reading reading;
-    expect_json(TEXT("---\na: 1\n---\n---\n# nothing\n---\nb\n...\n---\n[]\n"), "{\"a\":1}\n\"b\"\n[]\n");
+    expect_json(TEXT("---\na: 1\n---\n---\n# nothing\n---\nb\n...\n---\n[]\n"),
+                "{\"a\":1}\n\"b\"\n[]\n");
     expect_json(TEXT(""), "");
     expect_json(TEXT("# only a comment\n"), "");
     expect_json(TEXT("%YAML 1.2\n---\na: 1\n"), "{\"a\":1}\n");
     start(&reading, TEXT("a: 1\n---\nb: &x 2\n---\nc: 3\n"));
     ck_assert_int_eq(reading.status, STATUS_INVALID);
-    ck_assert_text(buffer_text(&reading.documents), "{\"a\":1}\n"); /* what came before was delivered */
+    ck_assert_text(buffer_text(&reading.documents),
+                   "{\"a\":1}\n"); /* what came before was delivered */
     stop(&reading);
 }
 END_TEST
@@ -193,7 +254,8 @@ START_TEST(the_reader_stops_when_told)
     int calls = 0;
     arena_init(&arena, 0);
     diagnostics_init(&faults);
-    ck_assert_int_eq(yaml_read(&arena, TEXT("f"), TEXT("a\n---\nb\n"), refuse, &calls, &faults), STATUS_NO_MEMORY);
+    ck_assert_int_eq(yaml_read(&arena, TEXT("f"), TEXT("a\n---\nb\n"), refuse, &calls, &faults),
+                     STATUS_NO_MEMORY);
     ck_assert_int_eq(calls, 1);
     ck_assert_uint_eq(faults.count, 0);
     diagnostics_dispose(&faults);
@@ -232,11 +294,14 @@ START_TEST(values_know_their_place)
         struct places got[4];
         arena_init(&arena, 0);
         diagnostics_init(&faults);
-        ck_assert_int_eq(yaml_read(&arena, TEXT("f"), cases[i].source, look, got, &faults), STATUS_OK);
-        static const struct places expected[4] = {{2, 1, 0, 0}, {4, 3, 3, 1}, {4, 6, 4, 3}, {4, 12, 0, 0}};
+        ck_assert_int_eq(yaml_read(&arena, TEXT("f"), cases[i].source, look, got, &faults),
+                         STATUS_OK);
+        static const struct places expected[4] = {
+            {2, 1, 0, 0}, {4, 3, 3, 1}, {4, 6, 4, 3}, {4, 12, 0, 0}};
         for (size_t j = 0; j < 4; j++)
-            ck_assert_msg(memcmp(&got[j], &expected[j], sizeof got[j]) == 0, "case %zu, value %zu: %u:%u key %u:%u", i,
-                          j, got[j].line, got[j].column, got[j].key_line, got[j].key_column);
+            ck_assert_msg(memcmp(&got[j], &expected[j], sizeof got[j]) == 0,
+                          "case %zu, value %zu: %u:%u key %u:%u", i, j, got[j].line, got[j].column,
+                          got[j].key_line, got[j].key_column);
         diagnostics_dispose(&faults);
         arena_dispose(&arena);
     }
@@ -247,8 +312,12 @@ START_TEST(malformed_files_have_a_place)
 {
     expect_fault(TEXT("a: \xff\n"), CODE_UTF8, 1, 4, "byte 0xff is not UTF-8");
     expect_fault(TEXT("a: 1\nb: x\xe2\x82\n"), CODE_UTF8, 2, 5, "byte 0xe2 is not UTF-8");
-    expect_fault(TEXT("\xff\xfe" "a\0"), CODE_UTF8, 1, 1, NULL); /* UTF-16 */
-    expect_fault(TEXT("a\0:\0 \0" "1\0"), CODE_YAML, 1, 2, NULL);
+    expect_fault(TEXT("\xff\xfe"
+                      "a\0"),
+                 CODE_UTF8, 1, 1, NULL); /* UTF-16 */
+    expect_fault(TEXT("a\0:\0 \0"
+                      "1\0"),
+                 CODE_YAML, 1, 2, NULL);
     expect_fault(TEXT("a: 1\nb: x\0y\n"), CODE_YAML, 2, 5, NULL);
     expect_fault(TEXT("a: 1\n\tb: 2\n"), CODE_YAML, 2, 1, NULL);
     expect_fault(TEXT("a: b: c\n"), CODE_YAML, 1, 5, NULL);
@@ -272,7 +341,8 @@ static char *repeat(const char *part, size_t count, size_t *length)
     return text;
 }
 
-static void expect_repeated(const char *part, size_t count, const char *code, uint32_t line, uint32_t column)
+static void expect_repeated(const char *part, size_t count, const char *code, uint32_t line,
+                            uint32_t column)
 {
     size_t length;
     char *text = repeat(part, count, &length);
@@ -297,7 +367,8 @@ START_TEST(hostile_sizes_are_refused_while_they_arrive)
     stop(&reading);
     free(documents);
     char *large = repeat("# 4567890123456\n", YAML_MAX_BYTES / 16 + 1, &length);
-    expect_fault((struct text){large, length}, CODE_FILE_SIZE, 0, 0, "file has 4194320 bytes; at most 4194304 are read");
+    expect_fault((struct text){large, length}, CODE_FILE_SIZE, 0, 0,
+                 "file has 4194320 bytes; at most 4194304 are read");
     expect_json((struct text){large, YAML_MAX_BYTES}, "");
     free(large);
 }
@@ -326,5 +397,6 @@ END_TEST
 
 UNIT_MAIN("yaml", scalars_are_those_of_yaml_1_2_core, numbers_that_are_not_kept_exactly_are_refused,
           what_could_mislead_is_refused, keys_are_strings, keys_that_stand_twice_show_both_places,
-          documents_come_one_by_one, the_reader_stops_when_told, values_know_their_place, malformed_files_have_a_place,
-          hostile_sizes_are_refused_while_they_arrive, a_huge_map_is_checked_for_duplicates_fast)
+          documents_come_one_by_one, the_reader_stops_when_told, values_know_their_place,
+          malformed_files_have_a_place, hostile_sizes_are_refused_while_they_arrive,
+          a_huge_map_is_checked_for_duplicates_fast)
