@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "source.h"
 
-/* --- to a file -------------------------------------------------------------------------------- */
+/* --- to a file ------------------------------------------------------------------------------- */
 
 static bool write_all(int file, struct text bytes)
 {
@@ -76,7 +76,7 @@ static int write_output(const char *path, struct buffer *document)
     return command_fail("cannot write \"%s\": %s", path, strerror(errno));
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
+/* --- the command ----------------------------------------------------------------------------- */
 
 static int write_document(const struct document *document, const struct arguments *arguments)
 {

@@ -31,7 +31,7 @@ struct clone {
     bool ended;
 };
 
-/* --- the thread ------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------ */
 
 static bool is_commit_id(const char *revision)
 {
@@ -89,7 +89,7 @@ static void *clone_thread(void *context)
     return NULL;
 }
 
-/* --- waiting for it --------------------------------------------------------------------------- */
+/* --- waiting for it -------------------------------------------------------------------------- */
 
 /* Waits one tick at most; true when the thread has ended. */
 static bool wait_tick(struct clone *clone)

@@ -26,7 +26,7 @@ struct parser {
     struct error *error;
 };
 
-/* --- asking what was parsed ------------------------------------------------------------------- */
+/* --- asking what was parsed ------------------------------------------------------------------ */
 
 const char *argument_at(const struct arguments *arguments, const char *option, size_t index)
 {
@@ -75,7 +75,7 @@ size_t argument_operands(const struct arguments *arguments)
     return arguments->operand_count;
 }
 
-/* --- parsing ---------------------------------------------------------------------------------- */
+/* --- parsing --------------------------------------------------------------------------------- */
 
 /* ", did you mean …?" or nothing, for the end of a message. */
 static void suggest(char *out, size_t size, const struct similar *similar, const char *dashes)
@@ -299,7 +299,7 @@ void arguments_free(struct arguments *arguments)
     free(arguments);
 }
 
-/* --- from argv to a command ------------------------------------------------------------------- */
+/* --- from argv to a command ------------------------------------------------------------------ */
 
 const struct command *command_find(const char *name)
 {

@@ -48,8 +48,8 @@ extern const struct command *const commands[]; /* ended by NULL */
 
 const struct command *command_find(const char *name); /* NULL where there is none */
 
-/* Parses `count` words after the command's name; the words must outlive it. NULL: `error` says why.
- */
+/* Parses `count` words after the command's name; the words must outlive it. NULL: `error` says
+ * why. */
 struct arguments *arguments_parse(const struct command *command, const char *const *words,
                                   size_t count, struct error *error);
 void arguments_free(struct arguments *arguments); /* NULL is fine */
@@ -68,7 +68,7 @@ size_t argument_operands(const struct arguments *arguments);
 /* Parses and runs; returns the exit code. Usage faults go to standard error with a hint. */
 int command_main(int argc, char **argv);
 
-/* --- what the table also gives ---------------------------------------------------------------- */
+/* --- what the table also gives --------------------------------------------------------------- */
 void help_usage(struct buffer *out, const struct command *command); /* "usage: weir …", wrapped */
 void help_overview(struct buffer *out, bool colour);
 void help_command(struct buffer *out, const struct command *command, bool colour);
@@ -76,7 +76,7 @@ void help_man(struct buffer *out); /* roff, all commands */
 /* bash, zsh, fish; false for another */
 bool help_completion(struct buffer *out, const char *shell);
 
-/* --- shared by commands ----------------------------------------------------------------------- */
+/* --- shared by commands ---------------------------------------------------------------------- */
 /* "weir: " and a line on standard error; returns EXIT_USAGE. */
 int command_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same for a command that was called wrongly: its usage follows. */

@@ -36,7 +36,7 @@ static enum completion operand_completion(const struct command *command)
     return COMPLETE_NOTHING;
 }
 
-/* --- bash ------------------------------------------------------------------------------------- */
+/* --- bash ------------------------------------------------------------------------------------ */
 
 static void write_bash_values(struct buffer *out, const struct command *command)
 {
@@ -121,7 +121,7 @@ static void write_bash(struct buffer *out)
                               "    esac\n}\ncomplete -F _weir weir\n");
 }
 
-/* --- zsh -------------------------------------------------------------------------------------- */
+/* --- zsh ------------------------------------------------------------------------------------- */
 
 static const char zsh_quote[] = "'\\''";
 
@@ -216,7 +216,7 @@ static void write_zsh(struct buffer *out)
              "    compdef _weir weir\nfi\n");
 }
 
-/* --- fish ------------------------------------------------------------------------------------- */
+/* --- fish ------------------------------------------------------------------------------------ */
 
 static void write_fish_option(struct buffer *out, const struct command *command,
                               const struct option *option)

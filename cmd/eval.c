@@ -11,7 +11,7 @@
 #include "source.h"
 #include "style.h"
 
-/* --- the context ------------------------------------------------------------------------------ */
+/* --- the context ----------------------------------------------------------------------------- */
 
 struct input {
     const char *name; /* as faults call it */
@@ -108,7 +108,7 @@ static int refuse_context(const struct input *input, const struct error *error)
     return EXIT_USAGE;
 }
 
-/* --- the answer ------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------ */
 
 static void write_row(struct buffer *out, const char *name, struct text value,
                       const struct style *style)
@@ -205,7 +205,7 @@ static int evaluate_flag(const struct document *document, const char *flag, stru
     return code;
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
+/* --- the command ----------------------------------------------------------------------------- */
 
 static int evaluate_in(const struct arguments *arguments, const char *path, const char *flag,
                        struct input *input)

@@ -6,7 +6,7 @@
 #define WIDTH 79
 #define LEFT_MOST 30 /* the widest left column of a list; what is wider has a line of its own */
 
-/* --- words in lines --------------------------------------------------------------------------- */
+/* --- words in lines -------------------------------------------------------------------------- */
 
 struct wrap {
     struct buffer *out;
@@ -71,7 +71,7 @@ static void write_heading(struct buffer *out, const char *heading, const struct 
     buffer_printf(out, "\n%s%s%s\n", style->bold, heading, style->end);
 }
 
-/* --- the parts -------------------------------------------------------------------------------- */
+/* --- the parts ------------------------------------------------------------------------------- */
 
 /* One option as it stands in a usage line, as one word: it is not broken. */
 static void write_usage_option(struct wrap *wrap, const struct option *option)

@@ -4,7 +4,7 @@
 #include "../controller/controller.h"
 #include "commands.h"
 
-/* --- what it is told -------------------------------------------------------------------------- */
+/* --- what it is told ------------------------------------------------------------------------- */
 
 static int refuse(const char *option, const struct error *error)
 {
@@ -77,7 +77,7 @@ static int read_file(struct config *config, const char *path)
     return code;
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
+/* --- the command ----------------------------------------------------------------------------- */
 
 static void announce(void *context, const char *address)
 {

@@ -7,7 +7,7 @@
 #include "clone.h"
 #include "commands.h"
 
-/* --- bytes ------------------------------------------------------------------------------------ */
+/* --- bytes ----------------------------------------------------------------------------------- */
 
 /* A path of this machine rather than a URL or host:path; what exists here is a path in any case. */
 static bool is_local(const char *repo)
@@ -59,7 +59,7 @@ static enum status read_bytes(struct source *source, const struct arguments *arg
     return folder_read(path ? path : ".", &source->bundle, &source->diagnostics, error);
 }
 
-/* --- definitions ------------------------------------------------------------------------------ */
+/* --- definitions ----------------------------------------------------------------------------- */
 
 /* Brings the diagnostics into the form in which they are printed. */
 static void settle(struct source *source)

@@ -4,7 +4,8 @@
 
 static const struct document *previous_document(const struct snapshot *previous, struct text name)
 {
-    const struct snapshot_environment *environment = previous ? snapshot_environment(previous, name) : NULL;
+    const struct snapshot_environment *environment =
+        previous ? snapshot_environment(previous, name) : NULL;
     return environment ? environment->document : NULL;
 }
 
@@ -17,9 +18,9 @@ static enum status compile_all(struct build *build, const struct snapshot *previ
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < catalog->environment_count; i++) {
         const struct environment *environment = catalog->environments[i];
-        enum status status =
-            compile_environment(catalog, environment, previous_document(previous, environment->name.text),
-                                &build->documents[i], &build->diagnostics);
+        enum status status = compile_environment(
+            catalog, environment, previous_document(previous, environment->name.text),
+            &build->documents[i], &build->diagnostics);
         if (status != STATUS_OK && status != STATUS_INVALID)
             return status;
         faults = faults || status == STATUS_INVALID;
@@ -28,7 +29,8 @@ static enum status compile_all(struct build *build, const struct snapshot *previ
 }
 
 enum status build_commit(struct build *build, struct mirror *mirror, const char *commit,
-                         const struct schema_set *schemas, const struct snapshot *previous, struct error *error)
+                         const struct schema_set *schemas, const struct snapshot *previous,
+                         struct error *error)
 {
     *build = (struct build){0};
     diagnostics_init(&build->diagnostics);
@@ -62,8 +64,8 @@ void build_dispose(struct build *build)
     *build = (struct build){0};
 }
 
-struct snapshot *build_snapshot(struct build *build, const char *commit, struct generation generation,
-                                const char *standard, int64_t now)
+struct snapshot *build_snapshot(struct build *build, const char *commit,
+                                struct generation generation, const char *standard, int64_t now)
 {
     const struct catalog *catalog = &build->catalog;
     struct snapshot *snapshot = snapshot_new(catalog->environment_count);
@@ -75,7 +77,8 @@ struct snapshot *build_snapshot(struct build *build, const char *commit, struct 
     for (size_t i = 0; i < catalog->environment_count; i++) {
         struct document *document = build->documents[i];
         build->documents[i] = NULL;
-        if (snapshot_fill(snapshot, i, catalog->environments[i]->name.text, document) != STATUS_OK) {
+        if (snapshot_fill(snapshot, i, catalog->environments[i]->name.text, document) !=
+            STATUS_OK) {
             snapshot_release(snapshot);
             return NULL;
         }

@@ -4,8 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* --- the system's clock -------------------------------------------------------------------------
- */
+/* --- the system's clock ---------------------------------------------------------------------- */
 
 static int64_t read_clock(clockid_t id)
 {
@@ -43,8 +42,7 @@ static uint64_t system_random(void *self)
 
 const struct clock system_clock = {system_wall, system_monotonic, system_random, NULL};
 
-/* --- waits --------------------------------------------------------------------------------------
- */
+/* --- waits ----------------------------------------------------------------------------------- */
 
 int64_t clock_seconds(const struct clock *clock)
 {
@@ -80,8 +78,7 @@ int64_t clock_backoff(const struct clock *clock, unsigned attempt, int64_t base,
     return draw(clock, wait - wait / 2, wait);
 }
 
-/* --- text ---------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------ */
 
 #define FIRST_SECOND (-INT64_C(62167219200)) /* 0000-01-01T00:00:00Z */
 #define LAST_SECOND INT64_C(253402300799)    /* 9999-12-31T23:59:59Z */

@@ -7,9 +7,9 @@
 #include "../rules/base.h"
 
 struct clock {
-    int64_t (*wall)(void *self);        /* nanoseconds since 1970 */
-    int64_t (*monotonic)(void *self);   /* nanoseconds since some start */
-    uint64_t (*random)(void *self);     /* 64 random bits */
+    int64_t (*wall)(void *self);      /* nanoseconds since 1970 */
+    int64_t (*monotonic)(void *self); /* nanoseconds since some start */
+    uint64_t (*random)(void *self);   /* 64 random bits */
     void *self;
 };
 
@@ -30,7 +30,8 @@ int64_t clock_backoff(const struct clock *clock, unsigned attempt, int64_t base,
 /* "2026-11-22T21:30:00Z" and its NUL. */
 #define TIME_TEXT_SIZE 24
 void time_format(int64_t seconds, char out[TIME_TEXT_SIZE]);
-/* Durations as definitions and options write them: 10s, 5m, 1h, 2d, 1w, and 250ms. False when it is none. */
+/* Durations as definitions and options write them: 10s, 5m, 1h, 2d, 1w, and 250ms. False when it is
+ * none. */
 bool duration_parse(struct text text, int64_t *nanoseconds);
 
 #endif

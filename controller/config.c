@@ -21,7 +21,7 @@ static enum status no_memory(struct error *error)
     return error_set(error, STATUS_NO_MEMORY, "no memory for the configuration");
 }
 
-/* --- making and ending ------------------------------------------------------------------------ */
+/* --- making and ending ----------------------------------------------------------------------- */
 
 void config_init(struct config *config)
 {
@@ -55,7 +55,7 @@ void config_dispose(struct config *config)
     config_init(config);
 }
 
-/* --- paths ------------------------------------------------------------------------------------ */
+/* --- paths ----------------------------------------------------------------------------------- */
 
 /* Appends the parts of `path` to `out`, a clean absolute path without a last "/"; ".." takes one
  * away. Done by the letters alone: a link that the operator names stays the name by which
@@ -113,7 +113,7 @@ static bool is_remote(const char *repo)
     return strstr(repo, "://") || (first > 0 && repo[first] == ':');
 }
 
-/* --- one value -------------------------------------------------------------------------------- */
+/* --- one value ------------------------------------------------------------------------------- */
 
 enum status config_set_text(char **member, const char *text, struct error *error)
 {
@@ -223,7 +223,7 @@ enum status config_finish(struct config *config, struct error *error)
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }
 
-/* --- the file --------------------------------------------------------------------------------- */
+/* --- the file -------------------------------------------------------------------------------- */
 
 struct reading {
     struct config *config;

@@ -39,7 +39,7 @@ struct controller {
     int lock_file;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* by CLOCK_MONOTONIC */
+    pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
     char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
     bool nudged;                /* fetch at once */
     bool git_ended;
@@ -55,7 +55,7 @@ static void note_iteration(struct controller *controller, const char *loop)
                clock_seconds(controller->clock));
 }
 
-/* --- core's thread ---------------------------------------------------------------------------------------------------- */
+/* --- core's thread --------------------------------------------------------------------------- */
 
 static void *core_main(void *argument)
 {
@@ -85,7 +85,7 @@ static void tell_core(struct controller *controller, const char *tip)
     pthread_mutex_unlock(&controller->lock);
 }
 
-/* --- git's thread ----------------------------------------------------------------------------------------------------- */
+/* --- git's thread ---------------------------------------------------------------------------- */
 
 static struct timespec deadline_after(int64_t nanoseconds)
 {
@@ -116,8 +116,9 @@ static void count_fetch(struct controller *controller, const char *result, int64
     series_add(telemetry_series(telemetry, &family_fetches, result, NULL), 1);
     series_add(telemetry_series(telemetry, &family_fetch_seconds, NULL, NULL),
                controller->clock->monotonic(controller->clock->self) - started);
-    series_set(telemetry_series(telemetry, &family_last_fetch, failed ? "failed" : "succeeded", NULL),
-               clock_seconds(controller->clock));
+    series_set(
+        telemetry_series(telemetry, &family_last_fetch, failed ? "failed" : "succeeded", NULL),
+        clock_seconds(controller->clock));
 }
 
 /* One fetch. `tip` is the newest that is known, also afterwards. Returns false when it failed. */
@@ -126,8 +127,8 @@ static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE]
     struct error error = {0};
     char found[COMMIT_TEXT_SIZE];
     int64_t started = controller->clock->monotonic(controller->clock->self);
-    enum status status =
-        mirror_fetch(controller->fetching, controller->config->branch, &controller->stopping, found, &error);
+    enum status status = mirror_fetch(controller->fetching, controller->config->branch,
+                                      &controller->stopping, found, &error);
     if (status == STATUS_STOPPED)
         return true;
     if (status != STATUS_OK) {
@@ -163,7 +164,8 @@ static void *git_main(void *argument)
         note_iteration(controller, "git");
         int64_t wait = clock_jitter(clock, controller->config->poll, 10);
         if (failures) {
-            int64_t longest = controller->config->poll > RETRY_LONGEST ? controller->config->poll : RETRY_LONGEST;
+            int64_t longest =
+                controller->config->poll > RETRY_LONGEST ? controller->config->poll : RETRY_LONGEST;
             int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
             wait = retry < wait || failures > 5 ? retry : wait;
         }
@@ -176,7 +178,7 @@ static void *git_main(void *argument)
     return NULL;
 }
 
-/* --- starting --------------------------------------------------------------------------------------------------------- */
+/* --- starting -------------------------------------------------------------------------------- */
 
 static enum status make_folder(const char *path, struct error *error)
 {
@@ -201,9 +203,12 @@ static enum status take_data_folder(struct controller *controller, struct error 
     snprintf(path, sizeof path, "%s/lock", data);
     controller->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (controller->lock_file < 0)
-        return error_set(error, STATUS_SYSTEM, "data folder %s is not writable: %s", data, strerror(errno));
+        return error_set(error, STATUS_SYSTEM, "data folder %s is not writable: %s", data,
+                         strerror(errno));
     if (flock(controller->lock_file, LOCK_EX | LOCK_NB) != 0)
-        return error_set(error, STATUS_SYSTEM, "data folder %s is in use by another weir: give each its own --data", data);
+        return error_set(error, STATUS_SYSTEM,
+                         "data folder %s is in use by another weir: give each its own --data",
+                         data);
     return STATUS_OK;
 }
 
@@ -235,19 +240,21 @@ static enum status make_parts(struct controller *controller, struct error *error
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     controller->has_lock = controller->has_hub = true;
     controller->telemetry = telemetry_new();
-    if (!controller->telemetry || reach_copy(&controller->config->reach, &controller->reach) != STATUS_OK)
+    if (!controller->telemetry ||
+        reach_copy(&controller->config->reach, &controller->reach) != STATUS_OK)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     series_set(telemetry_series(controller->telemetry, &family_build_info, WEIR_VERSION, NULL), 1);
     controller->fleet = fleet_new(&controller->reach, controller->clock, controller->telemetry);
     if (!controller->fleet)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
-    struct core_parts parts = {controller->config, controller->clock, controller->telemetry, &controller->hub,
-                               controller->fleet};
+    struct core_parts parts = {controller->config, controller->clock, controller->telemetry,
+                               &controller->hub, controller->fleet};
     return core_new(&parts, controller->reading, &controller->core, error);
 }
 
-static enum status start_http(struct controller *controller, void (*announce)(void *context, const char *address),
-                              void *context, struct error *error)
+static enum status start_http(struct controller *controller,
+                              void (*announce)(void *context, const char *address), void *context,
+                              struct error *error)
 {
     char address[64];
     unsigned threads = controller->config->http_threads;
@@ -259,8 +266,8 @@ static enum status start_http(struct controller *controller, void (*announce)(vo
                                .clock = controller->clock,
                                .write_status = write_status,
                                .status_context = controller};
-    enum status status =
-        http_server_start(&parts, controller->config->listen, threads, address, &controller->http, error);
+    enum status status = http_server_start(&parts, controller->config->listen, threads, address,
+                                           &controller->http, error);
     if (status == STATUS_OK)
         announce(context, address);
     return status;
@@ -268,20 +275,24 @@ static enum status start_http(struct controller *controller, void (*announce)(vo
 
 static enum status start_threads(struct controller *controller, struct error *error)
 {
-    controller->has_core_thread = pthread_create(&controller->core_thread, NULL, core_main, controller) == 0;
+    controller->has_core_thread =
+        pthread_create(&controller->core_thread, NULL, core_main, controller) == 0;
     controller->has_git_thread =
-        controller->has_core_thread && pthread_create(&controller->git_thread, NULL, git_main, controller) == 0;
-    return controller->has_git_thread ? STATUS_OK : error_set(error, STATUS_SYSTEM, "cannot start a thread");
+        controller->has_core_thread &&
+        pthread_create(&controller->git_thread, NULL, git_main, controller) == 0;
+    return controller->has_git_thread ? STATUS_OK
+                                      : error_set(error, STATUS_SYSTEM, "cannot start a thread");
 }
 
-/* --- running and stopping ------------------------------------------------------------------------------------------------- */
+/* --- running and stopping -------------------------------------------------------------------- */
 
 static void do_nothing(int signal_number)
 {
     (void)signal_number;
 }
 
-/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for stop_git(). */
+/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for
+ * stop_git(). */
 static void prepare_signals(sigset_t *waited)
 {
     struct sigaction interrupt = {.sa_handler = do_nothing}, ignore = {.sa_handler = SIG_IGN};
@@ -301,7 +312,8 @@ static void wait_for_end(struct controller *controller, const sigset_t *waited)
         if (sigwait(waited, &number) != 0)
             continue;
         if (number != SIGHUP) {
-            log_event(LOG_LEVEL_INFO, "stopping", "signal", number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+            log_event(LOG_LEVEL_INFO, "stopping", "signal",
+                      number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
             return;
         }
         pthread_mutex_lock(&controller->lock);
@@ -311,13 +323,15 @@ static void wait_for_end(struct controller *controller, const sigset_t *waited)
     }
 }
 
-/* A fetch may hang in a read for ever; interrupts make it look at `stopping`. False when it would not end. */
+/* A fetch may hang in a read for ever; interrupts make it look at `stopping`. False when it would
+ * not end. */
 static bool stop_git(struct controller *controller)
 {
     int64_t until = controller->clock->monotonic(controller->clock->self) + PATIENCE_GIT;
     bool ended;
     pthread_mutex_lock(&controller->lock);
-    while (!(ended = controller->git_ended) && controller->clock->monotonic(controller->clock->self) < until) {
+    while (!(ended = controller->git_ended) &&
+           controller->clock->monotonic(controller->clock->self) < until) {
         struct timespec deadline = deadline_after(50 * NANOSECONDS_PER_MILLISECOND);
         pthread_kill(controller->git_thread, SIGUSR1);
         pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
@@ -365,8 +379,9 @@ static void dispose(struct controller *controller)
     mirror_shutdown();
 }
 
-enum status controller_run(const struct config *config, void (*announce)(void *context, const char *address),
-                           void *context, struct error *error)
+enum status controller_run(const struct config *config,
+                           void (*announce)(void *context, const char *address), void *context,
+                           struct error *error)
 {
     sigset_t waited;
     struct controller *controller = calloc(1, sizeof *controller);

@@ -4,9 +4,10 @@
 
 #include "config.h"
 
-/* Runs until SIGTERM or SIGINT; SIGHUP fetches at once. `announce` is called once with the address that is listened on,
- * before the first fetch. STATUS_OK after an orderly stop. */
-enum status controller_run(const struct config *config, void (*announce)(void *context, const char *address),
-                           void *context, struct error *error);
+/* Runs until SIGTERM or SIGINT; SIGHUP fetches at once. `announce` is called once with the address
+ * that is listened on, before the first fetch. STATUS_OK after an orderly stop. */
+enum status controller_run(const struct config *config,
+                           void (*announce)(void *context, const char *address), void *context,
+                           struct error *error);
 
 #endif

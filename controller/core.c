@@ -8,7 +8,8 @@
 
 #define ANCESTORS_TRIED 1000 /* at a start with an invalid tip */
 
-enum status core_new(const struct core_parts *parts, struct mirror *mirror, struct core **out, struct error *error)
+enum status core_new(const struct core_parts *parts, struct mirror *mirror, struct core **out,
+                     struct error *error)
 {
     struct core *core = calloc(1, sizeof *core);
     *out = NULL;
@@ -54,18 +55,21 @@ void core_note_fetch(struct core *core, const struct error *error)
     pthread_mutex_unlock(&core->lock);
 }
 
-static void count(struct core *core, const struct family_description *family, const char *label, int64_t amount)
+static void count(struct core *core, const struct family_description *family, const char *label,
+                  int64_t amount)
 {
     series_add(telemetry_series(core->parts.telemetry, family, label, NULL), amount);
 }
 
-static void gauge(struct core *core, const struct family_description *family, const char *label, int64_t value)
+static void gauge(struct core *core, const struct family_description *family, const char *label,
+                  int64_t value)
 {
     series_set(telemetry_series(core->parts.telemetry, family, label, NULL), value);
 }
 
 /* What /status says of the tip. The faults are moved out of `found`. */
-static void note_judgement(struct core *core, const char *tip, bool served, struct diagnostics *found)
+static void note_judgement(struct core *core, const char *tip, bool served,
+                           struct diagnostics *found)
 {
     pthread_mutex_lock(&core->lock);
     snprintf(core->tip, sizeof core->tip, "%s", tip);
@@ -87,15 +91,16 @@ static void log_faults(const struct core *core, const char *tip)
         char line[16], column[16];
         snprintf(line, sizeof line, "%u", item->place.line);
         snprintf(column, sizeof column, "%u", item->place.column);
-        log_event(item->severity == SEVERITY_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "fault", "commit", tip, "code",
-                  item->code, "file", item->place.path.data, "line", line, "column", column, "message",
-                  item->message.data, NULL);
+        log_event(item->severity == SEVERITY_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "fault",
+                  "commit", tip, "code", item->code, "file", item->place.path.data, "line", line,
+                  "column", column, "message", item->message.data, NULL);
     }
 }
 
-/* --- publishing ------------------------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------ */
 
-static void note_flags(struct core *core, const struct snapshot *previous, const struct snapshot *snapshot)
+static void note_flags(struct core *core, const struct snapshot *previous,
+                       const struct snapshot *snapshot)
 {
     for (size_t i = 0; previous && i < previous->environment_count; i++) {
         struct text name = previous->environments[i].name;
@@ -108,16 +113,17 @@ static void note_flags(struct core *core, const struct snapshot *previous, const
     gauge(core, &family_snapshot_timestamp, NULL, snapshot->since);
 }
 
-static enum status publish(struct core *core, struct build *build, const struct snapshot *previous, const char *commit,
-                           struct error *error)
+static enum status publish(struct core *core, struct build *build, const struct snapshot *previous,
+                           const char *commit, struct error *error)
 {
     struct generation generation;
     const struct catalog *catalog = &build->catalog;
     enum status status = mirror_generation(core->mirror, commit, &generation, error);
     if (status != STATUS_OK)
         return status;
-    struct snapshot *snapshot = build_snapshot(build, commit, generation, core->parts.config->default_environment,
-                                               clock_seconds(core->parts.clock));
+    struct snapshot *snapshot =
+        build_snapshot(build, commit, generation, core->parts.config->default_environment,
+                       clock_seconds(core->parts.clock));
     if (!snapshot)
         return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
     note_flags(core, previous, snapshot);
@@ -127,25 +133,29 @@ static enum status publish(struct core *core, struct build *build, const struct 
     struct error problem;
     if (mirror_set_accepted(core->mirror, commit, &problem) != STATUS_OK)
         log_event(LOG_LEVEL_ERROR, "ref_failed", "commit", commit, "error", problem.message, NULL);
-    if (fleet_apply(core->parts.fleet, catalog->targets, catalog->target_count, snapshot) != STATUS_OK)
+    if (fleet_apply(core->parts.fleet, catalog->targets, catalog->target_count, snapshot) !=
+        STATUS_OK)
         log_event(LOG_LEVEL_ERROR, "targets_failed", "commit", commit, NULL);
     snapshot_release(snapshot);
     count(core, &family_commits, "served", 1);
     char text[GENERATION_TEXT_SIZE], environments[16];
     generation_format(generation, text);
     snprintf(environments, sizeof environments, "%zu", catalog->environment_count);
-    log_event(LOG_LEVEL_INFO, "served", "commit", commit, "generation", text, "environments", environments, NULL);
+    log_event(LOG_LEVEL_INFO, "served", "commit", commit, "generation", text, "environments",
+              environments, NULL);
     return STATUS_OK;
 }
 
 /* Builds one commit and, when it is valid, publishes it. Its faults end up in *faults. */
-static enum status try_commit(struct core *core, const char *commit, struct diagnostics *faults, struct error *error)
+static enum status try_commit(struct core *core, const char *commit, struct diagnostics *faults,
+                              struct error *error)
 {
     struct build build;
     struct snapshot *previous = hub_acquire(core->parts.hub);
     int64_t start = core->parts.clock->monotonic(core->parts.clock->self);
     enum status status = build_commit(&build, core->mirror, commit, core->schemas, previous, error);
-    count(core, &family_compile_seconds, NULL, core->parts.clock->monotonic(core->parts.clock->self) - start);
+    count(core, &family_compile_seconds, NULL,
+          core->parts.clock->monotonic(core->parts.clock->self) - start);
     if (status == STATUS_OK)
         status = publish(core, &build, previous, commit, error);
     snapshot_release(previous);
@@ -157,10 +167,12 @@ static enum status try_commit(struct core *core, const char *commit, struct diag
     return status;
 }
 
-/* --- taking a tip -------------------------------------------------------------------------------------------------------- */
+/* --- taking a tip ---------------------------------------------------------------------------- */
 
-/* A branch that was rewritten is not followed: what users have would change without a commit that says so. */
-static enum status check_rewrite(struct core *core, const char *tip, struct diagnostics *faults, struct error *error)
+/* A branch that was rewritten is not followed: what users have would change without a commit that
+ * says so. */
+static enum status check_rewrite(struct core *core, const char *tip, struct diagnostics *faults,
+                                 struct error *error)
 {
     char accepted[COMMIT_TEXT_SIZE];
     bool descends = true;
@@ -171,9 +183,10 @@ static enum status check_rewrite(struct core *core, const char *tip, struct diag
         status = mirror_descends(core->mirror, tip, accepted, &descends, error);
     if (status != STATUS_OK || descends)
         return status;
-    diagnostics_add(faults, CODE_GIT_REWRITTEN, (struct place){TEXT("."), 0, 0},
-                    "push a branch that contains the served commit, or start with a new --data folder",
-                    "commit %.12s does not descend from %.12s, which is served", tip, accepted);
+    diagnostics_add(
+        faults, CODE_GIT_REWRITTEN, (struct place){TEXT("."), 0, 0},
+        "push a branch that contains the served commit, or start with a new --data folder",
+        "commit %.12s does not descend from %.12s, which is served", tip, accepted);
     return STATUS_INVALID;
 }
 
@@ -214,7 +227,8 @@ static void serve_something(struct core *core, const char *tip, bool rewritten)
     struct error error = {0};
     if (atomic_load(&core->parts.hub->version) > 0)
         return;
-    enum status status = rewritten ? serve_accepted(core, &error) : serve_ancestor(core, tip, &error);
+    enum status status =
+        rewritten ? serve_accepted(core, &error) : serve_ancestor(core, tip, &error);
     if (status != STATUS_OK)
         log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error",
                   error.message[0] ? error.message : "no valid ancestor", NULL);
@@ -241,7 +255,8 @@ enum status core_take(struct core *core, const char *tip, struct error *error)
     } else if (status == STATUS_OK) {
         note_judgement(core, tip, true, &faults);
     } else {
-        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error", error ? error->message : "", NULL);
+        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error",
+                  error ? error->message : "", NULL);
     }
     log_faults(core, tip);
     diagnostics_dispose(&faults);

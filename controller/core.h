@@ -1,8 +1,9 @@
 /* core.h - the one owner of what is in force: takes tips, makes snapshots, gives them out.
  *
- * Called by one thread, no network. It reads a commit from the local clone, builds catalog and documents, publishes to the
- * hub and hands the snapshot to the targets' fleet. A commit that does not validate leaves all of that as it was and is kept as
- * faults for /status. Only core_note_fetch() and core_write_status() may be called from other threads. */
+ * Called by one thread, no network. It reads a commit from the local clone, builds catalog and
+ * documents, publishes to the hub and hands the snapshot to the targets' fleet. A commit that does
+ * not validate leaves all of that as it was and is kept as faults for /status. Only
+ * core_note_fetch() and core_write_status() may be called from other threads. */
 #ifndef WEIR_CORE_H
 #define WEIR_CORE_H
 
@@ -24,12 +25,14 @@ struct core_parts {
 };
 
 /* `mirror` stays the caller's and must outlive the core. */
-enum status core_new(const struct core_parts *parts, struct mirror *mirror, struct core **out, struct error *error);
+enum status core_new(const struct core_parts *parts, struct mirror *mirror, struct core **out,
+                     struct error *error);
 void core_free(struct core *core); /* NULL is fine */
 
-/* Takes a tip: the whole way from commit to served. STATUS_INVALID: it has faults and what was served before still is.
- * A tip that was judged before costs nothing. At the first tip after a start, when it has faults, its newest
- * valid ancestor along first parents is served, so that a restart changes no answer. */
+/* Takes a tip: the whole way from commit to served. STATUS_INVALID: it has faults and what was
+ * served before still is. A tip that was judged before costs nothing. At the first tip after a
+ * start, when it has faults, its newest valid ancestor along first parents is served, so that a
+ * restart changes no answer. */
 enum status core_take(struct core *core, const char *tip, struct error *error);
 
 /* Appends the JSON object of GET /status. */

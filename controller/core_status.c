@@ -1,4 +1,5 @@
-/* GET /status: what is served, what Git says, what the targets hold, and every fault with its place. */
+/* GET /status: what is served, what Git says, what the targets hold, and every fault with its
+ * place. */
 #include "../rules/json.h"
 #include "core_private.h"
 
@@ -28,8 +29,10 @@ static void write_environments(struct buffer *out, const struct snapshot *snapsh
         const struct snapshot_environment *environment = &snapshot->environments[i];
         char digest[DIGEST_TEXT_SIZE];
         document_digest_text(environment->document, digest);
-        buffer_printf(out, "%s{\"default\":%s,\"digest\":\"%s\",\"flags\":%zu,\"name\":", i ? "," : "",
-                      snapshot->standard == environment ? "true" : "false", digest, environment->document->count);
+        buffer_printf(out,
+                      "%s{\"default\":%s,\"digest\":\"%s\",\"flags\":%zu,\"name\":", i ? "," : "",
+                      snapshot->standard == environment ? "true" : "false", digest,
+                      environment->document->count);
         json_write_string(out, environment->name);
         buffer_append_char(out, '}');
     }
@@ -53,7 +56,8 @@ static void write_served(struct buffer *out, const struct snapshot *snapshot)
 static void write_repository(struct buffer *out, const struct core *core)
 {
     buffer_append_string(out, ",\"faults\":[");
-    size_t shown = core->faults.count < DIAGNOSTICS_PRINTED ? core->faults.count : DIAGNOSTICS_PRINTED;
+    size_t shown =
+        core->faults.count < DIAGNOSTICS_PRINTED ? core->faults.count : DIAGNOSTICS_PRINTED;
     for (size_t i = 0; i < shown; i++) {
         if (i)
             buffer_append_char(out, ',');

@@ -62,7 +62,7 @@ static bool read_all(int descriptor, size_t most, struct buffer *out)
     return true;
 }
 
-/* --- one folder's names, sorted ------------------------------------------------------------ */
+/* --- one folder's names, sorted -------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -111,7 +111,7 @@ static void names_dispose(struct names *names)
     free(names->items);
 }
 
-/* --- the tree ------------------------------------------------------------------------------ */
+/* --- the tree -------------------------------------------------------------------------------- */
 
 static enum status read_file(struct reading *reading, int parent, const char *name)
 {
@@ -223,7 +223,7 @@ static enum status read_folder(struct reading *reading, int folder, unsigned dep
     return status;
 }
 
-/* --- what the caller named ----------------------------------------------------------------- */
+/* --- what the caller named ------------------------------------------------------------------- */
 
 static enum status read_single(struct reading *reading, int file, const char *path,
                                struct error *error)

@@ -5,8 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* --- copies -------------------------------------------------------------------------------------
- */
+/* --- copies ---------------------------------------------------------------------------------- */
 
 static bool copy_string(const char *source, char **copy)
 {
@@ -74,8 +73,7 @@ void reach_dispose(struct reach *reach)
     *reach = (struct reach){0};
 }
 
-/* --- secrets ------------------------------------------------------------------------------------
- */
+/* --- secrets --------------------------------------------------------------------------------- */
 
 const struct reach_secret *reach_secret(const struct reach *reach, struct text name)
 {

@@ -33,7 +33,8 @@ struct reach {
     size_t secret_count;
 };
 
-/* A deep copy, for threads that may outlive the configuration; to be disposed of also on failure. */
+/* A deep copy, for threads that may outlive the configuration; to be disposed of also on
+ * failure. */
 enum status reach_copy(const struct reach *source, struct reach *copy) MUST_CHECK;
 void reach_dispose(struct reach *reach); /* frees all it holds; leaves it empty */
 

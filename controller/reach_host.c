@@ -7,8 +7,7 @@
 
 #include "reach.h"
 
-/* --- spelling -----------------------------------------------------------------------------------
- */
+/* --- spelling -------------------------------------------------------------------------------- */
 
 static bool is_host_character(char c)
 {
@@ -94,8 +93,7 @@ enum status reach_host_parse(struct text text, struct reach_host *out, struct er
     return STATUS_OK;
 }
 
-/* --- addresses ----------------------------------------------------------------------------------
- */
+/* --- addresses ------------------------------------------------------------------------------- */
 
 /* An address in its one form: IPv4 also where it came mapped into IPv6. */
 struct address {

@@ -137,8 +137,7 @@ static enum status find_route(const struct reach *reach, struct text path, struc
     return STATUS_OK;
 }
 
-/* --- walking ------------------------------------------------------------------------------------
- */
+/* --- walking --------------------------------------------------------------------------------- */
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
@@ -176,8 +175,8 @@ static int open_allowed(const struct route *route, bool make, struct error *erro
     return folder;
 }
 
-/* Says why `name` could not be entered, by what it is: a link is refused, the rest may mend itself.
- */
+/* Says why `name` could not be entered, by what it is: a link is refused, the rest may mend
+ * itself. */
 static void explain_part(int folder, const char *name, struct text path, int cause,
                          struct error *error)
 {

@@ -1,6 +1,6 @@
 #include "snapshot.h"
 
-/* --- generations ------------------------------------------------------------------------------ */
+/* --- generations ----------------------------------------------------------------------------- */
 
 void generation_format(struct generation generation, char out[GENERATION_TEXT_SIZE])
 {
@@ -55,7 +55,7 @@ int generation_compare(struct generation a, struct generation b)
     return order;
 }
 
-/* --- snapshots -------------------------------------------------------------------------------- */
+/* --- snapshots ------------------------------------------------------------------------------- */
 
 struct snapshot *snapshot_new(size_t count)
 {
@@ -128,7 +128,7 @@ const struct snapshot_environment *snapshot_environment(const struct snapshot *s
     return NULL;
 }
 
-/* --- the hub ---------------------------------------------------------------------------------- */
+/* --- the hub --------------------------------------------------------------------------------- */
 
 enum status hub_init(struct hub *hub)
 {

@@ -160,7 +160,7 @@ void telemetry_forget(struct telemetry *telemetry, const struct family_descripti
     pthread_mutex_unlock(&telemetry->lock);
 }
 
-/* --- the text form ---------------------------------------------------------------------------- */
+/* --- the text form --------------------------------------------------------------------------- */
 
 /* Help texts escape backslash and line feed; label values the double quote as well. */
 static void write_escaped(struct buffer *out, const char *string, bool quote)

@@ -35,6 +35,7 @@ void *arena_allocate_zero(struct arena *arena, size_t count, size_t size) MUST_C
 bool arena_copy(struct arena *arena, struct text source, struct text *out) MUST_CHECK;
 
 #define ARENA_NEW(arena, type) ((type *)arena_allocate_zero((arena), 1, sizeof(type)))
-#define ARENA_ARRAY(arena, type, count) ((type *)arena_allocate_zero((arena), (count), sizeof(type)))
+#define ARENA_ARRAY(arena, type, count)                                                            \
+    ((type *)arena_allocate_zero((arena), (count), sizeof(type)))
 
 #endif

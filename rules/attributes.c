@@ -91,7 +91,8 @@ static size_t find_cell(const struct attributes *attributes, uint32_t parent, st
         uint32_t index = attributes->children[cell];
         if (index == 0)
             return cell;
-        if (attributes->names[index].parent == parent && text_equal(attributes->names[index].name, name))
+        if (attributes->names[index].parent == parent &&
+            text_equal(attributes->names[index].name, name))
             return cell;
     }
 }
@@ -130,7 +131,8 @@ static bool grow(struct attributes *attributes)
     return true;
 }
 
-static enum status add_child(struct attributes *attributes, uint32_t parent, struct text name, uint32_t *out)
+static enum status add_child(struct attributes *attributes, uint32_t parent, struct text name,
+                             uint32_t *out)
 {
     if (attributes->name_count >= (size_t)4 * ATTRIBUTES_MAX)
         return STATUS_LIMIT;
@@ -142,8 +144,11 @@ static enum status add_child(struct attributes *attributes, uint32_t parent, str
     memcpy(text, name.data, name.length);
     text[name.length] = '\0';
     uint32_t index = (uint32_t)attributes->name_count++;
-    attributes->names[index] = (struct attribute_name){
-        .name = {text, name.length}, .slot = ATTRIBUTE_NONE, .parent = parent, .next = attributes->names[parent].first_child};
+    attributes->names[index] =
+        (struct attribute_name){.name = {text, name.length},
+                                .slot = ATTRIBUTE_NONE,
+                                .parent = parent,
+                                .next = attributes->names[parent].first_child};
     attributes->names[parent].first_child = index;
     attributes->children[find_cell(attributes, parent, attributes->names[index].name)] = index;
     *out = index;
@@ -197,7 +202,8 @@ size_t attributes_path(const struct attributes *attributes, uint16_t slot, char 
 {
     uint32_t chain[64];
     size_t depth = 0, length = 0;
-    for (uint32_t at = attributes->slot_name[slot]; at && depth < COUNT_OF(chain); at = attributes->names[at].parent)
+    for (uint32_t at = attributes->slot_name[slot]; at && depth < COUNT_OF(chain);
+         at = attributes->names[at].parent)
         chain[depth++] = at;
     while (depth--) {
         struct text name = attributes->names[chain[depth]].name;

@@ -1,8 +1,9 @@
 /* attributes.h - which attributes of a context an environment's rules look at, each with a slot.
  *
- * A table of dotted paths, append-only: a slot, once given, keeps its number, so that one flag can be compiled
- * alone and every fragment of an environment, old or new, can be evaluated against one context. Reading a
- * context (context.h) walks this table as a tree, so attributes nobody asks for cost only their validation.
+ * A table of dotted paths, append-only: a slot, once given, keeps its number, so that one flag can
+ * be compiled alone and every fragment of an environment, old or new, can be evaluated against one
+ * context. Reading a context (context.h) walks this table as a tree, so attributes nobody asks for
+ * cost only their validation.
  *
  * While a snapshot is being made its table is private to the maker; once published it is read only.
  * attributes_clone() starts the next one. */
@@ -17,7 +18,7 @@
 /* One name at one level of a context: "app" of app.version. Children are a chain. */
 struct attribute_name {
     struct text name;
-    uint16_t slot;                  /* or ATTRIBUTE_NONE: only its children are asked for */
+    uint16_t slot;                      /* or ATTRIBUTE_NONE: only its children are asked for */
     uint32_t parent, first_child, next; /* indexes into names; 0 is none (0 itself is the root) */
 };
 
@@ -27,8 +28,8 @@ struct attributes {
     size_t name_count, name_size;
     uint32_t *children; /* hash of (parent, name) → index of names; open addressing, power of two */
     size_t children_size;
-    uint16_t slots;               /* given so far */
-    uint32_t *slot_name;          /* slot → index of names */
+    uint16_t slots;      /* given so far */
+    uint32_t *slot_name; /* slot → index of names */
 };
 
 #define ATTRIBUTE_TARGETING_KEY 0 /* "targetingKey" always has this slot */
@@ -45,7 +46,8 @@ bool attributes_find(const struct attributes *attributes, struct text path, uint
 /* The child of `parent` called `name`, or 0. */
 uint32_t attributes_child(const struct attributes *attributes, uint32_t parent, struct text name);
 
-/* Writes the dotted path of a slot, NUL-terminated (cut where `size` ends), and returns its length. */
+/* Writes the dotted path of a slot, NUL-terminated (cut where `size` ends), and returns its
+ * length. */
 size_t attributes_path(const struct attributes *attributes, uint16_t slot, char *out, size_t size);
 
 #endif

@@ -37,7 +37,8 @@ struct error {
     char message[256]; /* one line, lower case, no full stop, the thing quoted */
 };
 
-/* Fills `error` (which may be NULL) and returns `status`, so that callers can `return error_set(…)`. */
+/* Fills `error` (which may be NULL) and returns `status`, so that callers can `return
+ * error_set(…)`. */
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     PRINTF_LIKE(3, 4);
 enum status error_set_at(struct error *error, enum status status, uint32_t line, uint32_t column,

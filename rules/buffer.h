@@ -2,7 +2,8 @@
  *
  * Invariants: `data` is NULL only while `size` is 0; data[length] is not NUL unless buffer_string()
  * made it so. The first failure (no memory, or past the maximum) is remembered in `failed`; every
- * later append does nothing. So writers append without looking and check `failed` once, at the end. */
+ * later append does nothing. So writers append without looking and check `failed` once, at the
+ * end. */
 #ifndef WEIR_BUFFER_H
 #define WEIR_BUFFER_H
 
@@ -36,7 +37,8 @@ char *buffer_reserve(struct buffer *buffer, size_t length);
 struct text buffer_text(const struct buffer *buffer);
 /* The same, NUL-terminated; NULL when the buffer has failed. */
 const char *buffer_string(struct buffer *buffer);
-/* Hands the memory (NUL-terminated) to the caller, who frees it; the buffer is empty again. NULL on failure. */
+/* Hands the memory (NUL-terminated) to the caller, who frees it; the buffer is empty again. NULL on
+ * failure. */
 char *buffer_take(struct buffer *buffer, size_t *length);
 
 #endif

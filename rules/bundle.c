@@ -7,7 +7,7 @@
 #define MARK "weir/v"
 #define SHOWN_PATH 300
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files ------------------------------------------------------------------------------- */
 
 void bundle_init(struct bundle *bundle)
 {
@@ -76,7 +76,7 @@ bool bundle_source(void *context, struct text path, struct text *out)
     return true;
 }
 
-/* --- which count --------------------------------------------------------------------------- */
+/* --- which count ----------------------------------------------------------------------------- */
 
 /* Cuts the part before the next '/' off *path. False when nothing is left. */
 static bool next_part(struct text *path, struct text *part)
@@ -184,7 +184,7 @@ bool bundle_path_is_acceptable(struct text path)
     return true;
 }
 
-/* --- filling one --------------------------------------------------------------------------- */
+/* --- filling one ----------------------------------------------------------------------------- */
 
 void bundle_write_path(struct buffer *out, struct text path)
 {

@@ -12,8 +12,8 @@
 #define BUNDLE_MAX_FILES 200000
 #define BUNDLE_MAX_BYTES ((size_t)1 << 30)
 #define BUNDLE_MAX_ENTRIES 2000000 /* of all folders: a few objects may unfold to billions */
-#define BUNDLE_MAX_DEPTH 64  /* of folders */
-#define BUNDLE_MAX_PATH 4096 /* bytes */
+#define BUNDLE_MAX_DEPTH 64        /* of folders */
+#define BUNDLE_MAX_PATH 4096       /* bytes */
 #define BUNDLE_MAX_LOOK ((size_t)16 << 20) /* of a file that is only searched for the mark */
 
 struct bundle_file {
@@ -36,7 +36,7 @@ void bundle_sort(struct bundle *bundle);
 /* A diagnostics_source over a sorted bundle (context is the bundle). */
 bool bundle_source(void *bundle, struct text path, struct text *out);
 
-/* --- which files of a tree are definitions ------------------------------------------------- */
+/* --- which files of a tree are definitions --------------------------------------------------- */
 
 enum bundle_interest {
     BUNDLE_IGNORE, /* not a YAML file, or hidden, or below a hidden folder, or below state/ */
@@ -53,7 +53,7 @@ bool bundle_is_folder_read(struct text path);
  * refused with CODE_PATH. */
 bool bundle_path_is_acceptable(struct text path);
 
-/* --- filling a bundle from a tree ---------------------------------------------------------- */
+/* --- filling a bundle from a tree ------------------------------------------------------------ */
 
 /* What stands in a tree and is not read. */
 enum bundle_obstacle {

@@ -7,7 +7,7 @@
 #define API_VERSION "weir/v1"
 #define CATALOG_MEMORY ((size_t)4 << 30)
 
-/* --- the schemas in the program: build/rules/schemas.S ------------------------------------------------- */
+/* --- the schemas in the program: build/rules/schemas.S --------------------------------------- */
 
 struct schema_file {
     const char *name, *data;
@@ -29,7 +29,7 @@ struct schema_set *catalog_schemas(struct error *error)
     return NULL;
 }
 
-/* --- from files to definitions --------------------------------------------------------------------------- */
+/* --- from files to definitions --------------------------------------------------------------- */
 
 struct list { /* of definitions of one kind, while they are collected */
     void **items;
@@ -68,7 +68,8 @@ static struct place place_of(const struct builder *builder, const struct node *n
 /* Kinds of DESIGN section 3 that a later release brings: refused by name, never passed over. */
 static bool is_later_kind(struct text kind)
 {
-    static const char *const later[] = {"PhasePlan", "Rollout", "RolloutState", "Metric", "Program", "FlagTest"};
+    static const char *const later[] = {"PhasePlan", "Rollout", "RolloutState",
+                                        "Metric",    "Program", "FlagTest"};
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         if (text_is(kind, later[i]))
             return true;
@@ -86,16 +87,19 @@ static void unknown_kind(struct builder *builder, const struct node *kind)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", best.name.data);
     else
         snprintf(hint, sizeof hint, "kinds are Flag, Segment, Environment and Target");
-    diagnostics_add(builder->diagnostics, CODE_KIND, place_of(builder, kind), hint, "unknown kind \"%.*s\"",
+    diagnostics_add(builder->diagnostics, CODE_KIND, place_of(builder, kind), hint,
+                    "unknown kind \"%.*s\"",
                     (int)(kind->string.length < 80 ? kind->string.length : 80), kind->string.data);
 }
 
-/* Finds what kind of definition a document says it is; false (with a fault noted) when it is none. */
+/* Finds what kind of definition a document says it is; false (with a fault noted) when it is
+ * none. */
 static bool find_kind(struct builder *builder, const struct node *root, enum kind *out)
 {
     const struct node *version = node_get(root, "apiVersion"), *kind = node_get(root, "kind");
     if (!version || version->type != NODE_STRING || !text_is(version->string, API_VERSION)) {
-        diagnostics_add(builder->diagnostics, CODE_KIND, place_of(builder, version ? version : root),
+        diagnostics_add(builder->diagnostics, CODE_KIND,
+                        place_of(builder, version ? version : root),
                         "begin the document with \"apiVersion: " API_VERSION "\"",
                         version ? "unknown apiVersion" : "document has no apiVersion");
         return false;
@@ -145,7 +149,8 @@ static enum status take_document(void *context, const struct node *root)
     }
     if (!find_kind(builder, root, &kind))
         return STATUS_OK;
-    enum status status = schema_validate(builder->schemas[kind], root, builder->path, builder->diagnostics);
+    enum status status =
+        schema_validate(builder->schemas[kind], root, builder->path, builder->diagnostics);
     if (status == STATUS_OK)
         status = definitions_read(&builder->catalog->arena, kind, builder->path, root, &definition,
                                   builder->diagnostics);
@@ -167,7 +172,8 @@ static enum status read_files(struct builder *builder, const struct bundle *bund
         if (!arena_copy(&builder->catalog->arena, file->path, &builder->path))
             status = STATUS_NO_MEMORY;
         else
-            status = yaml_read(&arena, builder->path, file->bytes, take_document, builder, builder->diagnostics);
+            status = yaml_read(&arena, builder->path, file->bytes, take_document, builder,
+                               builder->diagnostics);
         if (status == STATUS_INVALID) {
             builder->catalog->unreadable++;
             status = STATUS_OK;
@@ -177,7 +183,7 @@ static enum status read_files(struct builder *builder, const struct bundle *bund
     return status;
 }
 
-/* --- one name, one definition ----------------------------------------------------------------------------- */
+/* --- one name, one definition ---------------------------------------------------------------- */
 
 /* All kinds' structs begin with their name. */
 static const struct name *name_of(const void *definition)
@@ -251,15 +257,18 @@ static void note_empty(struct builder *builder, const struct bundle *bundle)
     const struct catalog *catalog = builder->catalog;
     if (builder->diagnostics->errors)
         return;
-    if (catalog->flag_count + catalog->segment_count + catalog->environment_count + catalog->target_count == 0)
-        diagnostics_add(builder->diagnostics, CODE_NO_DEFINITIONS, (struct place){TEXT("."), 0, 0},
-                        "put YAML documents with \"apiVersion: " API_VERSION "\" below flags/, segments/, "
-                        "environments/ or targets/",
-                        "no definitions found in %zu file%s", bundle->count, bundle->count == 1 ? "" : "s");
+    if (catalog->flag_count + catalog->segment_count + catalog->environment_count +
+            catalog->target_count ==
+        0)
+        diagnostics_add(
+            builder->diagnostics, CODE_NO_DEFINITIONS, (struct place){TEXT("."), 0, 0},
+            "put YAML documents with \"apiVersion: " API_VERSION "\" below flags/, segments/, "
+            "environments/ or targets/",
+            "no definitions found in %zu file%s", bundle->count, bundle->count == 1 ? "" : "s");
 }
 
-enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas, const struct bundle *bundle,
-                          struct diagnostics *diagnostics)
+enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas,
+                          const struct bundle *bundle, struct diagnostics *diagnostics)
 {
     struct builder builder = {.catalog = catalog, .diagnostics = diagnostics};
     enum status status = STATUS_OK;
@@ -290,7 +299,7 @@ void catalog_dispose(struct catalog *catalog)
     *catalog = (struct catalog){0};
 }
 
-/* --- looking up -------------------------------------------------------------------------------------------- */
+/* --- looking up ------------------------------------------------------------------------------ */
 
 size_t catalog_index(const void *items, size_t count, struct text name)
 {

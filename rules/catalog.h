@@ -1,8 +1,9 @@
 /* catalog.h - all definitions of one commit, by name, checked against one another.
  *
- * catalog_build() is the first half of the way of the data: bytes → nodes → schema → typed definitions →
- * linked catalog. One owner, one thread. After a successful catalog_build() every name that a definition uses
- * exists and no reference is circular, so what follows (compile.h) need not look again. */
+ * catalog_build() is the first half of the way of the data: bytes → nodes → schema → typed
+ * definitions → linked catalog. One owner, one thread. After a successful catalog_build() every
+ * name that a definition uses exists and no reference is circular, so what follows (compile.h) need
+ * not look again. */
 #ifndef WEIR_CATALOG_H
 #define WEIR_CATALOG_H
 
@@ -19,7 +20,8 @@ struct catalog {
     size_t flag_count, segment_count, environment_count, target_count;
     size_t files;      /* that were read as definitions */
     size_t unreadable; /* of these, files that are not YAML: what they define is not known */
-    struct broken *broken; /* documents with faults of their own, so that nobody is told they do not exist */
+    struct broken
+        *broken; /* documents with faults of their own, so that nobody is told they do not exist */
 };
 
 struct broken {
@@ -28,20 +30,23 @@ struct broken {
     struct broken *next;
 };
 
-/* The schemas compiled into the program, sealed. Free with schema_set_free(). NULL: `error` says why. */
+/* The schemas compiled into the program, sealed. Free with schema_set_free(). NULL: `error` says
+ * why. */
 struct schema_set *catalog_schemas(struct error *error);
 
 /* Builds a catalog out of a sorted bundle; `schemas` as from catalog_schemas(). All faults go into
- * `diagnostics`; STATUS_INVALID when one of them is an error (the catalog is then only good for disposing). */
-enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas, const struct bundle *bundle,
-                          struct diagnostics *diagnostics);
+ * `diagnostics`; STATUS_INVALID when one of them is an error (the catalog is then only good for
+ * disposing). */
+enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas,
+                          const struct bundle *bundle, struct diagnostics *diagnostics);
 void catalog_dispose(struct catalog *catalog);
 
 const struct flag *catalog_flag(const struct catalog *catalog, struct text name);
 const struct segment *catalog_segment(const struct catalog *catalog, struct text name);
 const struct environment *catalog_environment(const struct catalog *catalog, struct text name);
 
-/* The place of `name` among `count` pointers to definitions sorted by name (catalog->flags …), or `count`. */
+/* The place of `name` among `count` pointers to definitions sorted by name (catalog->flags …), or
+ * `count`. */
 size_t catalog_index(const void *items, size_t count, struct text name);
 
 /* The settings of a flag in an environment, overrides applied. */

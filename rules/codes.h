@@ -7,56 +7,58 @@
 #define WEIR_CODES_H
 
 /* X(name, code, severity, title) */
-#define DIAGNOSTIC_CODES(X)                                                                         \
-    X(CODE_NO_DEFINITIONS, "W101", SEVERITY_ERROR, "no definitions found")                          \
-    X(CODE_UTF8, "W102", SEVERITY_ERROR, "file is not UTF-8")                                       \
-    X(CODE_FILE_SIZE, "W103", SEVERITY_ERROR, "file is too large")                                  \
-    X(CODE_YAML, "W104", SEVERITY_ERROR, "not YAML")                                                \
-    X(CODE_DEPTH, "W105", SEVERITY_ERROR, "nested too deep")                                        \
-    X(CODE_NODES, "W106", SEVERITY_ERROR, "too many values in one document")                        \
-    X(CODE_DOCUMENTS, "W107", SEVERITY_ERROR, "too many documents in one file")                     \
-    X(CODE_DUPLICATE_KEY, "W108", SEVERITY_ERROR, "key stands twice")                               \
-    X(CODE_ANCHOR, "W109", SEVERITY_ERROR, "anchors and aliases are refused")                       \
-    X(CODE_TAG, "W110", SEVERITY_ERROR, "tags are refused")                                         \
-    X(CODE_KEY, "W111", SEVERITY_ERROR, "a key must be a plain string")                             \
-    X(CODE_LINK, "W112", SEVERITY_ERROR, "symbolic link is not followed")                           \
-    X(CODE_SUBMODULE, "W113", SEVERITY_WARNING, "submodule is not followed")                        \
-    X(CODE_LINK_ELSEWHERE, "W114", SEVERITY_WARNING, "symbolic link is not followed")               \
-    X(CODE_TREE_SIZE, "W115", SEVERITY_ERROR, "too many files, or too many bytes")                  \
-    X(CODE_NUMBER, "W116", SEVERITY_ERROR, "number cannot be kept exactly")                         \
-    X(CODE_PATH, "W117", SEVERITY_ERROR, "file name is refused")                                    \
-    X(CODE_UNREADABLE, "W118", SEVERITY_ERROR, "file cannot be read")                               \
-    X(CODE_SCHEMA_TYPE, "W201", SEVERITY_ERROR, "wrong type")                                       \
-    X(CODE_SCHEMA_REQUIRED, "W202", SEVERITY_ERROR, "required field is missing")                    \
-    X(CODE_SCHEMA_UNKNOWN, "W203", SEVERITY_ERROR, "unknown field")                                 \
-    X(CODE_SCHEMA_VALUE, "W204", SEVERITY_ERROR, "value is not one of those allowed")               \
-    X(CODE_SCHEMA_PATTERN, "W205", SEVERITY_ERROR, "value does not have the right form")            \
-    X(CODE_SCHEMA_RANGE, "W206", SEVERITY_ERROR, "value is out of range")                           \
-    X(CODE_SCHEMA_SIZE, "W207", SEVERITY_ERROR, "too many or too few entries")                      \
-    X(CODE_SCHEMA_CHOICE, "W208", SEVERITY_ERROR, "none, or more than one, of the allowed forms")   \
-    X(CODE_SCHEMA_OTHER, "W209", SEVERITY_ERROR, "value is refused by the schema")                  \
-    X(CODE_KIND, "W210", SEVERITY_ERROR, "unknown kind or apiVersion")                              \
-    X(CODE_KIND_LATER, "W211", SEVERITY_ERROR, "kind does not work yet")                            \
-    X(CODE_FIELD_LATER, "W212", SEVERITY_ERROR, "field does not work yet")                          \
-    X(CODE_VARIANT_TYPES, "W213", SEVERITY_ERROR, "variants are of different types")                \
-    X(CODE_ATTRIBUTE, "W214", SEVERITY_ERROR, "attribute path is refused")                          \
-    X(CODE_DUPLICATE_NAME, "W301", SEVERITY_ERROR, "two documents of one name")                     \
-    X(CODE_UNKNOWN_SEGMENT, "W302", SEVERITY_ERROR, "unknown segment")                              \
-    X(CODE_UNKNOWN_VARIANT, "W303", SEVERITY_ERROR, "unknown variant")                              \
-    X(CODE_UNKNOWN_ENVIRONMENT, "W304", SEVERITY_ERROR, "unknown environment")                      \
-    X(CODE_UNKNOWN_FLAG, "W305", SEVERITY_ERROR, "unknown flag")                                    \
-    X(CODE_CYCLE, "W306", SEVERITY_ERROR, "definitions refer to each other in a circle")            \
-    X(CODE_WEIGHTS, "W307", SEVERITY_ERROR, "weights do not sum to 100")                            \
-    X(CODE_NO_ENVIRONMENT, "W308", SEVERITY_ERROR, "no environment is defined")                     \
-    X(CODE_SAME_TARGET, "W309", SEVERITY_ERROR, "two targets write to one place")                   \
-    X(CODE_ENCODING, "W401", SEVERITY_ERROR, "an evaluator of this environment cannot evaluate it") \
-    X(CODE_FRAGMENT_SIZE, "W402", SEVERITY_ERROR, "flag compiles to too much")                      \
-    X(CODE_TARGET_PATH, "W501", SEVERITY_ERROR, "target path is outside the allowed folders")       \
-    X(CODE_TARGET_HOST, "W502", SEVERITY_ERROR, "target host is not allowed")                       \
-    X(CODE_TARGET_SECRET, "W503", SEVERITY_ERROR, "secret is not known, or not for this host")      \
+#define DIAGNOSTIC_CODES(X)                                                                        \
+    X(CODE_NO_DEFINITIONS, "W101", SEVERITY_ERROR, "no definitions found")                         \
+    X(CODE_UTF8, "W102", SEVERITY_ERROR, "file is not UTF-8")                                      \
+    X(CODE_FILE_SIZE, "W103", SEVERITY_ERROR, "file is too large")                                 \
+    X(CODE_YAML, "W104", SEVERITY_ERROR, "not YAML")                                               \
+    X(CODE_DEPTH, "W105", SEVERITY_ERROR, "nested too deep")                                       \
+    X(CODE_NODES, "W106", SEVERITY_ERROR, "too many values in one document")                       \
+    X(CODE_DOCUMENTS, "W107", SEVERITY_ERROR, "too many documents in one file")                    \
+    X(CODE_DUPLICATE_KEY, "W108", SEVERITY_ERROR, "key stands twice")                              \
+    X(CODE_ANCHOR, "W109", SEVERITY_ERROR, "anchors and aliases are refused")                      \
+    X(CODE_TAG, "W110", SEVERITY_ERROR, "tags are refused")                                        \
+    X(CODE_KEY, "W111", SEVERITY_ERROR, "a key must be a plain string")                            \
+    X(CODE_LINK, "W112", SEVERITY_ERROR, "symbolic link is not followed")                          \
+    X(CODE_SUBMODULE, "W113", SEVERITY_WARNING, "submodule is not followed")                       \
+    X(CODE_LINK_ELSEWHERE, "W114", SEVERITY_WARNING, "symbolic link is not followed")              \
+    X(CODE_TREE_SIZE, "W115", SEVERITY_ERROR, "too many files, or too many bytes")                 \
+    X(CODE_NUMBER, "W116", SEVERITY_ERROR, "number cannot be kept exactly")                        \
+    X(CODE_PATH, "W117", SEVERITY_ERROR, "file name is refused")                                   \
+    X(CODE_UNREADABLE, "W118", SEVERITY_ERROR, "file cannot be read")                              \
+    X(CODE_SCHEMA_TYPE, "W201", SEVERITY_ERROR, "wrong type")                                      \
+    X(CODE_SCHEMA_REQUIRED, "W202", SEVERITY_ERROR, "required field is missing")                   \
+    X(CODE_SCHEMA_UNKNOWN, "W203", SEVERITY_ERROR, "unknown field")                                \
+    X(CODE_SCHEMA_VALUE, "W204", SEVERITY_ERROR, "value is not one of those allowed")              \
+    X(CODE_SCHEMA_PATTERN, "W205", SEVERITY_ERROR, "value does not have the right form")           \
+    X(CODE_SCHEMA_RANGE, "W206", SEVERITY_ERROR, "value is out of range")                          \
+    X(CODE_SCHEMA_SIZE, "W207", SEVERITY_ERROR, "too many or too few entries")                     \
+    X(CODE_SCHEMA_CHOICE, "W208", SEVERITY_ERROR, "none, or more than one, of the allowed forms")  \
+    X(CODE_SCHEMA_OTHER, "W209", SEVERITY_ERROR, "value is refused by the schema")                 \
+    X(CODE_KIND, "W210", SEVERITY_ERROR, "unknown kind or apiVersion")                             \
+    X(CODE_KIND_LATER, "W211", SEVERITY_ERROR, "kind does not work yet")                           \
+    X(CODE_FIELD_LATER, "W212", SEVERITY_ERROR, "field does not work yet")                         \
+    X(CODE_VARIANT_TYPES, "W213", SEVERITY_ERROR, "variants are of different types")               \
+    X(CODE_ATTRIBUTE, "W214", SEVERITY_ERROR, "attribute path is refused")                         \
+    X(CODE_DUPLICATE_NAME, "W301", SEVERITY_ERROR, "two documents of one name")                    \
+    X(CODE_UNKNOWN_SEGMENT, "W302", SEVERITY_ERROR, "unknown segment")                             \
+    X(CODE_UNKNOWN_VARIANT, "W303", SEVERITY_ERROR, "unknown variant")                             \
+    X(CODE_UNKNOWN_ENVIRONMENT, "W304", SEVERITY_ERROR, "unknown environment")                     \
+    X(CODE_UNKNOWN_FLAG, "W305", SEVERITY_ERROR, "unknown flag")                                   \
+    X(CODE_CYCLE, "W306", SEVERITY_ERROR, "definitions refer to each other in a circle")           \
+    X(CODE_WEIGHTS, "W307", SEVERITY_ERROR, "weights do not sum to 100")                           \
+    X(CODE_NO_ENVIRONMENT, "W308", SEVERITY_ERROR, "no environment is defined")                    \
+    X(CODE_SAME_TARGET, "W309", SEVERITY_ERROR, "two targets write to one place")                  \
+    X(CODE_ENCODING, "W401", SEVERITY_ERROR,                                                       \
+      "an evaluator of this environment cannot evaluate it")                                       \
+    X(CODE_FRAGMENT_SIZE, "W402", SEVERITY_ERROR, "flag compiles to too much")                     \
+    X(CODE_TARGET_PATH, "W501", SEVERITY_ERROR, "target path is outside the allowed folders")      \
+    X(CODE_TARGET_HOST, "W502", SEVERITY_ERROR, "target host is not allowed")                      \
+    X(CODE_TARGET_SECRET, "W503", SEVERITY_ERROR, "secret is not known, or not for this host")     \
     X(CODE_GIT_REWRITTEN, "W601", SEVERITY_ERROR, "branch was rewritten")
 
-#define DIAGNOSTIC_NAME(name, code, severity, title) static const char name[] __attribute__((unused)) = code;
+#define DIAGNOSTIC_NAME(name, code, severity, title)                                               \
+    static const char name[] __attribute__((unused)) = code;
 DIAGNOSTIC_CODES(DIAGNOSTIC_NAME)
 #undef DIAGNOSTIC_NAME
 

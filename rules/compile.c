@@ -7,14 +7,16 @@
 #define FRAGMENT_MAX ((size_t)4 << 20)
 #define DOCUMENT_MAX ((size_t)512 << 20) /* of all fragments: segments written out may multiply */
 
-void compile_flag(const struct catalog *catalog, const struct environment *environment, const struct flag *flag,
-                  struct buffer *out, struct diagnostics *diagnostics)
+void compile_flag(const struct catalog *catalog, const struct environment *environment,
+                  const struct flag *flag, struct buffer *out, struct diagnostics *diagnostics)
 {
     struct flag_settings settings = flag_settings_in(flag, environment->name.text);
-    struct encoder encoder = {catalog, environment->name.text, environment->evaluators, out, diagnostics};
+    struct encoder encoder = {catalog, environment->name.text, environment->evaluators, out,
+                              diagnostics};
     buffer_append_string(out, "{\"defaultVariant\":");
     json_write_string(out, settings.default_variant.text);
-    buffer_append_string(out, settings.enabled ? ",\"state\":\"ENABLED\"" : ",\"state\":\"DISABLED\"");
+    buffer_append_string(out,
+                         settings.enabled ? ",\"state\":\"ENABLED\"" : ",\"state\":\"DISABLED\"");
     if (settings.rule_count) {
         buffer_append_string(out, ",\"targeting\":");
         encode_targeting(&encoder, flag, &settings);
@@ -69,7 +71,8 @@ static enum status make_fragment(struct compilation *compilation, const struct f
         compilation->count++;
         return STATUS_OK;
     }
-    enum status status = fragment_new(key, json, compilation->metadata, compilation->attributes, out, &error);
+    enum status status =
+        fragment_new(key, json, compilation->metadata, compilation->attributes, out, &error);
     if (status == STATUS_OK)
         compilation->count++;
     else if (status != STATUS_NO_MEMORY)
@@ -83,28 +86,33 @@ static enum status compile_one(struct compilation *compilation, const struct fla
 {
     size_t errors = compilation->diagnostics->errors;
     buffer_clear(&compilation->json);
-    compile_flag(compilation->catalog, compilation->environment, flag, &compilation->json, compilation->diagnostics);
+    compile_flag(compilation->catalog, compilation->environment, flag, &compilation->json,
+                 compilation->diagnostics);
     if (compilation->json.failed == STATUS_LIMIT) {
-        diagnostics_add(compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
-                        "segments are written out in each flag that uses them: use fewer, or smaller ones",
-                        "flag \"%.64s\" compiles to more than 4 MiB", flag->name.text.data);
+        diagnostics_add(
+            compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
+            "segments are written out in each flag that uses them: use fewer, or smaller ones",
+            "flag \"%.64s\" compiles to more than 4 MiB", flag->name.text.data);
         return STATUS_OK;
     }
     if (compilation->json.failed)
         return compilation->json.failed;
     compilation->bytes += compilation->json.length;
     if (compilation->bytes > DOCUMENT_MAX) {
-        diagnostics_add(compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
-                        "segments are written out in each flag that uses them: use fewer, or smaller ones",
-                        "environment \"%.64s\" compiles to more than 512 MiB",
-                        compilation->environment->name.text.data);
+        diagnostics_add(
+            compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
+            "segments are written out in each flag that uses them: use fewer, or smaller ones",
+            "environment \"%.64s\" compiles to more than 512 MiB",
+            compilation->environment->name.text.data);
         return STATUS_INVALID;
     }
     /* What was refused need not be whole JSON. */
-    return compilation->diagnostics->errors == errors ? make_fragment(compilation, flag) : STATUS_OK;
+    return compilation->diagnostics->errors == errors ? make_fragment(compilation, flag)
+                                                      : STATUS_OK;
 }
 
-/* {"flagSetId": the environment's name}: flagd's identity of a set; OpenFeature's telemetry carries it. */
+/* {"flagSetId": the environment's name}: flagd's identity of a set; OpenFeature's telemetry carries
+ * it. */
 static enum status make_metadata(struct compilation *compilation)
 {
     buffer_append_string(&compilation->metadata_json, "{\"flagSetId\":");
@@ -113,15 +121,17 @@ static enum status make_metadata(struct compilation *compilation)
     if (compilation->metadata_json.failed)
         return compilation->metadata_json.failed;
     struct text json = buffer_text(&compilation->metadata_json);
-    compilation->same_metadata = compilation->previous && text_equal(compilation->previous->metadata, json);
+    compilation->same_metadata =
+        compilation->previous && text_equal(compilation->previous->metadata, json);
     return json_read(&compilation->arena, json, JSON_LIMITS_DEFAULT, &compilation->metadata, NULL);
 }
 
 static enum status compile_all(struct compilation *compilation)
 {
     const struct catalog *catalog = compilation->catalog;
-    compilation->attributes =
-        compilation->previous ? attributes_clone(compilation->previous->attributes) : attributes_new();
+    compilation->attributes = compilation->previous
+                                  ? attributes_clone(compilation->previous->attributes)
+                                  : attributes_new();
     compilation->fragments = calloc(catalog->flag_count + 1, sizeof *compilation->fragments);
     if (!compilation->attributes || !compilation->fragments)
         return STATUS_NO_MEMORY;
@@ -131,12 +141,15 @@ static enum status compile_all(struct compilation *compilation)
     return status;
 }
 
-enum status compile_environment(const struct catalog *catalog, const struct environment *environment,
+enum status compile_environment(const struct catalog *catalog,
+                                const struct environment *environment,
                                 const struct document *previous, struct document **out,
                                 struct diagnostics *diagnostics)
 {
-    struct compilation compilation = {
-        .catalog = catalog, .environment = environment, .previous = previous, .diagnostics = diagnostics};
+    struct compilation compilation = {.catalog = catalog,
+                                      .environment = environment,
+                                      .previous = previous,
+                                      .diagnostics = diagnostics};
     size_t errors = diagnostics->errors;
     *out = NULL;
     arena_init(&compilation.arena, 0);

@@ -5,14 +5,16 @@
 #include "catalog.h"
 #include "document.h"
 
-/* Compiles every flag for `environment`. Fragments whose bytes equal those of `previous` (may be NULL; the
- * last document of the same environment) are shared with it, and its attribute slots are kept. */
-enum status compile_environment(const struct catalog *catalog, const struct environment *environment,
+/* Compiles every flag for `environment`. Fragments whose bytes equal those of `previous` (may be
+ * NULL; the last document of the same environment) are shared with it, and its attribute slots are
+ * kept. */
+enum status compile_environment(const struct catalog *catalog,
+                                const struct environment *environment,
                                 const struct document *previous, struct document **out,
                                 struct diagnostics *diagnostics);
 
 /* Appends the flag object of one flag, canonical. */
-void compile_flag(const struct catalog *catalog, const struct environment *environment, const struct flag *flag,
-                  struct buffer *out, struct diagnostics *diagnostics);
+void compile_flag(const struct catalog *catalog, const struct environment *environment,
+                  const struct flag *flag, struct buffer *out, struct diagnostics *diagnostics);
 
 #endif

@@ -78,7 +78,7 @@ static bool read_text(struct reader *reader, struct text *out)
     return true;
 }
 
-/* --- values that are kept whole: lists, and maps that a rule asks for -------------------------------------- */
+/* --- values that are kept whole: lists, and maps that a rule asks for ------------------------ */
 
 static bool read_value(struct reader *reader, struct value *out, unsigned depth);
 
@@ -95,10 +95,13 @@ static int next_entry(struct reader *reader, char close, bool first)
     if (reader->at.p == reader->at.end)
         return json_fail(&reader->at, close == '}' ? "unfinished object" : "unfinished array"), -1;
     if (*reader->at.p != ',')
-        return json_fail(&reader->at, close == '}' ? "expected \",\" or \"}\"" : "expected \",\" or \"]\""), -1;
+        return json_fail(&reader->at,
+                         close == '}' ? "expected \",\" or \"}\"" : "expected \",\" or \"]\""),
+               -1;
     reader->at.p++;
     json_scan_space(&reader->at);
-    /* a comma promises an entry: json_scan_string or read_value finds the fault in {"a":1,} and [1,] */
+    /* a comma promises an entry: json_scan_string or read_value finds the fault in {"a":1,} and
+     * [1,] */
     return 1;
 }
 
@@ -116,13 +119,15 @@ static bool read_key(struct reader *reader, struct text *out)
     return true;
 }
 
-/* Entries are linked while they are read, since their number is not known, then laid out as an array. */
+/* Entries are linked while they are read, since their number is not known, then laid out as an
+ * array. */
 struct link {
     struct link *next;
     struct value_member member;
 };
 
-static bool lay_out(struct reader *reader, const struct link *first, uint32_t count, bool is_map, struct value *out)
+static bool lay_out(struct reader *reader, const struct link *first, uint32_t count, bool is_map,
+                    struct value *out)
 {
     struct arena *arena = &reader->context->arena;
     size_t i = 0;
@@ -159,7 +164,8 @@ static bool read_container(struct reader *reader, struct value *out, unsigned de
         if (!link)
             return no_memory(reader);
         *link = (struct link){0};
-        if ((is_map && !read_key(reader, &link->member.name)) || !read_value(reader, &link->member.value, depth - 1))
+        if ((is_map && !read_key(reader, &link->member.name)) ||
+            !read_value(reader, &link->member.value, depth - 1))
             return false;
         *end = link;
         end = &link->next;
@@ -173,7 +179,8 @@ static bool read_string(struct reader *reader, struct value *out)
     struct text text;
     if (!read_text(reader, &text))
         return false;
-    *out = (struct value){.type = VALUE_STRING, .length = (uint32_t)text.length, .string = text.data};
+    *out =
+        (struct value){.type = VALUE_STRING, .length = (uint32_t)text.length, .string = text.data};
     return true;
 }
 
@@ -208,7 +215,7 @@ static bool read_value(struct reader *reader, struct value *out, unsigned depth)
     }
 }
 
-/* --- from an object into slots --------------------------------------------------------------------------------- */
+/* --- from an object into slots --------------------------------------------------------------- */
 
 /* Where a key stands twice, the last one counts: what the first one left below it goes. */
 static void forget(struct context *context, uint32_t name)
@@ -254,7 +261,8 @@ static bool read_object(struct reader *reader, uint32_t parent, unsigned depth)
         if (!read_key(reader, &key))
             return false;
         uint32_t child = attributes_child(reader->context->attributes, parent, key);
-        if (child ? !read_attribute(reader, child, depth - 1) : !json_skip_value(&reader->at, depth - 1))
+        if (child ? !read_attribute(reader, child, depth - 1)
+                  : !json_skip_value(&reader->at, depth - 1))
             return false;
     }
     return more == 0;
@@ -278,27 +286,32 @@ static bool read_request(struct reader *reader, bool *found)
             continue;
         }
         *found = reader->at.p < reader->at.end && *reader->at.p == '{';
-        memset(reader->context->slots, 0, reader->context->attributes->slots * sizeof(struct value));
-        if (*found ? !read_object(reader, 0, CONTEXT_MAX_DEPTH) : !json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
+        memset(reader->context->slots, 0,
+               reader->context->attributes->slots * sizeof(struct value));
+        if (*found ? !read_object(reader, 0, CONTEXT_MAX_DEPTH)
+                   : !json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
             return false;
     }
     return more == 0;
 }
 
-static enum status read_whole(struct context *context, struct attributes *attributes, struct text json,
-                              bool request, struct error *error)
+static enum status read_whole(struct context *context, struct attributes *attributes,
+                              struct text json, bool request, struct error *error)
 {
-    struct reader reader = {.at = {.p = json.data, .end = json.data + json.length}, .context = context};
+    struct reader reader = {.at = {.p = json.data, .end = json.data + json.length},
+                            .context = context};
     bool found = true, good;
     if (json.length > CONTEXT_MAX_BYTES)
-        return error_set(error, STATUS_LIMIT, "context of %zu bytes is larger than the limit of %zu", json.length,
+        return error_set(error, STATUS_LIMIT,
+                         "context of %zu bytes is larger than the limit of %zu", json.length,
                          CONTEXT_MAX_BYTES);
     enum status status = context_begin(context, attributes);
     if (status != STATUS_OK)
         return error_set(error, status, "no memory");
     json_scan_space(&reader.at);
     if (reader.at.p == reader.at.end || *reader.at.p != '{')
-        good = json_skip_value(&reader.at, CONTEXT_MAX_DEPTH) && json_fail(&reader.at, "expected a JSON object");
+        good = json_skip_value(&reader.at, CONTEXT_MAX_DEPTH) &&
+               json_fail(&reader.at, "expected a JSON object");
     else
         good = request ? read_request(&reader, &found) : read_object(&reader, 0, CONTEXT_MAX_DEPTH);
     if (good) {
@@ -322,8 +335,8 @@ enum status context_read(struct context *context, struct attributes *attributes,
     return read_whole(context, attributes, json, false, error);
 }
 
-enum status context_read_request(struct context *context, struct attributes *attributes, struct text body,
-                                 struct error *error)
+enum status context_read_request(struct context *context, struct attributes *attributes,
+                                 struct text body, struct error *error)
 {
     return read_whole(context, attributes, body, true, error);
 }

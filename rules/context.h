@@ -1,8 +1,8 @@
 /* context.h - an evaluation context, read from JSON straight into the slots of an environment.
  *
- * Strict JSON, one pass. Attributes that no rule asks for are validated and skipped. Where a key stands twice the
- * last one counts. Memory is kept from one request to the next, so a warm context allocates nothing.
- * A context belongs to one thread. */
+ * Strict JSON, one pass. Attributes that no rule asks for are validated and skipped. Where a key
+ * stands twice the last one counts. Memory is kept from one request to the next, so a warm context
+ * allocates nothing. A context belongs to one thread. */
 #ifndef WEIR_CONTEXT_H
 #define WEIR_CONTEXT_H
 
@@ -21,7 +21,8 @@ struct context {
     struct arena arena; /* decoded strings, list elements */
     char *scratch;      /* CONTEXT_SCRATCH bytes for what an evaluation puts together */
     size_t scratch_used;
-    /* The version that was parsed last, since most rules ask for the same one: the string of a slot. */
+    /* The version that was parsed last, since most rules ask for the same one: the string of a
+     * slot. */
     const char *version_string; /* NULL: none */
     bool version_is_good;
     struct semver version;
@@ -34,13 +35,13 @@ void context_dispose(struct context *context);
 
 /* Empties it and binds it to a table: every attribute is missing. */
 enum status context_begin(struct context *context, struct attributes *attributes);
-/* context_begin(), then reads the JSON object `json`. STATUS_INVALID with a place in `error` when it is
- * not strict JSON or not an object; STATUS_LIMIT when it is too large or too deep. */
+/* context_begin(), then reads the JSON object `json`. STATUS_INVALID with a place in `error` when
+ * it is not strict JSON or not an object; STATUS_LIMIT when it is too large or too deep. */
 enum status context_read(struct context *context, struct attributes *attributes, struct text json,
                          struct error *error);
 /* The same for a request body {"context": {…}, …}: other members are validated and ignored.
  * STATUS_NOT_FOUND when "context" is absent or not an object. */
-enum status context_read_request(struct context *context, struct attributes *attributes, struct text body,
-                                 struct error *error);
+enum status context_read_request(struct context *context, struct attributes *attributes,
+                                 struct text body, struct error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* A document of any kind, from YAML to its struct; Segment, Environment and Target here, Flag in read_flag.c. */
+/* A document of any kind, from YAML to its struct; Segment, Environment and Target here, Flag in
+ * read_flag.c. */
 #include "definitions.h"
 
 #include "codes.h"
@@ -40,19 +41,22 @@ bool read_key(struct reading *reading, const struct node *entry, struct name *ou
     return arena_copy(reading->arena, entry->key, &out->text);
 }
 
-bool read_optional_text(struct reading *reading, const struct node *map, const char *field, struct text *out)
+bool read_optional_text(struct reading *reading, const struct node *map, const char *field,
+                        struct text *out)
 {
     const struct node *node = node_get(map, field);
     return !node || (node->type == NODE_STRING && arena_copy(reading->arena, node->string, out));
 }
 
-static bool read_optional_name(struct reading *reading, const struct node *map, const char *field, struct name *out)
+static bool read_optional_name(struct reading *reading, const struct node *map, const char *field,
+                               struct name *out)
 {
     const struct node *node = node_get(map, field);
     return !node || read_name(reading, node, out);
 }
 
-static bool read_texts(struct reading *reading, const struct node *list, struct text **out, size_t *count)
+static bool read_texts(struct reading *reading, const struct node *list, struct text **out,
+                       size_t *count)
 {
     if (!list)
         return true;
@@ -60,7 +64,8 @@ static bool read_texts(struct reading *reading, const struct node *list, struct 
     if (list->type != NODE_LIST || !*out)
         return false;
     for (const struct node *item = list->first; item; item = item->next) {
-        if (item->type != NODE_STRING || !arena_copy(reading->arena, item->string, &(*out)[(*count)++]))
+        if (item->type != NODE_STRING ||
+            !arena_copy(reading->arena, item->string, &(*out)[(*count)++]))
             return false;
     }
     return true;
@@ -74,8 +79,10 @@ static bool read_segment(struct reading *reading, const struct node *root, struc
         if (!segment->match)
             return false;
     }
-    return read_texts(reading, node_get(spec, "include"), &segment->include, &segment->include_count) &&
-           read_texts(reading, node_get(spec, "exclude"), &segment->exclude, &segment->exclude_count);
+    return read_texts(reading, node_get(spec, "include"), &segment->include,
+                      &segment->include_count) &&
+           read_texts(reading, node_get(spec, "exclude"), &segment->exclude,
+                      &segment->exclude_count);
 }
 
 static unsigned evaluator_of(struct text name)
@@ -83,8 +90,11 @@ static unsigned evaluator_of(struct text name)
     static const struct {
         const char *name;
         unsigned bit;
-    } known[] = {{"weir", EVALUATOR_WEIR},     {"flagd", EVALUATOR_FLAGD}, {"js", EVALUATOR_JS},
-                 {"python", EVALUATOR_PYTHON}, {"java", EVALUATOR_JAVA}};
+    } known[] = {{"weir", EVALUATOR_WEIR},
+                 {"flagd", EVALUATOR_FLAGD},
+                 {"js", EVALUATOR_JS},
+                 {"python", EVALUATOR_PYTHON},
+                 {"java", EVALUATOR_JAVA}};
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         if (text_is(name, known[i].name))
             return known[i].bit;
@@ -92,12 +102,14 @@ static unsigned evaluator_of(struct text name)
     return 0;
 }
 
-static bool read_environment(struct reading *reading, const struct node *root, struct environment *environment)
+static bool read_environment(struct reading *reading, const struct node *root,
+                             struct environment *environment)
 {
     const struct node *spec = node_get(root, "spec"), *list = node_get(spec, "evaluators"),
                       *protection = node_get(spec, "protected");
     environment->evaluators = EVALUATOR_WEIR | (list ? 0 : EVALUATOR_FLAGD);
-    for (const struct node *item = list && list->type == NODE_LIST ? list->first : NULL; item; item = item->next)
+    for (const struct node *item = list && list->type == NODE_LIST ? list->first : NULL; item;
+         item = item->next)
         environment->evaluators |= item->type == NODE_STRING ? evaluator_of(item->string) : 0;
     environment->is_protected = protection && protection->type == NODE_BOOL && protection->boolean;
     return read_optional_name(reading, spec, "promotesFrom", &environment->promotes_from);
@@ -106,7 +118,8 @@ static bool read_environment(struct reading *reading, const struct node *root, s
 static bool read_target(struct reading *reading, const struct node *root, struct target *target)
 {
     const struct node *spec = node_get(root, "spec"), *file = node_get(spec, "file"),
-                      *redis = node_get(spec, "redis"), *environment = node_get(spec, "environment");
+                      *redis = node_get(spec, "redis"),
+                      *environment = node_get(spec, "environment");
     target->type = redis ? TARGET_REDIS : TARGET_FILE;
     const struct node *location = redis ? node_get(redis, "url") : node_get(file, "path");
     return environment && location && read_name(reading, environment, &target->environment) &&
@@ -115,7 +128,8 @@ static bool read_target(struct reading *reading, const struct node *root, struct
            read_optional_name(reading, node_get(spec, "credentials"), "secret", &target->secret);
 }
 
-static bool read_definition(struct reading *reading, const struct node *root, struct definition *out, struct name name)
+static bool read_definition(struct reading *reading, const struct node *root,
+                            struct definition *out, struct name name)
 {
     switch (out->kind) {
     case KIND_FLAG:
@@ -148,8 +162,9 @@ static bool read_definition(struct reading *reading, const struct node *root, st
     return false;
 }
 
-enum status definitions_read(struct arena *arena, enum kind kind, struct text path, const struct node *root,
-                             struct definition *out, struct diagnostics *diagnostics)
+enum status definitions_read(struct arena *arena, enum kind kind, struct text path,
+                             const struct node *root, struct definition *out,
+                             struct diagnostics *diagnostics)
 {
     struct reading reading = {.arena = arena, .path = path, .diagnostics = diagnostics};
     size_t before = diagnostics->errors;
@@ -157,7 +172,8 @@ enum status definitions_read(struct arena *arena, enum kind kind, struct text pa
     buffer_init(&reading.scratch, 0);
     const struct node *node = node_get(node_get(root, "metadata"), "name");
     out->kind = kind;
-    bool good = node && read_name(&reading, node, &name) && read_definition(&reading, root, out, name);
+    bool good =
+        node && read_name(&reading, node, &name) && read_definition(&reading, root, out, name);
     buffer_dispose(&reading.scratch);
     if (!good)
         return STATUS_NO_MEMORY;

@@ -1,8 +1,8 @@
 /* definitions.h - the typed form of what people write: Flag, Segment, Environment, Target.
  *
- * definitions_read() turns one schema-valid document into one of these structs. All memory is the given
- * arena's. Everything that can be wrong in a later step keeps its place. Values (variants, literals) are kept
- * as canonical JSON, ready to be written. */
+ * definitions_read() turns one schema-valid document into one of these structs. All memory is the
+ * given arena's. Everything that can be wrong in a later step keeps its place. Values (variants,
+ * literals) are kept as canonical JSON, ready to be written. */
 #ifndef WEIR_DEFINITIONS_H
 #define WEIR_DEFINITIONS_H
 
@@ -17,15 +17,29 @@ struct name {
 };
 
 enum kind { KIND_FLAG, KIND_SEGMENT, KIND_ENVIRONMENT, KIND_TARGET, KIND_COUNT };
-const char *kind_name(enum kind kind);          /* "Flag" */
-const char *kind_schema(enum kind kind);        /* "flag.json" */
+const char *kind_name(enum kind kind);   /* "Flag" */
+const char *kind_schema(enum kind kind); /* "flag.json" */
 
-/* --- conditions ---------------------------------------------------------------------------------- */
+/* --- conditions ------------------------------------------------------------------------------ */
 
 enum operator_name {
-    OPERATOR_IS, OPERATOR_IS_NOT, OPERATOR_IN, OPERATOR_NOT_IN, OPERATOR_STARTS_WITH, OPERATOR_ENDS_WITH,
-    OPERATOR_CONTAINS, OPERATOR_LT, OPERATOR_LTE, OPERATOR_GT, OPERATOR_GTE, OPERATOR_BETWEEN,
-    OPERATOR_SEMVER, OPERATOR_BEFORE, OPERATOR_AFTER, OPERATOR_EXISTS, OPERATOR_COUNT,
+    OPERATOR_IS,
+    OPERATOR_IS_NOT,
+    OPERATOR_IN,
+    OPERATOR_NOT_IN,
+    OPERATOR_STARTS_WITH,
+    OPERATOR_ENDS_WITH,
+    OPERATOR_CONTAINS,
+    OPERATOR_LT,
+    OPERATOR_LTE,
+    OPERATOR_GT,
+    OPERATOR_GTE,
+    OPERATOR_BETWEEN,
+    OPERATOR_SEMVER,
+    OPERATOR_BEFORE,
+    OPERATOR_AFTER,
+    OPERATOR_EXISTS,
+    OPERATOR_COUNT,
 };
 const char *operator_spelling(enum operator_name name); /* "isNot" */
 
@@ -44,7 +58,12 @@ struct semver_bound {
 };
 
 enum condition_type {
-    CONDITION_ALL, CONDITION_ANY, CONDITION_NOT, CONDITION_SEGMENT, CONDITION_FLAG, CONDITION_ATTRIBUTE,
+    CONDITION_ALL,
+    CONDITION_ANY,
+    CONDITION_NOT,
+    CONDITION_SEGMENT,
+    CONDITION_FLAG,
+    CONDITION_ATTRIBUTE,
 };
 
 struct condition {
@@ -61,7 +80,7 @@ struct condition {
     size_t bound_count;
 };
 
-/* --- flags --------------------------------------------------------------------------------------- */
+/* --- flags ----------------------------------------------------------------------------------- */
 
 enum variant_type { VARIANT_BOOL, VARIANT_STRING, VARIANT_NUMBER, VARIANT_OBJECT };
 
@@ -122,9 +141,15 @@ struct segment {
     size_t include_count, exclude_count;
 };
 
-/* Who will read an environment's document: each disagrees with the others somewhere (the encodings in
- * encode.h go around that). WEIR is always in. */
-enum evaluator { EVALUATOR_WEIR = 1, EVALUATOR_FLAGD = 2, EVALUATOR_JS = 4, EVALUATOR_PYTHON = 8, EVALUATOR_JAVA = 16 };
+/* Who will read an environment's document: each disagrees with the others somewhere (the encodings
+ * in encode.h go around that). WEIR is always in. */
+enum evaluator {
+    EVALUATOR_WEIR = 1,
+    EVALUATOR_FLAGD = 2,
+    EVALUATOR_JS = 4,
+    EVALUATOR_PYTHON = 8,
+    EVALUATOR_JAVA = 16
+};
 
 struct environment {
     struct name name;
@@ -144,7 +169,7 @@ struct target {
     struct name secret;   /* or empty */
 };
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 struct definition {
     enum kind kind;
@@ -157,15 +182,18 @@ struct definition {
 };
 
 /* `root` is valid by kind's schema. STATUS_INVALID when something that the schema cannot say is
- * wrong (mixed variant types, an attribute path, a semver range, a date): then it is in `diagnostics`. */
-enum status definitions_read(struct arena *arena, enum kind kind, struct text path, const struct node *root,
-                             struct definition *out, struct diagnostics *diagnostics);
+ * wrong (mixed variant types, an attribute path, a semver range, a date): then it is in
+ * `diagnostics`. */
+enum status definitions_read(struct arena *arena, enum kind kind, struct text path,
+                             const struct node *root, struct definition *out,
+                             struct diagnostics *diagnostics);
 
 /* The parts, one file each: read_condition.c, read_flag.c, read_others.c */
 struct condition *condition_read(struct arena *arena, struct text path, const struct node *node,
                                  struct diagnostics *diagnostics);
 
-/* Reads RFC 3339 ("2026-01-01T00:00:00Z", also with an offset, also a bare date) into seconds since 1970. */
+/* Reads RFC 3339 ("2026-01-01T00:00:00Z", also with an offset, also a bare date) into seconds since
+ * 1970. */
 bool time_parse(struct text text, int64_t *seconds);
 
 #endif

@@ -16,7 +16,8 @@
 
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
 
-/* A place in the definitions; line and column are 1-based (column counts code points), 0 = whole file. */
+/* A place in the definitions; line and column are 1-based (column counts code points), 0 = whole
+ * file. */
 struct place {
     struct text path; /* as in the repository, with '/' */
     uint32_t line, column;
@@ -28,7 +29,8 @@ struct diagnostic {
     struct place place;
     struct text message; /* what is wrong: one line, lower case, no full stop */
     struct text hint;    /* how to mend it, or empty */
-    struct place other;  /* a second place that belongs to it (the first of two names), or path empty */
+    struct place
+        other; /* a second place that belongs to it (the first of two names), or path empty */
     struct text excerpt; /* the source line, or empty; see diagnostics_excerpts() */
 };
 
@@ -43,8 +45,9 @@ struct diagnostics {
 void diagnostics_init(struct diagnostics *list);
 void diagnostics_dispose(struct diagnostics *list);
 
-/* Notes one fault. `code` must be one of codes.h: it decides the severity. `hint` may be NULL. Returns
- * the entry, so that a caller can set `other` with diagnostic_also(); NULL when it was not kept. */
+/* Notes one fault. `code` must be one of codes.h: it decides the severity. `hint` may be NULL.
+ * Returns the entry, so that a caller can set `other` with diagnostic_also(); NULL when it was not
+ * kept. */
 struct diagnostic *diagnostics_add(struct diagnostics *list, const char *code, struct place place,
                                    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);
 void diagnostic_also(struct diagnostics *list, struct diagnostic *diagnostic, struct place other);
@@ -63,7 +66,8 @@ void diagnostics_excerpts(struct diagnostics *list, diagnostics_source *source, 
  *       hint: did you mean "staff"?
  * and a last line that counts. `colour` adds ANSI colours. */
 void diagnostics_write_text(struct buffer *out, const struct diagnostics *list, bool colour);
-/* {"diagnostics":[{"code","severity","path","line","column","message","hint"?,"other"?}…],"errors":N,"warnings":N} */
+/* {"diagnostics":[{"code","severity","path","line","column","message","hint"?,"other"?}…],"errors":N,"warnings":N}
+ */
 void diagnostics_write_json(struct buffer *out, const struct diagnostics *list);
 /* One entry of that array, for /status. */
 void diagnostic_write_json(struct buffer *out, const struct diagnostic *diagnostic);

@@ -8,7 +8,8 @@ struct palette {
 };
 
 static const struct palette plain = {"", "", "", "", "", ""};
-static const struct palette ansi = {"\033[1m", "\033[1;31m", "\033[1;33m", "\033[36m", "\033[2m", "\033[0m"};
+static const struct palette ansi = {"\033[1m",  "\033[1;31m", "\033[1;33m",
+                                    "\033[36m", "\033[2m",    "\033[0m"};
 
 /* Text from a definitions file must not steer the terminal. */
 static void write_safely(struct buffer *out, struct text text)
@@ -33,7 +34,8 @@ static void write_place(struct buffer *out, const struct place *place)
         buffer_printf(out, ":%u:%u", place->line, place->column);
 }
 
-static void write_excerpt(struct buffer *out, const struct diagnostic *item, const struct palette *p)
+static void write_excerpt(struct buffer *out, const struct diagnostic *item,
+                          const struct palette *p)
 {
     if (item->excerpt.length == 0)
         return;
@@ -44,7 +46,8 @@ static void write_excerpt(struct buffer *out, const struct diagnostic *item, con
         buffer_printf(out, "  %s      |%s ", p->faint, p->end);
         for (uint32_t i = 1; i < item->place.column; i++)
             buffer_append_char(out, ' ');
-        buffer_printf(out, "%s^%s\n", item->severity == SEVERITY_ERROR ? p->error : p->warning, p->end);
+        buffer_printf(out, "%s^%s\n", item->severity == SEVERITY_ERROR ? p->error : p->warning,
+                      p->end);
     }
 }
 
@@ -118,7 +121,8 @@ void diagnostic_write_json(struct buffer *out, const struct diagnostic *item)
     }
     buffer_append_string(out, ",\"path\":");
     json_write_string(out, item->place.path);
-    buffer_printf(out, ",\"severity\":\"%s\"}", item->severity == SEVERITY_ERROR ? "error" : "warning");
+    buffer_printf(out, ",\"severity\":\"%s\"}",
+                  item->severity == SEVERITY_ERROR ? "error" : "warning");
 }
 
 void diagnostics_write_json(struct buffer *out, const struct diagnostics *list)

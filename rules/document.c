@@ -28,7 +28,8 @@ static bool make_index(struct document *document)
     return true;
 }
 
-/* SHA-256 over the hashes in the order of (kind, key): flags, then the metadata of the set where there is some. */
+/* SHA-256 over the hashes in the order of (kind, key): flags, then the metadata of the set where
+ * there is some. */
 static void make_digest(struct document *document)
 {
     struct sha256_ctx context;
@@ -72,7 +73,8 @@ enum status document_new(struct fragment **fragments, size_t count, struct attri
     }
     if (count)
         memcpy(copy, fragments, count * sizeof *copy);
-    *document = (struct document){.references = 1, .attributes = attributes, .fragments = copy, .count = count};
+    *document = (struct document){
+        .references = 1, .attributes = attributes, .fragments = copy, .count = count};
     if (count)
         qsort(copy, count, sizeof *copy, by_key);
     if (!make_index(document) || !copy_metadata(document, metadata)) {

@@ -1,7 +1,8 @@
 /* document.h - the state document of one environment: fragments and what belongs to the whole.
  *
- * Immutable and counted. Whole bytes are put together only by document_write(), only where a consumer
- * needs them whole; the digest is computed once, on first use by its maker, before it is shared. */
+ * Immutable and counted. Whole bytes are put together only by document_write(), only where a
+ * consumer needs them whole; the digest is computed once, on first use by its maker, before it is
+ * shared. */
 #ifndef WEIR_DOCUMENT_H
 #define WEIR_DOCUMENT_H
 
@@ -19,7 +20,8 @@ struct document {
     uint8_t digest[SHA256_SIZE];
 };
 
-/* Takes over the references to `fragments` (any order, distinct keys) and `attributes`, whatever is returned. */
+/* Takes over the references to `fragments` (any order, distinct keys) and `attributes`, whatever is
+ * returned. */
 enum status document_new(struct fragment **fragments, size_t count, struct attributes *attributes,
                          struct text metadata, struct document **out);
 struct document *document_reference(struct document *document);

@@ -1,7 +1,8 @@
 /* A whole flagd document into fragments.
  *
- * Only the outermost members are read as a tree of their own; each flag is cut out of the text and compiled alone, so that a document of
- * any size costs the memory of one flag beside its result. "$evaluators" are not resolved yet: weir emits none. */
+ * Only the outermost members are read as a tree of their own; each flag is cut out of the text and
+ * compiled alone, so that a document of any size costs the memory of one flag beside its result.
+ * "$evaluators" are not resolved yet: weir emits none. */
 #include "document.h"
 #include "json.h"
 #include "json_scan.h"
@@ -81,7 +82,8 @@ static bool take_top(struct loader *loader, struct text key, struct text value)
     if (text_is(key, "flags")) {
         loader->flags = value;
     } else if (text_is(key, "metadata")) {
-        enum status status = json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, &loader->metadata, loader->error);
+        enum status status =
+            json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, &loader->metadata, loader->error);
         if (status != STATUS_OK)
             return stop(loader, status, "metadata is not readable");
         if (loader->metadata->type != NODE_MAP && loader->metadata->type != NODE_NULL) {
@@ -167,7 +169,8 @@ static enum status make_document(struct loader *loader, struct document **out)
         json_write_node(&metadata, loader->metadata);
     enum status status = metadata.failed;
     if (status == STATUS_OK) {
-        status = document_new(loader->fragments, loader->count, loader->attributes, buffer_text(&metadata), out);
+        status = document_new(loader->fragments, loader->count, loader->attributes,
+                              buffer_text(&metadata), out);
         loader->count = 0; /* taken over, as the attributes are */
         loader->attributes = NULL;
     }
@@ -179,7 +182,8 @@ static enum status make_document(struct loader *loader, struct document **out)
 
 enum status document_read(struct text json, struct document **out, struct error *error)
 {
-    struct loader loader = {.json = json, .at = {.p = json.data, .end = json.data + json.length}, .error = error};
+    struct loader loader = {
+        .json = json, .at = {.p = json.data, .end = json.data + json.length}, .error = error};
     *out = NULL;
     loader.attributes = attributes_new();
     if (!loader.attributes)

@@ -1,8 +1,9 @@
 /* Conditions as JSONLogic.
  *
- * Every form was evaluated by flagd (Go), npm's flagd-core, Python's core and Java's provider over each JSON type, missing and null;
- * the parts in [brackets] are only written for an environment whose `evaluators` name that engine.
- * X is {"var":"path"}; missing and null are one thing, and every form is false for it, except ! ones.
+ * Every form was evaluated by flagd (Go), npm's flagd-core, Python's core and Java's provider over
+ * each JSON type, missing and null; the parts in [brackets] are only written for an environment
+ * whose `evaluators` name that engine. X is {"var":"path"}; missing and null are one thing, and
+ * every form is false for it, except ! ones.
  *
  *   is s          X === s
  *   is n          X === n                     [python, 0 and 1: and cat(X) is not False/True]
@@ -12,11 +13,10 @@
  *   contains s    some(merge([], X), it === s) or (STRING and s in X)
  *   contains n    some(merge([], X), it is n)
  *   lt …          NUMBER and X < n            between a b: NUMBER and a <= X <= b
- *   before, after number: as lt, gt; RFC 3339: STRING, the separators, then the digits compared as one string
- *   semver        STRING, a dot in it, first two and last characters, then sem_ver for each bound
- *   exists        X !== null
- *   segment       inlined: not in exclude, and (in include or match)
- *   flag          that flag's targeting with its default instead of null, === variant
+ *   before, after number: as lt, gt; RFC 3339: STRING, the separators, then the digits compared as
+ * one string semver        STRING, a dot in it, first two and last characters, then sem_ver for
+ * each bound exists        X !== null segment       inlined: not in exclude, and (in include or
+ * match) flag          that flag's targeting with its default instead of null, === variant
  *
  * STRING is guard_string(), NUMBER is guard_number(). */
 #include "encode.h"
@@ -28,7 +28,7 @@
 #define MOST_RULES 1000 /* npm's evaluator fails at an if of 3000 arguments */
 #define MOST_ALTERNATIVES 2000
 
-/* --- writing pieces --------------------------------------------------------------------------------------------------- */
+/* --- writing pieces -------------------------------------------------------------------------- */
 
 void encode_raw(struct encoder *encoder, const char *json)
 {
@@ -73,8 +73,8 @@ void guard_string(struct buffer *out, struct text operand, unsigned evaluators)
     write_template(out, "{\"starts_with\":[$,\"\"]}", operand);
 }
 
-/* In this order: not null; Go says false to X === X for lists and maps; no booleans (to Python 1 is true); no lists; no
- * strings; no maps, which npm would fail on. */
+/* In this order: not null; Go says false to X === X for lists and maps; no booleans (to Python 1 is
+ * true); no lists; no strings; no maps, which npm would fail on. */
 void guard_number(struct buffer *out, struct text operand, unsigned evaluators)
 {
     write_template(out, "{\"!==\":[$,null]},", operand);
@@ -82,7 +82,8 @@ void guard_number(struct buffer *out, struct text operand, unsigned evaluators)
         write_template(out, "{\"===\":[$,$]},", operand);
     if (evaluators & EVALUATOR_PYTHON)
         write_template(out,
-                       "{\"or\":[{\"and\":[{\"!==\":[$,true]},{\"!==\":[$,false]}]},{\"and\":[{\"===\":[1,true]},"
+                       "{\"or\":[{\"and\":[{\"!==\":[$,true]},{\"!==\":[$,false]}]},{\"and\":[{\"=="
+                       "=\":[1,true]},"
                        "{\"!\":[{\"in\":[{\"cat\":[$]},[\"True\",\"False\"]]}]}]}]},",
                        operand);
     else
@@ -103,7 +104,7 @@ void guard_version(struct buffer *out, struct text operand, unsigned evaluators)
                    operand);
 }
 
-/* --- comparing with scalars ------------------------------------------------------------------------------------------- */
+/* --- comparing with scalars ------------------------------------------------------------------ */
 
 static void encode_is_number(struct encoder *encoder, struct text operand, double number)
 {
@@ -127,7 +128,8 @@ static void encode_is_bool(struct encoder *encoder, struct text operand, bool bo
     buffer_append_text(encoder->out, operand);
     buffer_printf(encoder->out, ",%s]}", literal);
     if (python) {
-        write_template(encoder->out, ",{\"or\":[{\"!==\":[1,true]},{\"===\":[{\"cat\":[$]},", operand);
+        write_template(encoder->out, ",{\"or\":[{\"!==\":[1,true]},{\"===\":[{\"cat\":[$]},",
+                       operand);
         encode_raw(encoder, boolean ? "\"True\"]}]}]}" : "\"False\"]}]}]}");
     }
 }
@@ -145,18 +147,19 @@ void encode_is(struct encoder *encoder, struct text operand, const struct scalar
     }
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------------------ */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 /* Python takes true for 1 inside a list, so 0 and 1 stand alone there. */
 static bool joins_list(const struct encoder *encoder, const struct scalar *scalar)
 {
     if (scalar->type == SCALAR_NUMBER)
-        return !(encoder->evaluators & EVALUATOR_PYTHON) || (scalar->number != 0 && scalar->number != 1);
+        return !(encoder->evaluators & EVALUATOR_PYTHON) ||
+               (scalar->number != 0 && scalar->number != 1);
     return scalar->type == SCALAR_STRING;
 }
 
-static void encode_in_one_type(struct encoder *encoder, struct text operand, const struct scalar *items, size_t count,
-                               enum scalar_type type)
+static void encode_in_one_type(struct encoder *encoder, struct text operand,
+                               const struct scalar *items, size_t count, enum scalar_type type)
 {
     const struct scalar *only = NULL;
     size_t found = 0;
@@ -189,7 +192,8 @@ static void encode_in_one_type(struct encoder *encoder, struct text operand, con
     encode_raw(encoder, guarded ? "]]}]}" : "]]}");
 }
 
-static void encode_in(struct encoder *encoder, const struct condition *condition, struct text operand)
+static void encode_in(struct encoder *encoder, const struct condition *condition,
+                      struct text operand)
 {
     const struct scalar *items = condition->operands;
     size_t count = condition->operand_count, strings = 0, numbers = 0, alone = 0, written = 0;
@@ -201,7 +205,8 @@ static void encode_in(struct encoder *encoder, const struct condition *condition
     }
     size_t parts = (strings > 0) + (numbers > 0) + alone;
     if (parts > MOST_ALTERNATIVES)
-        diagnostics_add(encoder->diagnostics, CODE_ENCODING, condition->place, "remove repeated values",
+        diagnostics_add(encoder->diagnostics, CODE_ENCODING, condition->place,
+                        "remove repeated values",
                         "list has too many values that are neither strings nor numbers");
     if (parts > 1)
         encode_raw(encoder, "{\"or\":[");
@@ -249,7 +254,8 @@ static void encode_key_in(struct encoder *encoder, const struct text *keys, size
     encode_raw(encoder, guarded ? "]]}]}" : "]]}");
 }
 
-static void encode_contains(struct encoder *encoder, const struct scalar *scalar, struct text operand)
+static void encode_contains(struct encoder *encoder, const struct scalar *scalar,
+                            struct text operand)
 {
     bool is_string = scalar->type == SCALAR_STRING;
     if (is_string)
@@ -266,10 +272,10 @@ static void encode_contains(struct encoder *encoder, const struct scalar *scalar
     write_template(encoder->out, ",$]}]}]}", operand);
 }
 
-/* --- numbers, times, versions ------------------------------------------------------------------------------------------ */
+/* --- numbers, times, versions ---------------------------------------------------------------- */
 
-static void encode_compare(struct encoder *encoder, const char *operator_text, const struct scalar *scalar,
-                           struct text operand)
+static void encode_compare(struct encoder *encoder, const char *operator_text,
+                           const struct scalar *scalar, struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
     guard_number(encoder->out, operand, encoder->evaluators);
@@ -280,7 +286,8 @@ static void encode_compare(struct encoder *encoder, const char *operator_text, c
     encode_raw(encoder, "]}]}");
 }
 
-static void encode_between(struct encoder *encoder, const struct condition *condition, struct text operand)
+static void encode_between(struct encoder *encoder, const struct condition *condition,
+                           struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
     guard_number(encoder->out, operand, encoder->evaluators);
@@ -303,16 +310,19 @@ static void write_time_digits(struct encoder *encoder, int64_t seconds)
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * day_of_year + 2) / 153;
     int64_t day = day_of_year - (153 * month + 2) / 5 + 1;
     month += month < 10 ? 3 : -9;
-    buffer_printf(encoder->out, "\"%04d%02d%02d%02d%02d%02d\"", (int)(year_of_era + era * 400 + (month <= 2)), (int)month,
-                  (int)day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+    buffer_printf(encoder->out, "\"%04d%02d%02d%02d%02d%02d\"",
+                  (int)(year_of_era + era * 400 + (month <= 2)), (int)month, (int)day,
+                  (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
 }
 
-static void encode_time(struct encoder *encoder, const struct condition *condition, struct text operand)
+static void encode_time(struct encoder *encoder, const struct condition *condition,
+                        struct text operand)
 {
     const struct scalar *scalar = condition->operands;
     bool before = condition->operator_name == OPERATOR_BEFORE;
@@ -323,7 +333,8 @@ static void encode_time(struct encoder *encoder, const struct condition *conditi
         buffer_printf(encoder->out, "{\"%s\":[", before ? "<" : ">=");
         buffer_append_text(encoder->out, operand);
         buffer_append_char(encoder->out, ',');
-        json_write_number(encoder->out, scalar->type == SCALAR_NUMBER ? scalar->number : (double)seconds);
+        json_write_number(encoder->out,
+                          scalar->type == SCALAR_NUMBER ? scalar->number : (double)seconds);
         encode_raw(encoder, "]}");
         return;
     }
@@ -333,22 +344,25 @@ static void encode_time(struct encoder *encoder, const struct condition *conditi
     }
     encode_raw(encoder, "{\"and\":[");
     guard_string(encoder->out, operand, encoder->evaluators);
-    write_template(encoder->out,
-                   ",{\"===\":[{\"substr\":[$,4,1]},\"-\"]},{\"===\":[{\"substr\":[$,7,1]},\"-\"]},"
-                   "{\"===\":[{\"substr\":[$,10,1]},\"T\"]},{\"===\":[{\"substr\":[$,13,1]},\":\"]},"
-                   "{\"===\":[{\"substr\":[$,16,1]},\":\"]},{\"in\":[{\"substr\":[$,19,1]},\".Z\"]},"
-                   "{\"ends_with\":[$,\"Z\"]},",
-                   operand);
+    write_template(
+        encoder->out,
+        ",{\"===\":[{\"substr\":[$,4,1]},\"-\"]},{\"===\":[{\"substr\":[$,7,1]},\"-\"]},"
+        "{\"===\":[{\"substr\":[$,10,1]},\"T\"]},{\"===\":[{\"substr\":[$,13,1]},\":\"]},"
+        "{\"===\":[{\"substr\":[$,16,1]},\":\"]},{\"in\":[{\"substr\":[$,19,1]},\".Z\"]},"
+        "{\"ends_with\":[$,\"Z\"]},",
+        operand);
     buffer_printf(encoder->out, "{\"%s\":[", before ? "<" : ">");
     write_template(encoder->out,
-                   "{\"cat\":[{\"substr\":[$,0,4]},{\"substr\":[$,5,2]},{\"substr\":[$,8,2]},{\"substr\":[$,11,2]},"
+                   "{\"cat\":[{\"substr\":[$,0,4]},{\"substr\":[$,5,2]},{\"substr\":[$,8,2]},{"
+                   "\"substr\":[$,11,2]},"
                    "{\"substr\":[$,14,2]},{\"substr\":[$,17,2]}]},",
                    operand);
     write_time_digits(encoder, seconds);
     encode_raw(encoder, "]}]}");
 }
 
-static void encode_semver(struct encoder *encoder, const struct condition *condition, struct text operand)
+static void encode_semver(struct encoder *encoder, const struct condition *condition,
+                          struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
     guard_version(encoder->out, operand, encoder->evaluators);
@@ -362,8 +376,8 @@ static void encode_semver(struct encoder *encoder, const struct condition *condi
     encode_raw(encoder, "]}");
 }
 
-static void encode_affix(struct encoder *encoder, const char *operator_text, const struct scalar *scalar,
-                         struct text operand)
+static void encode_affix(struct encoder *encoder, const char *operator_text,
+                         const struct scalar *scalar, struct text operand)
 {
     bool guarded = encoder->evaluators & EVALUATOR_FLAGD;
     if (guarded)
@@ -375,9 +389,10 @@ static void encode_affix(struct encoder *encoder, const char *operator_text, con
     encode_raw(encoder, guarded ? "]}]}" : "]}");
 }
 
-/* --- conditions -------------------------------------------------------------------------------------------------------- */
+/* --- conditions ------------------------------------------------------------------------------ */
 
-static void encode_operator(struct encoder *encoder, const struct condition *condition, struct text operand)
+static void encode_operator(struct encoder *encoder, const struct condition *condition,
+                            struct text operand)
 {
     const struct scalar *first = condition->operands;
     switch (condition->operator_name) {
@@ -421,7 +436,8 @@ static void encode_operator(struct encoder *encoder, const struct condition *con
         encode_time(encoder, condition, operand);
         break;
     case OPERATOR_EXISTS:
-        write_template(encoder->out, first->boolean ? "{\"!==\":[$,null]}" : "{\"===\":[$,null]}", operand);
+        write_template(encoder->out, first->boolean ? "{\"!==\":[$,null]}" : "{\"===\":[$,null]}",
+                       operand);
         break;
     case OPERATOR_COUNT:
         break;
@@ -431,7 +447,8 @@ static void encode_operator(struct encoder *encoder, const struct condition *con
 static void encode_attribute(struct encoder *encoder, const struct condition *condition)
 {
     struct buffer scratch;
-    bool negated = condition->operator_name == OPERATOR_IS_NOT || condition->operator_name == OPERATOR_NOT_IN;
+    bool negated =
+        condition->operator_name == OPERATOR_IS_NOT || condition->operator_name == OPERATOR_NOT_IN;
     buffer_init(&scratch, 0);
     struct text operand = encode_operand(condition->attribute, &scratch);
     if (scratch.failed)
@@ -450,7 +467,8 @@ static void check_length(struct encoder *encoder, const struct condition *list)
     for (const struct condition *child = list->children; child; child = child->next)
         count++;
     if (count > MOST_ALTERNATIVES)
-        diagnostics_add(encoder->diagnostics, CODE_ENCODING, list->place, "put some of them into a list of their own",
+        diagnostics_add(encoder->diagnostics, CODE_ENCODING, list->place,
+                        "put some of them into a list of their own",
                         "list has more than %d conditions", MOST_ALTERNATIVES);
 }
 
@@ -505,11 +523,14 @@ static void encode_segment(struct encoder *encoder, const struct segment *segmen
 static void encode_flag(struct encoder *encoder, const struct condition *condition)
 {
     const struct flag *flag = catalog_flag(encoder->catalog, condition->name.text);
-    struct flag_settings settings = flag ? flag_settings_in(flag, encoder->environment) : (struct flag_settings){0};
+    struct flag_settings settings =
+        flag ? flag_settings_in(flag, encoder->environment) : (struct flag_settings){0};
     if (!flag || !settings.enabled) {
         encode_raw(encoder, "false");
     } else if (settings.rule_count == 0) {
-        encode_raw(encoder, text_equal(settings.default_variant.text, condition->variant.text) ? "true" : "false");
+        encode_raw(encoder, text_equal(settings.default_variant.text, condition->variant.text)
+                                ? "true"
+                                : "false");
     } else {
         struct buffer fallback;
         buffer_init(&fallback, 0);
@@ -556,9 +577,10 @@ void encode_condition(struct encoder *encoder, const struct condition *condition
     }
 }
 
-/* --- rules ---------------------------------------------------------------------------------------------------------------- */
+/* --- rules ----------------------------------------------------------------------------------- */
 
-static void encode_served(struct encoder *encoder, const struct flag *flag, const struct rule *rule, struct text fallback)
+static void encode_served(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
+                          struct text fallback)
 {
     if (rule->share_count)
         encode_split(encoder, flag, rule, fallback);
@@ -566,8 +588,8 @@ static void encode_served(struct encoder *encoder, const struct flag *flag, cons
         json_write_string(encoder->out, rule->serve.text);
 }
 
-void encode_rules(struct encoder *encoder, const struct flag *flag, const struct flag_settings *settings,
-                  struct text fallback)
+void encode_rules(struct encoder *encoder, const struct flag *flag,
+                  const struct flag_settings *settings, struct text fallback)
 {
     if (settings->rule_count > MOST_RULES) {
         diagnostics_add(encoder->diagnostics, CODE_ENCODING, settings->rules[MOST_RULES].place,
@@ -590,7 +612,8 @@ void encode_rules(struct encoder *encoder, const struct flag *flag, const struct
     encode_raw(encoder, "]}");
 }
 
-void encode_targeting(struct encoder *encoder, const struct flag *flag, const struct flag_settings *settings)
+void encode_targeting(struct encoder *encoder, const struct flag *flag,
+                      const struct flag_settings *settings)
 {
     if (settings->rule_count)
         encode_rules(encoder, flag, settings, TEXT("null"));

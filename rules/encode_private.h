@@ -9,9 +9,11 @@ void encode_raw(struct encoder *encoder, const char *json);
 struct text encode_operand(struct text path, struct buffer *out);
 void encode_is(struct encoder *encoder, struct text operand, const struct scalar *scalar);
 /* {"if":[condition, served, …, fallback]}; `fallback` is JSON: null, or a default variant. */
-void encode_rules(struct encoder *encoder, const struct flag *flag, const struct flag_settings *settings,
+void encode_rules(struct encoder *encoder, const struct flag *flag,
+                  const struct flag_settings *settings, struct text fallback);
+/* encode_split.c: the served part of a rule with a split; `fallback` for users without the
+ * bucketing attribute. */
+void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
                   struct text fallback);
-/* encode_split.c: the served part of a rule with a split; `fallback` for users without the bucketing attribute. */
-void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule, struct text fallback);
 
 #endif

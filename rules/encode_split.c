@@ -1,12 +1,13 @@
 /* A split: which share of users gets which variant, bucketed alike by every engine.
  *
- * flagd's `fractional` has three generations, and no field of a document says which one a reader has: v1 |signed hash|, v2
- * (h · total) >> 32 over the raw bytes, v3 the same over CBOR. With v2 readers only (weir, flagd, js) the key is
- *     K2 = cat("seed/", KEY, "/")          the last literal, since Go trims white space off a joined cat.
- * With v3 readers too (python), the key is padded to 120 bytes, whose CBOR header is the two bytes "xx":
- *     P = substr(cat("seed/", KEY, 120 dots), 0, 120),  K = if PROBE is "2" then cat("xx", P) else P
- * where PROBE is a fractional that gives the number of its own generation. With v1 readers (java) the list is mirrored
- * for the others: [a w] [b 2(T−w)] [a w]. Verified on 5 207 keys in all engines. */
+ * flagd's `fractional` has three generations, and no field of a document says which one a reader
+ * has: v1 |signed hash|, v2 (h · total) >> 32 over the raw bytes, v3 the same over CBOR. With v2
+ * readers only (weir, flagd, js) the key is K2 = cat("seed/", KEY, "/")          the last literal,
+ * since Go trims white space off a joined cat. With v3 readers too (python), the key is padded to
+ * 120 bytes, whose CBOR header is the two bytes "xx": P = substr(cat("seed/", KEY, 120 dots), 0,
+ * 120),  K = if PROBE is "2" then cat("xx", P) else P where PROBE is a fractional that gives the
+ * number of its own generation. With v1 readers (java) the list is mirrored for the others: [a w]
+ * [b 2(T−w)] [a w]. Verified on 5 207 keys in all engines. */
 #include "codes.h"
 #include "encode_private.h"
 #include "json.h"
@@ -114,11 +115,11 @@ static bool is_ascii(struct text text)
 static bool begins_with_space(struct text text)
 {
     static const struct text spaces[] = {
-        {" ", 1},        {"\t", 1},       {"\n", 1},       {"\v", 1},       {"\f", 1},       {"\r", 1},
-        {"\xc2\x85", 2}, {"\xc2\xa0", 2}, {"\u1680", 3},   {"\u2000", 3},   {"\u2001", 3},   {"\u2002", 3},
-        {"\u2003", 3},   {"\u2004", 3},   {"\u2005", 3},   {"\u2006", 3},   {"\u2007", 3},   {"\u2008", 3},
-        {"\u2009", 3},   {"\u200a", 3},   {"\u2028", 3},   {"\u2029", 3},   {"\u202f", 3},   {"\u205f", 3},
-        {"\u3000", 3},
+        {" ", 1},      {"\t", 1},       {"\n", 1},       {"\v", 1},     {"\f", 1},
+        {"\r", 1},     {"\xc2\x85", 2}, {"\xc2\xa0", 2}, {"\u1680", 3}, {"\u2000", 3},
+        {"\u2001", 3}, {"\u2002", 3},   {"\u2003", 3},   {"\u2004", 3}, {"\u2005", 3},
+        {"\u2006", 3}, {"\u2007", 3},   {"\u2008", 3},   {"\u2009", 3}, {"\u200a", 3},
+        {"\u2028", 3}, {"\u2029", 3},   {"\u202f", 3},   {"\u205f", 3}, {"\u3000", 3},
     };
     for (size_t i = 0; i < COUNT_OF(spaces); i++) {
         if (text_starts_with(text, spaces[i]))
@@ -127,8 +128,8 @@ static bool begins_with_space(struct text text)
     return false;
 }
 
-/* The padded forms hash what fits: an ASCII seed that leaves room for a key. npm's engine hashes UTF-16 units; Go's
- * trims a joined cat. */
+/* The padded forms hash what fits: an ASCII seed that leaves room for a key. npm's engine hashes
+ * UTF-16 units; Go's trims a joined cat. */
 static void check_seed(const struct split *split)
 {
     unsigned evaluators = split->encoder->evaluators;
@@ -142,18 +143,21 @@ static void check_seed(const struct split *split)
     else if ((evaluators & EVALUATOR_FLAGD) && spaced)
         who = "evaluator flagd";
     if (who)
-        diagnostics_add(split->encoder->diagnostics, CODE_ENCODING, split->rule->split_place,
-                        "use an ASCII seed of at most 58 characters that does not begin with a space",
-                        "this seed cannot be bucketed alike by the %s", who);
+        diagnostics_add(
+            split->encoder->diagnostics, CODE_ENCODING, split->rule->split_place,
+            "use an ASCII seed of at most 58 characters that does not begin with a space",
+            "this seed cannot be bucketed alike by the %s", who);
 }
 
-void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule, struct text fallback)
+void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
+                  struct text fallback)
 {
     struct split split = {.encoder = encoder, .rule = rule};
     struct buffer operand;
     buffer_init(&operand, 0);
     split.seed = rule->seed.length ? rule->seed : flag->name.text;
-    split.operand = encode_operand(rule->bucket_by.length ? rule->bucket_by : TEXT("targetingKey"), &operand);
+    split.operand =
+        encode_operand(rule->bucket_by.length ? rule->bucket_by : TEXT("targetingKey"), &operand);
     check_seed(&split);
     encode_raw(encoder, "{\"if\":[{\"and\":[");
     guard_string(encoder->out, split.operand, encoder->evaluators);

@@ -26,17 +26,19 @@ const char *error_code_name(enum error_code code)
     return names[code];
 }
 
-/* --- instructions ------------------------------------------------------------------------------------------------ */
+/* --- instructions ---------------------------------------------------------------------------- */
 
-/* Inlined into machine_evaluate() or test(), these would have every instruction pay for the registers of the largest. */
+/* Inlined into machine_evaluate() or test(), these would have every instruction pay for the
+ * registers of the largest. */
 #define APART __attribute__((noinline))
 
 enum truth { NOT_TRUE, TRUE, FAILED };
 
-static enum truth test(struct machine *machine, const struct instruction *instruction, struct value *failure);
+static enum truth test(struct machine *machine, const struct instruction *instruction,
+                       struct value *failure);
 
-APART static enum truth test_chain(struct machine *machine, const struct instruction *instruction, enum truth stop_at,
-                                   struct value *failure)
+APART static enum truth test_chain(struct machine *machine, const struct instruction *instruction,
+                                   enum truth stop_at, struct value *failure)
 {
     enum truth truth = NOT_TRUE;
     for (uint32_t i = 0; i < instruction->count; i++) {
@@ -47,17 +49,20 @@ APART static enum truth test_chain(struct machine *machine, const struct instruc
     return truth;
 }
 
-APART static enum truth test_not(struct machine *machine, const struct instruction *instruction, struct value *failure)
+APART static enum truth test_not(struct machine *machine, const struct instruction *instruction,
+                                 struct value *failure)
 {
     enum truth truth = test(machine, instruction->arguments, failure);
     return truth == FAILED ? FAILED : truth == TRUE ? NOT_TRUE : TRUE;
 }
 
-APART static enum truth test_value(struct machine *machine, const struct instruction *instruction, struct value *failure)
+APART static enum truth test_value(struct machine *machine, const struct instruction *instruction,
+                                   struct value *failure)
 {
     size_t before = machine->context->scratch_used;
     struct value value = machine_evaluate(machine, instruction);
-    machine->context->scratch_used = before; /* only its truth is looked at: what was put together for it may go */
+    machine->context->scratch_used =
+        before; /* only its truth is looked at: what was put together for it may go */
     if (value.type == VALUE_BOOL)
         return value.boolean ? TRUE : NOT_TRUE;
     if (value.type == VALUE_ERROR) {
@@ -68,7 +73,8 @@ APART static enum truth test_value(struct machine *machine, const struct instruc
 }
 
 /* What a condition comes to where only its truth counts. *failure is set for FAILED. */
-static enum truth test(struct machine *machine, const struct instruction *instruction, struct value *failure)
+static enum truth test(struct machine *machine, const struct instruction *instruction,
+                       struct value *failure)
 {
     switch (instruction->op) {
     case OP_AND:
@@ -86,7 +92,8 @@ static enum truth test(struct machine *machine, const struct instruction *instru
     }
 }
 
-APART static struct value evaluate_if(struct machine *machine, const struct instruction *instruction)
+APART static struct value evaluate_if(struct machine *machine,
+                                      const struct instruction *instruction)
 {
     struct value failure;
     uint32_t i = 0;
@@ -97,16 +104,19 @@ APART static struct value evaluate_if(struct machine *machine, const struct inst
         if (truth == TRUE)
             return machine_argument(machine, &instruction->arguments[i + 1]);
     }
-    return i < instruction->count ? machine_argument(machine, &instruction->arguments[i]) : value_null();
+    return i < instruction->count ? machine_argument(machine, &instruction->arguments[i])
+                                  : value_null();
 }
 
 /* "and" stops at the first value that is not truthy, "or" at the first that is; both return it. */
-APART static struct value evaluate_chain(struct machine *machine, const struct instruction *instruction, bool stop_at)
+APART static struct value evaluate_chain(struct machine *machine,
+                                         const struct instruction *instruction, bool stop_at)
 {
     struct value value = value_null();
     size_t before = machine->context->scratch_used;
     for (uint32_t i = 0; i < instruction->count; i++) {
-        machine->context->scratch_used = before; /* of the value before this one only the truth was wanted */
+        machine->context->scratch_used =
+            before; /* of the value before this one only the truth was wanted */
         value = machine_argument(machine, &instruction->arguments[i]);
         if (value.type == VALUE_ERROR || value_is_truthy(&value) == stop_at)
             return value;
@@ -114,7 +124,8 @@ APART static struct value evaluate_chain(struct machine *machine, const struct i
     return value;
 }
 
-APART static struct value evaluate_same(struct machine *machine, const struct instruction *instruction, bool wanted)
+APART static struct value evaluate_same(struct machine *machine,
+                                        const struct instruction *instruction, bool wanted)
 {
     struct value a = machine_first(machine, instruction);
     if (a.type == VALUE_ERROR)
@@ -125,7 +136,8 @@ APART static struct value evaluate_same(struct machine *machine, const struct in
     return value_bool(value_is_same(&a, &b) == wanted);
 }
 
-APART static struct value evaluate_affix(struct machine *machine, const struct instruction *instruction, bool at_start)
+APART static struct value evaluate_affix(struct machine *machine,
+                                         const struct instruction *instruction, bool at_start)
 {
     struct value whole = machine_first(machine, instruction);
     struct value part = machine_second(machine, instruction);
@@ -141,7 +153,8 @@ APART static struct value evaluate_affix(struct machine *machine, const struct i
     return value_bool(string_is_same(from, part.string, part.length));
 }
 
-APART static struct value evaluate_in_set(struct machine *machine, const struct instruction *instruction)
+APART static struct value evaluate_in_set(struct machine *machine,
+                                          const struct instruction *instruction)
 {
     struct value value = machine_first(machine, instruction);
     if (value.type == VALUE_ERROR)
@@ -150,7 +163,8 @@ APART static struct value evaluate_in_set(struct machine *machine, const struct 
                       string_set_has(instruction->set, (struct text){value.string, value.length}));
 }
 
-APART static struct value evaluate_not(struct machine *machine, const struct instruction *instruction)
+APART static struct value evaluate_not(struct machine *machine,
+                                       const struct instruction *instruction)
 {
     struct value value = machine_evaluate(machine, &instruction->arguments[0]);
     return value.type == VALUE_ERROR ? value : value_bool(!value_is_truthy(&value));
@@ -161,13 +175,16 @@ static bool is_alphanumeric(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* What guard_version() asks for, which is less than being one: a dot, and characters that fit at both ends. */
+/* What guard_version() asks for, which is less than being one: a dot, and characters that fit at
+ * both ends. */
 APART static bool is_version(const struct value *value)
 {
     if (value->type != VALUE_STRING || value->length < 2)
         return false;
-    char first = value->string[0], second = value->string[1], last = value->string[value->length - 1];
-    return (first == 'v' || (first >= '0' && first <= '9')) && (second == '.' || (second >= '0' && second <= '9')) &&
+    char first = value->string[0], second = value->string[1],
+         last = value->string[value->length - 1];
+    return (first == 'v' || (first >= '0' && first <= '9')) &&
+           (second == '.' || (second >= '0' && second <= '9')) &&
            (last == '-' || is_alphanumeric(last)) &&
            (second == '.' || memchr(value->string, '.', value->length));
 }
@@ -178,7 +195,8 @@ APART static struct value flag_key(const struct machine *machine)
     return (struct value){.type = VALUE_STRING, .length = (uint32_t)key.length, .string = key.data};
 }
 
-/* {"var":"a.b"} on the element: the path is walked where it stands, since elements have no slots. */
+/* {"var":"a.b"} on the element: the path is walked where it stands, since elements have no
+ * slots. */
 APART static struct value local_value(const struct machine *machine, struct text path)
 {
     struct value value = machine->local;
@@ -265,7 +283,7 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
     return value_error("unknown instruction");
 }
 
-/* --- from a value to a decision ------------------------------------------------------------------------------------ */
+/* --- from a value to a decision -------------------------------------------------------------- */
 
 static void decide_error(struct decision *out, enum error_code code, const char *problem)
 {
@@ -274,7 +292,8 @@ static void decide_error(struct decision *out, enum error_code code, const char 
     out->problem = problem;
 }
 
-static void decide_variant(struct decision *out, const struct program_variant *variant, enum reason reason)
+static void decide_variant(struct decision *out, const struct program_variant *variant,
+                           enum reason reason)
 {
     out->reason = reason;
     out->value = variant->value_json;
@@ -300,7 +319,8 @@ static const struct program_variant *find_variant(const struct program *program,
     return NULL;
 }
 
-static void decide_value(struct decision *out, const struct program *program, const struct value *value)
+static void decide_value(struct decision *out, const struct program *program,
+                         const struct value *value)
 {
     char digits[NUMBER_TEXT_SIZE];
     struct text name;
@@ -321,7 +341,8 @@ static void decide_value(struct decision *out, const struct program *program, co
         name = (struct text){digits, number_format(value->number, digits)};
         break;
     default:
-        decide_error(out, ERROR_GENERAL, "targeting gave a list or an object, not the name of a variant");
+        decide_error(out, ERROR_GENERAL,
+                     "targeting gave a list or an object, not the name of a variant");
         return;
     }
     const struct program_variant *variant = find_variant(program, name);
@@ -331,7 +352,8 @@ static void decide_value(struct decision *out, const struct program *program, co
         decide_error(out, ERROR_GENERAL, "targeting gave the name of no variant");
 }
 
-void evaluate(const struct fragment *fragment, struct context *context, int64_t now, struct decision *out)
+void evaluate(const struct fragment *fragment, struct context *context, int64_t now,
+              struct decision *out)
 {
     *out = (struct decision){0};
     if (!fragment) {

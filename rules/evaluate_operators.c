@@ -1,5 +1,5 @@
-/* The larger operators, as npm's flagd-core evaluates them. What is put together goes into the context's scratch memory; nothing
- * is allocated. */
+/* The larger operators, as npm's flagd-core evaluates them. What is put together goes into the
+ * context's scratch memory; nothing is allocated. */
 #include <math.h>
 
 #include "json.h"
@@ -60,9 +60,10 @@ static struct value out_of_scratch(void)
     return value_error("rule puts together more than 64 KiB");
 }
 
-/* --- strings ------------------------------------------------------------------------------------------------------- */
+/* --- strings --------------------------------------------------------------------------------- */
 
-/* What JavaScript's String() makes of it; lists and maps that matter only to guards are told apart by it. */
+/* What JavaScript's String() makes of it; lists and maps that matter only to guards are told apart
+ * by it. */
 static struct text string_of(const struct value *value, char digits[NUMBER_TEXT_SIZE])
 {
     switch ((enum value_type)value->type) {
@@ -101,13 +102,16 @@ struct value machine_cat(struct machine *machine, const struct instruction *inst
     return (struct value){.type = VALUE_STRING, .length = (uint32_t)length, .string = start};
 }
 
-/* JavaScript's substr over code points, with JSONLogic's meaning of a negative length: stop that far from the end. */
+/* JavaScript's substr over code points, with JSONLogic's meaning of a negative length: stop that
+ * far from the end. */
 struct value machine_substr(struct machine *machine, const struct instruction *instruction)
 {
     char digits[NUMBER_TEXT_SIZE];
     struct value source = machine_evaluate(machine, &instruction->arguments[0]);
     struct value from = machine_evaluate(machine, &instruction->arguments[1]);
-    struct value count = instruction->count > 2 ? machine_evaluate(machine, &instruction->arguments[2]) : value_null();
+    struct value count = instruction->count > 2
+                             ? machine_evaluate(machine, &instruction->arguments[2])
+                             : value_null();
     if (source.type == VALUE_ERROR || from.type == VALUE_ERROR || count.type == VALUE_ERROR)
         return source.type == VALUE_ERROR ? source : from.type == VALUE_ERROR ? from : count;
     if (from.type != VALUE_NUMBER || (count.type != VALUE_NUMBER && count.type != VALUE_NULL))
@@ -119,7 +123,8 @@ struct value machine_substr(struct machine *machine, const struct instruction *i
     if (length < 0)
         length = total - start + length;
     length = fmax(0, fmin(length, total - start));
-    size_t begin = utf8_offset(text, (size_t)start), end = utf8_offset(text, (size_t)(start + length));
+    size_t begin = utf8_offset(text, (size_t)start),
+           end = utf8_offset(text, (size_t)(start + length));
     char *copy = scratch(machine, end - begin);
     if (!copy)
         return out_of_scratch();
@@ -127,7 +132,7 @@ struct value machine_substr(struct machine *machine, const struct instruction *i
     return (struct value){.type = VALUE_STRING, .length = (uint32_t)(end - begin), .string = copy};
 }
 
-/* --- lists --------------------------------------------------------------------------------------------------------- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 struct value machine_merge(struct machine *machine, const struct instruction *instruction)
 {
@@ -157,7 +162,8 @@ struct value machine_merge(struct machine *machine, const struct instruction *in
 
 struct value machine_some(struct machine *machine, const struct instruction *instruction)
 {
-    struct value list = machine_evaluate(machine, &instruction->arguments[0]), outer = machine->local;
+    struct value list = machine_evaluate(machine, &instruction->arguments[0]),
+                 outer = machine->local;
     struct value result = value_bool(false);
     size_t before = machine->context->scratch_used;
     if (list.type == VALUE_ERROR)
@@ -182,7 +188,8 @@ struct value machine_some(struct machine *machine, const struct instruction *ins
 
 static bool contains_text(struct text whole, struct text part)
 {
-    return part.length == 0 || (whole.length && memmem(whole.data, whole.length, part.data, part.length));
+    return part.length == 0 ||
+           (whole.length && memmem(whole.data, whole.length, part.data, part.length));
 }
 
 struct value machine_in(struct machine *machine, const struct instruction *instruction)
@@ -195,7 +202,8 @@ struct value machine_in(struct machine *machine, const struct instruction *instr
     if (list.type == VALUE_ERROR)
         return list;
     if (list.type == VALUE_STRING)
-        return value_bool(contains_text((struct text){list.string, list.length}, string_of(&item, digits)));
+        return value_bool(
+            contains_text((struct text){list.string, list.length}, string_of(&item, digits)));
     if (list.type == VALUE_NULL)
         return value_bool(false);
     if (list.type != VALUE_LIST)
@@ -207,7 +215,7 @@ struct value machine_in(struct machine *machine, const struct instruction *instr
     return value_bool(false);
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------- */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 static bool holds(enum op op, double a, double b)
 {
@@ -233,7 +241,10 @@ static struct value compare_two(enum op op, const struct value *a, const struct 
     if (a->type == VALUE_NUMBER && b->type == VALUE_NUMBER)
         return value_bool(holds(op, a->number, b->number));
     if (a->type == VALUE_STRING && b->type == VALUE_STRING)
-        return value_bool(holds(op, text_compare((struct text){a->string, a->length}, (struct text){b->string, b->length}), 0));
+        return value_bool(holds(
+            op,
+            text_compare((struct text){a->string, a->length}, (struct text){b->string, b->length}),
+            0));
     if (a->type == VALUE_NULL && b->type == VALUE_NUMBER)
         return value_bool(holds(op, 0, b->number));
     return value_error("values cannot be compared");
@@ -282,7 +293,7 @@ struct value machine_arithmetic(struct machine *machine, const struct instructio
     return isfinite(result) ? value_number(result) : value_error("arithmetic overflows");
 }
 
-/* --- flagd's own ----------------------------------------------------------------------------------------------------- */
+/* --- flagd's own ----------------------------------------------------------------------------- */
 
 static bool version_of(const struct value *value, char digits[NUMBER_TEXT_SIZE], struct semver *out)
 {
@@ -339,13 +350,15 @@ struct value machine_sem_ver(struct machine *machine, const struct instruction *
 /* A weight as flagd counts it: whole, negative ones count 0. False when it is none. */
 static bool weight_of(const struct value *value, uint64_t *out)
 {
-    if (value->type != VALUE_NUMBER || value->number != floor(value->number) || value->number > INT32_MAX)
+    if (value->type != VALUE_NUMBER || value->number != floor(value->number) ||
+        value->number > INT32_MAX)
         return false;
     *out = value->number > 0 ? (uint64_t)value->number : 0;
     return true;
 }
 
-/* The sum of weights that must be evaluated; 0 when one is malformed or there is nothing to share. */
+/* The sum of weights that must be evaluated; 0 when one is malformed or there is nothing to
+ * share. */
 static uint64_t evaluate_total(struct machine *machine, const struct instruction *instruction)
 {
     uint64_t total = 0, weight;
@@ -358,8 +371,8 @@ static uint64_t evaluate_total(struct machine *machine, const struct instruction
     return total <= INT32_MAX ? total : 0;
 }
 
-/* Second generation: (murmur3(key) · total) >> 32, first share whose cumulative weight is above it (flagd 0.15,
- * core/pkg/evaluator/fractional.go). */
+/* Second generation: (murmur3(key) · total) >> 32, first share whose cumulative weight is above it
+ * (flagd 0.15, core/pkg/evaluator/fractional.go). */
 struct value machine_fractional(struct machine *machine, const struct instruction *instruction)
 {
     struct value key = machine_argument(machine, &instruction->arguments[0]);
@@ -370,7 +383,8 @@ struct value machine_fractional(struct machine *machine, const struct instructio
     uint64_t total = instruction->total ? instruction->total : evaluate_total(machine, instruction);
     if (total == 0)
         return value_null();
-    uint64_t bucket = ((uint64_t)murmur3_32((struct text){key.string, key.length}) * total) >> 32, end = 0, weight;
+    uint64_t bucket = ((uint64_t)murmur3_32((struct text){key.string, key.length}) * total) >> 32,
+             end = 0, weight;
     for (uint32_t i = 1; i + 1 < instruction->count; i += 2) {
         struct value value = machine_argument(machine, &instruction->arguments[i + 1]);
         if (instruction->total) /* all are constants, and whole */

@@ -1,4 +1,5 @@
-/* Walks the flag's JSON and its program side by side: the JSON for the words, the program for the truth. */
+/* Walks the flag's JSON and its program side by side: the JSON for the words, the program for the
+ * truth. */
 #include "explain.h"
 
 #include "json.h"
@@ -91,7 +92,8 @@ static void collect(const struct node *node, struct mentions *mentions)
         collect(child, mentions);
 }
 
-static void tell_condition(struct teller *teller, const struct node *node, const struct value *result)
+static void tell_condition(struct teller *teller, const struct node *node,
+                           const struct value *result)
 {
     struct mentions mentions = {.count = 0};
     struct text source = {teller->json.data + node->start, node->end - node->start};
@@ -109,13 +111,16 @@ static void tell_condition(struct teller *teller, const struct node *node, const
 }
 
 /* The targeting {"if":[condition, served, …, otherwise]}: one pair a rule. */
-static void tell_rules(struct teller *teller, const struct node *branches, const struct instruction *program)
+static void tell_rules(struct teller *teller, const struct node *branches,
+                       const struct instruction *program)
 {
     const struct node *node = branches->first;
-    for (uint32_t i = 0; i + 1 < program->count && node && node->next; i += 2, node = node->next->next) {
+    for (uint32_t i = 0; i + 1 < program->count && node && node->next;
+         i += 2, node = node->next->next) {
         struct value condition = machine_evaluate(teller->machine, &program->arguments[i]);
         bool matched = condition.type == VALUE_ERROR || value_is_truthy(&condition);
-        buffer_printf(teller->out, "  rule %u: %s", i / 2 + 1, matched ? "matched, serves " : "no\n");
+        buffer_printf(teller->out, "  rule %u: %s", i / 2 + 1,
+                      matched ? "matched, serves " : "no\n");
         if (matched) {
             struct value served = machine_evaluate(teller->machine, &program->arguments[i + 1]);
             if (served.type == VALUE_NULL)
@@ -141,7 +146,8 @@ static void tell_targeting(struct teller *teller, const struct program *program)
     if (status != STATUS_OK) { /* half a story would mislead */
         teller->out->failed = status;
     } else {
-        const struct node *targeting = node_get(flag, "targeting"), *branches = node_get(targeting, "if");
+        const struct node *targeting = node_get(flag, "targeting"),
+                          *branches = node_get(targeting, "if");
         if (branches && branches->type == NODE_LIST && program->targeting->op == OP_IF) {
             tell_rules(teller, branches, program->targeting);
         } else if (targeting) {
@@ -173,7 +179,8 @@ static void tell_decision(struct buffer *out, struct text key, const struct deci
     }
 }
 
-void explain(const struct fragment *fragment, struct context *context, int64_t now, struct buffer *out)
+void explain(const struct fragment *fragment, struct context *context, int64_t now,
+             struct buffer *out)
 {
     struct decision decision;
     evaluate(fragment, context, now, &decision);

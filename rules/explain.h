@@ -9,8 +9,9 @@
  *     checkout-v2 = true (variant "on", TARGETING_MATCH)
  *       rule 1: no
  *         {"ends_with":[{"var":"email"},"@example.com"]}  false   email = "ann@shop.test"
- *       rule 2: matched → "on"
- */
-void explain(const struct fragment *fragment, struct context *context, int64_t now, struct buffer *out);
+ *       rule 2: matched →
+ * "on" */
+void explain(const struct fragment *fragment, struct context *context, int64_t now,
+             struct buffer *out);
 
 #endif

@@ -16,17 +16,19 @@ void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t
 }
 
 static enum status fill(struct fragment *fragment, struct text key, struct text json,
-                        const struct node *set_metadata, struct attributes *attributes, struct error *error)
+                        const struct node *set_metadata, struct attributes *attributes,
+                        struct error *error)
 {
     struct arena scratch; /* the nodes are not needed after compiling */
     const struct node *node;
-    if (!arena_copy(&fragment->arena, key, &fragment->key) || !arena_copy(&fragment->arena, json, &fragment->json))
+    if (!arena_copy(&fragment->arena, key, &fragment->key) ||
+        !arena_copy(&fragment->arena, json, &fragment->json))
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     arena_init(&scratch, 0);
     enum status status = json_read(&scratch, json, JSON_LIMITS_DEFAULT, &node, error);
     if (status == STATUS_OK)
-        status = program_compile(&fragment->arena, key, node, fragment->json, set_metadata, attributes,
-                                 &fragment->program, error);
+        status = program_compile(&fragment->arena, key, node, fragment->json, set_metadata,
+                                 attributes, &fragment->program, error);
     arena_dispose(&scratch);
     fragment_hash("flag", key, json, fragment->hash);
     return status;
@@ -40,7 +42,8 @@ enum status fragment_new(struct text key, struct text json, const struct node *s
     if (!fragment)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     fragment->references = 1;
-    /* As measured, a program takes some two and a half times the bytes of its JSON: one block is enough. */
+    /* As measured, a program takes some two and a half times the bytes of its JSON: one block is
+     * enough. */
     arena_init_small(&fragment->arena, 0, json.length / 2 * 7 + 256);
     enum status status = fill(fragment, key, json, set_metadata, attributes, error);
     if (status == STATUS_OK)

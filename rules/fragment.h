@@ -1,7 +1,7 @@
 /* fragment.h - one flag of a state document, standing alone.
  *
- * A fragment is one counted block: its key, its canonical JSON, its compiled program and its hash. It never
- * changes; snapshots of successive commits share it by reference. */
+ * A fragment is one counted block: its key, its canonical JSON, its compiled program and its hash.
+ * It never changes; snapshots of successive commits share it by reference. */
 #ifndef WEIR_FRAGMENT_H
 #define WEIR_FRAGMENT_H
 
@@ -12,17 +12,18 @@
 #define SHA256_SIZE 32
 
 struct fragment {
-    uint32_t references; /* use fragment_reference() and fragment_release() */
-    struct text key;     /* the flag's */
-    struct text json;    /* the flag object, canonical when weir compiled it */
+    uint32_t references;       /* use fragment_reference() and fragment_release() */
+    struct text key;           /* the flag's */
+    struct text json;          /* the flag object, canonical when weir compiled it */
     uint8_t hash[SHA256_SIZE]; /* SHA-256("flag" 0x00 key 0x00 json) */
     const struct program *program;
-    struct arena arena;  /* holds all of that */
+    struct arena arena; /* holds all of that */
 };
 
-/* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes it uses.
- * `set_metadata` is the document's metadata (a map) or NULL; it is merged into the program. A rule that makes no sense still
- * gives a fragment: it evaluates to the error flagd would answer (program.h). STATUS_INVALID when `json` is not a flag. */
+/* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes
+ * it uses. `set_metadata` is the document's metadata (a map) or NULL; it is merged into the
+ * program. A rule that makes no sense still gives a fragment: it evaluates to the error flagd would
+ * answer (program.h). STATUS_INVALID when `json` is not a flag. */
 enum status fragment_new(struct text key, struct text json, const struct node *set_metadata,
                          struct attributes *attributes, struct fragment **out, struct error *error);
 struct fragment *fragment_reference(struct fragment *fragment);

@@ -20,26 +20,29 @@ struct json_limits {
 };
 
 #define JSON_DEFAULT_DEPTH 512
-#define JSON_LIMITS_DEFAULT ((struct json_limits){(size_t)1 << 30, JSON_DEFAULT_DEPTH, 50000000, false})
+#define JSON_LIMITS_DEFAULT                                                                        \
+    ((struct json_limits){(size_t)1 << 30, JSON_DEFAULT_DEPTH, 50000000, false})
 
 /* Reads exactly one value (white space around it allowed) into `arena`. On failure *out is NULL and
  * `error` has the place. */
 enum status json_read(struct arena *arena, struct text source, struct json_limits limits,
                       const struct node **out, struct error *error);
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing --------------------------------------------------------------------------------- */
 
-void json_write_string(struct buffer *out, struct text string); /* with quotes; input must be UTF-8 */
-void json_write_number(struct buffer *out, double number);      /* finite; -0 is written as 0 */
+void json_write_string(struct buffer *out,
+                       struct text string);                /* with quotes; input must be UTF-8 */
+void json_write_number(struct buffer *out, double number); /* finite; -0 is written as 0 */
 void json_write_node(struct buffer *out, const struct node *node);
 
-/* --- numbers ------------------------------------------------------------------------------------ */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 #define NUMBER_TEXT_SIZE 32
-#define NUMBER_SAFE_INTEGER 9007199254740991.0 /* 2^53 - 1: the last integer that every engine keeps */
+#define NUMBER_SAFE_INTEGER                                                                        \
+    9007199254740991.0 /* 2^53 - 1: the last integer that every engine keeps */
 
-/* Reads the whole of `text` as a JSON number. Independent of the locale. False when it is not one, or
- * does not fit a double (1e999). */
+/* Reads the whole of `text` as a JSON number. Independent of the locale. False when it is not one,
+ * or does not fit a double (1e999). */
 bool number_parse(struct text text, double *out);
 /* Writes the canonical spelling (no NUL) and returns its length, at most NUMBER_TEXT_SIZE. */
 size_t number_format(double number, char out[NUMBER_TEXT_SIZE]);

@@ -19,7 +19,8 @@ static bool fail(struct parser *parser, enum status status, const char *problem)
     return false;
 }
 
-/* Brings line and column up to p. Between two values there is little text, and no newline inside strings. */
+/* Brings line and column up to p. Between two values there is little text, and no newline inside
+ * strings. */
 static void advance_place(struct parser *parser)
 {
     for (; parser->known < parser->at.p; parser->known++) {
@@ -82,7 +83,8 @@ static struct node *add_child(struct parser *parser, struct node *parent, struct
     return child;
 }
 
-static bool is_new_key(struct parser *parser, const struct node *map, const struct node *child, const char *start)
+static bool is_new_key(struct parser *parser, const struct node *map, const struct node *child,
+                       const char *start)
 {
     for (const struct node *same = map->first; same != child; same = same->next) {
         if (text_equal(same->key, child->key)) {
@@ -114,7 +116,8 @@ static bool read_key(struct parser *parser, struct node *map, struct node *child
 }
 
 /* A list or a map; p is at its opening bracket. */
-static bool read_container(struct parser *parser, struct node *node, enum node_type type, char close)
+static bool read_container(struct parser *parser, struct node *node, enum node_type type,
+                           char close)
 {
     struct node *last = NULL;
     node->type = type;
@@ -129,11 +132,13 @@ static bool read_container(struct parser *parser, struct node *node, enum node_t
     }
     for (;;) {
         struct node *child = add_child(parser, node, &last);
-        if (!child || (type == NODE_MAP && !read_key(parser, node, child)) || !read_value(parser, child))
+        if (!child || (type == NODE_MAP && !read_key(parser, node, child)) ||
+            !read_value(parser, child))
             return false;
         json_scan_space(&parser->at);
         if (parser->at.p == parser->at.end)
-            return fail(parser, STATUS_INVALID, type == NODE_MAP ? "unfinished object" : "unfinished array");
+            return fail(parser, STATUS_INVALID,
+                        type == NODE_MAP ? "unfinished object" : "unfinished array");
         if (*parser->at.p == close)
             break;
         if (*parser->at.p != ',')
@@ -174,8 +179,8 @@ static bool read_value(struct parser *parser, struct node *node)
     return good;
 }
 
-enum status json_read(struct arena *arena, struct text source, struct json_limits limits, const struct node **out,
-                      struct error *error)
+enum status json_read(struct arena *arena, struct text source, struct json_limits limits,
+                      const struct node **out, struct error *error)
 {
     struct parser parser = {.at = {.p = source.data, .end = source.data + source.length},
                             .arena = arena,
@@ -186,8 +191,8 @@ enum status json_read(struct arena *arena, struct text source, struct json_limit
                             .limits = limits};
     *out = NULL;
     if (source.length > limits.bytes)
-        return error_set(error, STATUS_LIMIT, "JSON of %zu bytes is larger than the limit of %zu", source.length,
-                         limits.bytes);
+        return error_set(error, STATUS_LIMIT, "JSON of %zu bytes is larger than the limit of %zu",
+                         source.length, limits.bytes);
     struct node *root = ARENA_NEW(arena, struct node);
     if (!root)
         return error_set(error, STATUS_NO_MEMORY, "no memory");

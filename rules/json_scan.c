@@ -34,8 +34,8 @@ static const char *read_code_point(const char *p, const char *end, uint32_t *out
     p += 4;
     if (*out < 0xd800 || *out > 0xdfff)
         return p;
-    if (*out > 0xdbff || end - p < 6 || p[0] != '\\' || p[1] != 'u' || !read_hex4(p + 2, end, &low) ||
-        low < 0xdc00 || low > 0xdfff)
+    if (*out > 0xdbff || end - p < 6 || p[0] != '\\' || p[1] != 'u' ||
+        !read_hex4(p + 2, end, &low) || low < 0xdc00 || low > 0xdfff)
         return NULL;
     *out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
     return p + 6;
@@ -53,8 +53,8 @@ static const char *check_escape(const char *p, const char *end)
     return p[1] && strchr(escape_from, p[1]) ? p + 2 : NULL;
 }
 
-/* The high bit of each of eight bytes that is a quote, a backslash, a control character or not ASCII. A byte above such
- * a one may be marked as well; none below the first is. */
+/* The high bit of each of eight bytes that is a quote, a backslash, a control character or not
+ * ASCII. A byte above such a one may be marked as well; none below the first is. */
 static uint64_t special_bytes(uint64_t eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
@@ -73,8 +73,8 @@ static size_t bytes_before(uint64_t marks)
 #endif
 }
 
-static bool finish_string(struct json_cursor *cursor, const char *start, const char *quote, bool ascii,
-                          struct text *raw)
+static bool finish_string(struct json_cursor *cursor, const char *start, const char *quote,
+                          bool ascii, struct text *raw)
 {
     *raw = (struct text){start, (size_t)(quote - start)};
     if (!ascii) {
@@ -214,7 +214,8 @@ static bool skip_container(struct json_cursor *cursor, unsigned depth)
             return true;
         }
         if (*cursor->p != ',')
-            return json_fail(cursor, is_map ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
+            return json_fail(cursor,
+                             is_map ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
         cursor->p++;
         json_scan_space(cursor);
     }

@@ -1,7 +1,8 @@
-/* json_scan.h - the words of strict JSON: what json_read() (trees) and context_read() (slots) are both made of.
+/* json_scan.h - the words of strict JSON: what json_read() (trees) and context_read() (slots) are
+ * both made of.
  *
- * A cursor over bytes. Each function moves `p` behind what it read; on a fault it returns false with `problem` set and `p` at
- * the place. Nothing is allocated. */
+ * A cursor over bytes. Each function moves `p` behind what it read; on a fault it returns false
+ * with `problem` set and `p` at the place. Nothing is allocated. */
 #ifndef WEIR_JSON_SCAN_H
 #define WEIR_JSON_SCAN_H
 
@@ -27,10 +28,11 @@ static inline void json_scan_space(struct json_cursor *cursor)
         cursor->p++;
 }
 
-/* A string; p is at its quote. *raw is what stands between the quotes: valid UTF-8, valid escapes; *escapes tells whether
- * it holds any. */
+/* A string; p is at its quote. *raw is what stands between the quotes: valid UTF-8, valid escapes;
+ * *escapes tells whether it holds any. */
 bool json_scan_string(struct json_cursor *cursor, struct text *raw, bool *escapes);
-/* Decodes a raw string that json_scan_string() accepted. Writes at most raw.length bytes; returns how many. `out` may be where raw is. */
+/* Decodes a raw string that json_scan_string() accepted. Writes at most raw.length bytes; returns
+ * how many. `out` may be where raw is. */
 size_t json_decode_string(struct text raw, char *out);
 bool json_scan_number(struct json_cursor *cursor, double *out);
 /* true, false or null: returns 't', 'f', 'n', or 0 for a fault. */

@@ -1,6 +1,7 @@
 #include "json.h"
 
-/* RFC 8785, section 3.2.2.2: short escapes where JSON has them, \u00xx for the other control characters. */
+/* RFC 8785, section 3.2.2.2: short escapes where JSON has them, \u00xx for the other control
+ * characters. */
 static void write_escape(struct buffer *out, unsigned char c)
 {
     static const char from[] = "\b\t\n\f\r\"\\", into[] = "btnfr\"\\";
@@ -37,7 +38,8 @@ void json_write_number(struct buffer *out, double number)
         out->length += number_format(number, room);
 }
 
-/* The entry of `map` with the smallest key above `after` (NULL: the smallest of all); the last of equal keys. */
+/* The entry of `map` with the smallest key above `after` (NULL: the smallest of all); the last of
+ * equal keys. */
 static const struct node *next_entry(const struct node *map, const struct node *after)
 {
     const struct node *best = NULL;

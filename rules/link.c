@@ -1,10 +1,13 @@
-/* Every check that needs more than one definition: names that must exist, and references in a circle. */
+/* Every check that needs more than one definition: names that must exist, and references in a
+ * circle. */
 #include "catalog.h"
 #include "codes.h"
 #include "similar.h"
 
 #define REFERENCE_DEPTH 32 /* segments and prerequisites inside one another */
-#define MOST_OFFERS 1000000 /* names compared for "did you mean": a segment that all flags miss must not cost minutes */
+#define MOST_OFFERS                                                                                \
+    1000000 /* names compared for "did you mean": a segment that all flags miss must not cost      \
+               minutes */
 
 struct linker {
     const struct catalog *catalog;
@@ -12,9 +15,10 @@ struct linker {
     size_t offers; /* made so far */
 };
 
-/* --- names that must exist ----------------------------------------------------------------------------------- */
+/* --- names that must exist ------------------------------------------------------------------- */
 
-/* A name whose document has faults of its own, or whose file could not be read, is not called unknown. */
+/* A name whose document has faults of its own, or whose file could not be read, is not called
+ * unknown. */
 static bool may_exist(const struct linker *linker, enum kind kind, struct text name)
 {
     for (const struct broken *broken = linker->catalog->broken; broken; broken = broken->next) {
@@ -25,7 +29,8 @@ static bool may_exist(const struct linker *linker, enum kind kind, struct text n
 }
 
 /* Offers the names of `count` definitions, all of whose structs begin with it. */
-static struct text nearest_of(struct linker *linker, const void *items, size_t count, struct text wanted)
+static struct text nearest_of(struct linker *linker, const void *items, size_t count,
+                              struct text wanted)
 {
     void *const *list = items;
     struct similar best = {0};
@@ -37,8 +42,8 @@ static struct text nearest_of(struct linker *linker, const void *items, size_t c
     return best.name;
 }
 
-static void unknown(struct linker *linker, const char *code, const char *what, const struct name *name,
-                    struct text nearest)
+static void unknown(struct linker *linker, const char *code, const char *what,
+                    const struct name *name, struct text nearest)
 {
     char hint[120];
     snprintf(hint, sizeof hint, "did you mean \"%.64s\"?", nearest.length ? nearest.data : "");
@@ -102,7 +107,8 @@ static void check_condition(struct linker *linker, const struct condition *condi
     }
 }
 
-static void check_settings(struct linker *linker, const struct flag *flag, const struct flag_settings *settings)
+static void check_settings(struct linker *linker, const struct flag *flag,
+                           const struct flag_settings *settings)
 {
     if (settings->default_variant.text.length)
         check_variant(linker, flag, &settings->default_variant);
@@ -137,13 +143,14 @@ static void check_names(struct linker *linker)
         check_environment(linker, &catalog->targets[i]->environment);
 }
 
-/* --- references in a circle ------------------------------------------------------------------------------------
- * Flags (as they are in one environment) and segments form one graph. A walk from each of them keeps its path;
- * meeting the path again is a circle. Each is walked once: then it is known how deep the references below it go, or
- * that something there was reported. */
+/* --- references in a circle ---------------------------------------------------------------------
+ * Flags (as they are in one environment) and segments form one graph. A walk from each of them
+ * keeps its path; meeting the path again is a circle. Each is walked once: then it is known how
+ * deep the references below it go, or that something there was reported. */
 
 #define NOT_WALKED 0
-#define FAULTY UINT8_MAX /* else the number of definitions on the longest way down, itself counted */
+#define FAULTY                                                                                     \
+    UINT8_MAX /* else the number of definitions on the longest way down, itself counted */
 
 struct walk {
     struct linker *linker;
@@ -157,7 +164,8 @@ struct walk {
 static uint8_t walk_flag(struct walk *walk, const struct name *from, struct text name);
 static uint8_t walk_segment(struct walk *walk, const struct name *from, struct text name);
 
-/* Describes the circle, beginning with its alphabetically first member, so that each one is reported once. */
+/* Describes the circle, beginning with its alphabetically first member, so that each one is
+ * reported once. */
 static void report_circle(struct walk *walk, size_t start)
 {
     char text[400];
@@ -168,21 +176,25 @@ static void report_circle(struct walk *walk, size_t start)
     }
     for (size_t i = 0; i <= count && length < sizeof text; i++) {
         const struct name *name = walk->path[start + (first - start + i) % count];
-        int written = snprintf(text + length, sizeof text - length, "%s%.64s", i ? " -> " : "", name->text.data);
+        int written = snprintf(text + length, sizeof text - length, "%s%.64s", i ? " -> " : "",
+                               name->text.data);
         length += written > 0 ? (size_t)written : 0;
     }
-    diagnostics_add(walk->linker->diagnostics, CODE_CYCLE, walk->path[first]->place, "remove one of the references",
+    diagnostics_add(walk->linker->diagnostics, CODE_CYCLE, walk->path[first]->place,
+                    "remove one of the references",
                     "definitions refer to each other in a circle: %s", text);
 }
 
 static uint8_t too_deep(struct walk *walk, const struct name *from)
 {
     diagnostics_add(walk->linker->diagnostics, CODE_CYCLE, from->place, "flatten some of them",
-                    "segments and prerequisites refer to each other more than %d deep", REFERENCE_DEPTH);
+                    "segments and prerequisites refer to each other more than %d deep",
+                    REFERENCE_DEPTH);
     return FAULTY;
 }
 
-/* Puts `name` on the path; false (and a fault) when it is there already, or the path is too long. */
+/* Puts `name` on the path; false (and a fault) when it is there already, or the path is too
+ * long. */
 static bool enter(struct walk *walk, const struct name *name, const struct name *from)
 {
     for (size_t i = 0; i < walk->depth; i++) {
@@ -280,7 +292,7 @@ static void check_circles_in(struct linker *linker, struct text environment)
     free(walk.segments);
 }
 
-/* --- targets ------------------------------------------------------------------------------------------------- */
+/* --- targets --------------------------------------------------------------------------------- */
 
 /* By what they write to, then as they stand in the catalog. */
 static int by_place(const void *a, const void *b)
@@ -310,9 +322,11 @@ static void check_targets(struct linker *linker)
         if (one->type != two->type || !text_equal(one->location.text, two->location.text) ||
             !text_equal(one->key, two->key))
             continue;
-        struct diagnostic *made = diagnostics_add(
-            linker->diagnostics, CODE_SAME_TARGET, two->location.place, "give each target a place of its own",
-            "targets \"%.64s\" and \"%.64s\" write to the same place", one->name.text.data, two->name.text.data);
+        struct diagnostic *made =
+            diagnostics_add(linker->diagnostics, CODE_SAME_TARGET, two->location.place,
+                            "give each target a place of its own",
+                            "targets \"%.64s\" and \"%.64s\" write to the same place",
+                            one->name.text.data, two->name.text.data);
         diagnostic_also(linker->diagnostics, made, one->location.place);
     }
     free(sorted);
@@ -323,7 +337,8 @@ void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics
     struct linker linker = {.catalog = catalog, .diagnostics = diagnostics};
     check_names(&linker);
     check_targets(&linker);
-    if (catalog->environment_count == 0 && catalog->flag_count && !may_exist(&linker, KIND_ENVIRONMENT, TEXT("")))
+    if (catalog->environment_count == 0 && catalog->flag_count &&
+        !may_exist(&linker, KIND_ENVIRONMENT, TEXT("")))
         diagnostics_add(diagnostics, CODE_NO_ENVIRONMENT, catalog->flags[0]->name.place,
                         "add environments/production.yaml with kind: Environment",
                         "flags are defined, but no environment to evaluate them in");

@@ -25,11 +25,13 @@ struct value machine_fractional(struct machine *machine, const struct instructio
 struct value machine_arithmetic(struct machine *machine, const struct instruction *instruction);
 struct value machine_compare(struct machine *machine, const struct instruction *instruction);
 
-bool value_is_truthy(const struct value *value);   /* as JSONLogic means it: "", 0, [], {} and null are not */
+bool value_is_truthy(
+    const struct value *value); /* as JSONLogic means it: "", 0, [], {} and null are not */
 bool value_is_same(const struct value *a, const struct value *b); /* === */
 
 /* Most arguments are attributes and constants: these need no call. */
-static inline struct value machine_argument(struct machine *machine, const struct instruction *instruction)
+static inline struct value machine_argument(struct machine *machine,
+                                            const struct instruction *instruction)
 {
     if (instruction->op == OP_SLOT)
         return machine->context->slots[instruction->slot];
@@ -39,15 +41,18 @@ static inline struct value machine_argument(struct machine *machine, const struc
 }
 
 /* The two arguments of an operator that may have them in itself (program.h). */
-static inline struct value machine_first(struct machine *machine, const struct instruction *instruction)
+static inline struct value machine_first(struct machine *machine,
+                                         const struct instruction *instruction)
 {
     return instruction->arguments ? machine_argument(machine, &instruction->arguments[0])
                                   : machine->context->slots[instruction->slot];
 }
 
-static inline struct value machine_second(struct machine *machine, const struct instruction *instruction)
+static inline struct value machine_second(struct machine *machine,
+                                          const struct instruction *instruction)
 {
-    return instruction->arguments ? machine_argument(machine, &instruction->arguments[1]) : instruction->value;
+    return instruction->arguments ? machine_argument(machine, &instruction->arguments[1])
+                                  : instruction->value;
 }
 
 static inline uint64_t machine_load(const char *bytes, size_t size)
@@ -57,7 +62,8 @@ static inline uint64_t machine_load(const char *bytes, size_t size)
     return word;
 }
 
-/* Names, keys and suffixes are short: two words that overlap where they must cost less than a call of memcmp. */
+/* Names, keys and suffixes are short: two words that overlap where they must cost less than a call
+ * of memcmp. */
 static inline bool string_is_same(const char *a, const char *b, size_t length)
 {
     if (length > 16)
@@ -68,7 +74,8 @@ static inline bool string_is_same(const char *a, const char *b, size_t length)
     if (length >= 4)
         return machine_load(a, 4) == machine_load(b, 4) &&
                machine_load(a + length - 4, 4) == machine_load(b + length - 4, 4);
-    return length == 0 || (a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1]);
+    return length == 0 ||
+           (a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1]);
 }
 
 static inline struct value value_null(void)

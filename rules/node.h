@@ -26,13 +26,14 @@ struct node {
     };
 };
 
-/* The value under `key`, NULL where absent or where `map` is not a map (or NULL). Where a key stands
- * twice (JSON only), the last one counts. */
+/* The value under `key`, NULL where absent or where `map` is not a map (or NULL). Where a key
+ * stands twice (JSON only), the last one counts. */
 const struct node *node_get(const struct node *map, const char *key);
 const struct node *node_get_text(const struct node *map, struct text key);
 /* The string under `key`, or an empty text. */
 struct text node_get_string(const struct node *map, const char *key);
-/* Deep equality as JSON Schema's `const` and `enum` mean it: 1 equals 1.0, key order does not count. */
+/* Deep equality as JSON Schema's `const` and `enum` mean it: 1 equals 1.0, key order does not
+ * count. */
 bool node_equal(const struct node *a, const struct node *b);
 /* "null", "boolean", "number", "string", "list", "map": as a person would say it of YAML. */
 const char *node_type_name(enum node_type type);

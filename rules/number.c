@@ -1,4 +1,5 @@
-/* Numbers in JSON: reading without the locale, and the one spelling of each that canonical JSON has. */
+/* Numbers in JSON: reading without the locale, and the one spelling of each that canonical JSON
+ * has. */
 #include <float.h>
 #include <locale.h>
 #include <math.h>
@@ -16,8 +17,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Walks digits into `decimal`; `step` is added to the exponent for each digit after the point (−1) or not (0). */
-static const char *scan_digits(const char *p, const char *end, struct decimal *decimal, bool fraction)
+/* Walks digits into `decimal`; `step` is added to the exponent for each digit after the point (−1)
+ * or not (0). */
+static const char *scan_digits(const char *p, const char *end, struct decimal *decimal,
+                               bool fraction)
 {
     for (; p < end && is_digit(*p); p++) {
         if (decimal->digits < UINT64_C(1000000000000000000)) {
@@ -108,7 +111,8 @@ bool number_parse(struct text text, double *out)
     struct decimal decimal;
     if (!scan(text, &decimal))
         return false;
-    /* Clinger's fast path: digits and power are both exact, so one rounding gives the nearest double. */
+    /* Clinger's fast path: digits and power are both exact, so one rounding gives the nearest
+     * double. */
     if (!decimal.truncated && decimal.digits <= (UINT64_C(1) << 53) && decimal.exponent >= -22 &&
         decimal.exponent <= 22) {
         double number = (double)decimal.digits;
@@ -155,13 +159,14 @@ static int shortest_digits(double number, char digits[18], int *exponent)
     int binary;
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = uselocale(c);
-    /* Any decimal of 15 digits survives a normal double, so the shortest one shows after the zeros are cut. */
+    /* Any decimal of 15 digits survives a normal double, so the shortest one shows after the zeros
+     * are cut. */
     for (int precision = number < DBL_MIN ? 0 : 14; precision < 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision, number);
         if (precision == 16 || strtod_l(text, NULL, c) == number)
             break;
-        /* Above a power of two doubles lie twice as far apart as below it: the decimal above may read back where the
-         * nearest one, below, does not. */
+        /* Above a power of two doubles lie twice as far apart as below it: the decimal above may
+         * read back where the nearest one, below, does not. */
         if (frexp(number, &binary) == 0.5 && round_up(text) && strtod_l(text, NULL, c) == number)
             break;
     }

@@ -18,8 +18,7 @@ struct pattern {
     char source[];
 };
 
-/* --- dialect ------------------------------------------------------------------------------------
- */
+/* --- dialect --------------------------------------------------------------------------------- */
 
 struct scan {
     struct text source;
@@ -38,8 +37,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The escapes that mean the same in ECMAScript's unicode mode and in PCRE2 as it is called below.
- */
+/* The escapes that mean the same in ECMAScript's unicode mode and in PCRE2 as it is called
+ * below. */
 static bool escape_is_shared(char c)
 {
     return c != '\0' && strchr("dDwWsSbBtnfrxupPk123456789^$\\.*+?()[]{}|/-", c);
@@ -133,8 +132,7 @@ static const char *dialect_problem(struct text source)
     return NULL;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making ---------------------------------------------------------------------------------- */
 
 static pcre2_compile_context *new_compile_context(void)
 {
@@ -230,8 +228,7 @@ struct text pattern_source(const struct pattern *pattern)
     return (struct text){pattern->source, pattern->length};
 }
 
-/* --- matching -----------------------------------------------------------------------------------
- */
+/* --- matching -------------------------------------------------------------------------------- */
 
 /* PCRE2 takes what it needs for one match from here: no heap, no sharing, and an end. */
 struct workspace {

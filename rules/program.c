@@ -12,12 +12,15 @@ struct maker {
 
 static bool keep_scratch(struct maker *maker, struct text *out)
 {
-    return !maker->scratch.failed && arena_copy(maker->compiler.arena, buffer_text(&maker->scratch), out);
+    return !maker->scratch.failed &&
+           arena_copy(maker->compiler.arena, buffer_text(&maker->scratch), out);
 }
 
-static enum status make_variants(struct maker *maker, const struct node *map, struct program *program)
+static enum status make_variants(struct maker *maker, const struct node *map,
+                                 struct program *program)
 {
-    struct program_variant *variants = ARENA_ARRAY(maker->compiler.arena, struct program_variant, map->count);
+    struct program_variant *variants =
+        ARENA_ARRAY(maker->compiler.arena, struct program_variant, map->count);
     if (!variants)
         return STATUS_NO_MEMORY;
     for (const struct node *entry = map->first; entry; entry = entry->next) {
@@ -36,7 +39,8 @@ static enum status make_variants(struct maker *maker, const struct node *map, st
     return STATUS_OK;
 }
 
-static enum status make_default(struct maker *maker, const struct node *flag, struct program *program)
+static enum status make_default(struct maker *maker, const struct node *flag,
+                                struct program *program)
 {
     const struct node *node = node_get(flag, "defaultVariant");
     if (!node || node->type == NODE_NULL)
@@ -50,20 +54,21 @@ static enum status make_default(struct maker *maker, const struct node *flag, st
     if (program->default_variant)
         return STATUS_OK;
     return error_set_at(maker->error, STATUS_INVALID, node->line, node->column,
-                        "flag \"%.80s\": defaultVariant is not one of its variants", program->key.data);
+                        "flag \"%.80s\": defaultVariant is not one of its variants",
+                        program->key.data);
 }
 
 /* The members of set and flag, the flag's winning, sorted. */
-static enum status make_metadata(struct maker *maker, const struct node *set, const struct node *own,
-                                 struct program *program)
+static enum status make_metadata(struct maker *maker, const struct node *set,
+                                 const struct node *own, struct program *program)
 {
     struct node merged = {.type = NODE_MAP};
     const struct node *sources[] = {set, own};
     struct node **end = &merged.first;
     for (size_t i = 0; i < COUNT_OF(sources); i++) {
         const struct node *source = sources[i];
-        for (const struct node *entry = source && source->type == NODE_MAP ? source->first : NULL; entry;
-             entry = entry->next) {
+        for (const struct node *entry = source && source->type == NODE_MAP ? source->first : NULL;
+             entry; entry = entry->next) {
             if (entry->type == NODE_NULL || entry->type == NODE_LIST || entry->type == NODE_MAP ||
                 (i == 0 && node_get_text(own, entry->key)))
                 continue;
@@ -84,7 +89,8 @@ static enum status make_metadata(struct maker *maker, const struct node *set, co
     return keep_scratch(maker, &program->metadata) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-static enum status make_targeting(struct maker *maker, const struct node *flag, struct program *program)
+static enum status make_targeting(struct maker *maker, const struct node *flag,
+                                  struct program *program)
 {
     const struct node *node = node_get(flag, "targeting");
     if (!node || node->type == NODE_NULL || (node->type == NODE_MAP && node->count == 0))
@@ -97,8 +103,8 @@ static enum status make_targeting(struct maker *maker, const struct node *flag, 
     return maker->compiler.status;
 }
 
-static enum status make(struct maker *maker, const struct node *flag, const struct node *set_metadata,
-                        struct program *program)
+static enum status make(struct maker *maker, const struct node *flag,
+                        const struct node *set_metadata, struct program *program)
 {
     const struct node *variants = node_get(flag, "variants");
     if (!variants || variants->type != NODE_MAP || variants->count == 0)
@@ -113,18 +119,20 @@ static enum status make(struct maker *maker, const struct node *flag, const stru
     return status == STATUS_OK ? make_targeting(maker, flag, program) : status;
 }
 
-enum status program_compile(struct arena *arena, struct text key, const struct node *flag, struct text json,
-                            const struct node *set_metadata, struct attributes *attributes,
-                            const struct program **out, struct error *error)
+enum status program_compile(struct arena *arena, struct text key, const struct node *flag,
+                            struct text json, const struct node *set_metadata,
+                            struct attributes *attributes, const struct program **out,
+                            struct error *error)
 {
-    struct maker maker = {.compiler = {.arena = arena, .attributes = attributes, .json = json}, .error = error};
+    struct maker maker = {.compiler = {.arena = arena, .attributes = attributes, .json = json},
+                          .error = error};
     struct program *program = ARENA_NEW(arena, struct program);
     *out = NULL;
     if (!program || !arena_copy(arena, key, &program->key))
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     if (flag->type != NODE_MAP)
-        return error_set_at(error, STATUS_INVALID, flag->line, flag->column, "flag \"%.80s\" is not an object",
-                            program->key.data);
+        return error_set_at(error, STATUS_INVALID, flag->line, flag->column,
+                            "flag \"%.80s\" is not an object", program->key.data);
     buffer_init(&maker.scratch, 0);
     buffer_init(&maker.compiler.guard, 1 << 16);
     enum status status = make(&maker, flag, set_metadata, program);
@@ -133,7 +141,8 @@ enum status program_compile(struct arena *arena, struct text key, const struct n
     if (status == STATUS_NO_MEMORY)
         return error_set(error, status, "no memory");
     if (status == STATUS_LIMIT)
-        return error_set(error, status, "flag \"%.80s\" uses too many attributes", program->key.data);
+        return error_set(error, status, "flag \"%.80s\" uses too many attributes",
+                         program->key.data);
     if (status == STATUS_OK)
         *out = program;
     return status;

@@ -18,20 +18,22 @@ static struct instruction *new_instructions(struct compiler *compiler, uint32_t 
     return instructions;
 }
 
-/* --- constants ---------------------------------------------------------------------------------------------------- */
+/* --- constants ------------------------------------------------------------------------------- */
 
 static bool is_constant(const struct node *node)
 {
     if (node->type == NODE_MAP)
         return false;
-    for (const struct node *item = node->type == NODE_LIST ? node->first : NULL; item; item = item->next) {
+    for (const struct node *item = node->type == NODE_LIST ? node->first : NULL; item;
+         item = item->next) {
         if (!is_constant(item))
             return false;
     }
     return true;
 }
 
-/* A string that needed no decoding stands in the flag's JSON, which lives as long as the program. */
+/* A string that needed no decoding stands in the flag's JSON, which lives as long as the
+ * program. */
 static bool keep_string(struct compiler *compiler, const struct node *node, struct text *out)
 {
     if (node->end - node->start != node->string.length + 2)
@@ -55,7 +57,8 @@ static void constant_value(struct compiler *compiler, const struct node *node, s
             compiler->status = STATUS_NO_MEMORY;
             return;
         }
-        *out = (struct value){.type = VALUE_STRING, .length = (uint32_t)copy.length, .string = copy.data};
+        *out = (struct value){
+            .type = VALUE_STRING, .length = (uint32_t)copy.length, .string = copy.data};
     } else if (node->type == NODE_LIST) {
         struct value *items = ARENA_ARRAY(compiler->arena, struct value, node->count);
         uint32_t i = 0;
@@ -70,7 +73,8 @@ static void constant_value(struct compiler *compiler, const struct node *node, s
 }
 
 /* A list that is not constant is what merge makes of its elements, each as a list of one. */
-static void compile_list(struct compiler *compiler, const struct node *node, struct instruction *out)
+static void compile_list(struct compiler *compiler, const struct node *node,
+                         struct instruction *out)
 {
     if (is_constant(node)) {
         out->op = OP_CONSTANT;
@@ -80,7 +84,7 @@ static void compile_list(struct compiler *compiler, const struct node *node, str
     fail(out, "a list with rules inside can only stand where an operator expects it");
 }
 
-/* --- var ------------------------------------------------------------------------------------------------------------ */
+/* --- var ------------------------------------------------------------------------------------- */
 
 static void compile_var(struct compiler *compiler, struct text path, struct instruction *out)
 {
@@ -101,7 +105,8 @@ static void compile_var(struct compiler *compiler, struct text path, struct inst
 }
 
 /* {"var":"a.b"} or {"var":["a.b"]}; a default as second argument is for the full engine. */
-static void compile_var_node(struct compiler *compiler, const struct node *argument, struct instruction *out)
+static void compile_var_node(struct compiler *compiler, const struct node *argument,
+                             struct instruction *out)
 {
     if (argument->type == NODE_LIST && argument->count == 1)
         argument = argument->first;
@@ -111,7 +116,7 @@ static void compile_var_node(struct compiler *compiler, const struct node *argum
         compile_var(compiler, argument->string, out);
 }
 
-/* --- operators ------------------------------------------------------------------------------------------------------ */
+/* --- operators ------------------------------------------------------------------------------- */
 
 static void compile_arguments(struct compiler *compiler, const struct node *first, uint32_t count,
                               struct instruction *out)
@@ -151,14 +156,16 @@ static void take_first_in(struct instruction *out)
 static void compile_in(struct compiler *compiler, struct instruction *out)
 {
     const struct instruction *list = &out->arguments[1];
-    bool is_set = list->op == OP_CONSTANT && list->value.type == VALUE_LIST && list->value.length > SMALL_SET;
+    bool is_set =
+        list->op == OP_CONSTANT && list->value.type == VALUE_LIST && list->value.length > SMALL_SET;
     for (uint32_t i = 0; is_set && i < list->value.length; i++)
         is_set = list->value.items[i].type == VALUE_STRING;
     if (!is_set) {
         take_in(out);
         return;
     }
-    const struct string_set *set = string_set_new(compiler->arena, list->value.items, list->value.length);
+    const struct string_set *set =
+        string_set_new(compiler->arena, list->value.items, list->value.length);
     if (!set) {
         compiler->status = STATUS_NO_MEMORY;
         return;
@@ -173,7 +180,8 @@ static bool is_constant_string(const struct instruction *instruction)
     return instruction->op == OP_CONSTANT && instruction->value.type == VALUE_STRING;
 }
 
-/* A constant comparison with a constant version is asked once for each way in which the two can differ. */
+/* A constant comparison with a constant version is asked once for each way in which the two can
+ * differ. */
 static void compile_sem_ver(struct compiler *compiler, struct instruction *out)
 {
     const struct value *comparison = &out->arguments[1].value, *version = &out->arguments[2].value;
@@ -200,7 +208,8 @@ static void compile_sem_ver(struct compiler *compiler, struct instruction *out)
 }
 
 /* some: the second argument sees the element, not the context. */
-static void compile_some(struct compiler *compiler, const struct node *list, struct instruction *out)
+static void compile_some(struct compiler *compiler, const struct node *list,
+                         struct instruction *out)
 {
     struct instruction *arguments = new_instructions(compiler, 2);
     if (!arguments)
@@ -213,8 +222,8 @@ static void compile_some(struct compiler *compiler, const struct node *list, str
     out->count = 2;
 }
 
-static void compile_share(struct compiler *compiler, const struct node *share, struct instruction *variant,
-                          struct instruction *weight)
+static void compile_share(struct compiler *compiler, const struct node *share,
+                          struct instruction *variant, struct instruction *weight)
 {
     weight->op = OP_CONSTANT;
     weight->value = (struct value){.type = VALUE_NUMBER, .number = 1};
@@ -241,10 +250,12 @@ static uint64_t constant_total(const struct instruction *arguments, uint32_t cou
     return total <= INT32_MAX ? total : 0;
 }
 
-/* The short form's key: flag key and targeting key put together; null when the targeting key is missing or empty. */
+/* The short form's key: flag key and targeting key put together; null when the targeting key is
+ * missing or empty. */
 static void compile_brief_key(struct compiler *compiler, struct instruction *out)
 {
-    struct instruction *branches = new_instructions(compiler, 3), *parts = new_instructions(compiler, 2);
+    struct instruction *branches = new_instructions(compiler, 3),
+                       *parts = new_instructions(compiler, 2);
     if (!branches || !parts)
         return;
     parts[0].op = OP_FLAG_KEY;
@@ -255,8 +266,10 @@ static void compile_brief_key(struct compiler *compiler, struct instruction *out
     *out = (struct instruction){.op = OP_IF, .count = 3, .arguments = branches};
 }
 
-/* [key, [variant, weight]…] or, in short, [[variant, weight]…] with flag key and targeting key put together. */
-static void compile_fractional(struct compiler *compiler, const struct node *list, struct instruction *out)
+/* [key, [variant, weight]…] or, in short, [[variant, weight]…] with flag key and targeting key put
+ * together. */
+static void compile_fractional(struct compiler *compiler, const struct node *list,
+                               struct instruction *out)
 {
     bool brief = list->type == NODE_LIST && list->first && list->first->type == NODE_LIST;
     if (list->type != NODE_LIST || list->count < (brief ? 1u : 2u)) {
@@ -279,27 +292,31 @@ static void compile_fractional(struct compiler *compiler, const struct node *lis
     out->total = constant_total(arguments, count);
 }
 
-/* --- guards ----------------------------------------------------------------------------------------------------------- */
+/* --- guards ---------------------------------------------------------------------------------- */
 
-/* The JSON text of the attribute that a guard would test: the first argument of {"!==":[X,null]}. */
-static bool guarded_operand(const struct compiler *compiler, const struct node *node, struct text *out, uint16_t *slot)
+/* The JSON text of the attribute that a guard would test: the first argument of
+ * {"!==":[X,null]}. */
+static bool guarded_operand(const struct compiler *compiler, const struct node *node,
+                            struct text *out, uint16_t *slot)
 {
     const struct node *list = node_get(node, "!==");
-    if (!list || list->type != NODE_LIST || list->count != 2 || list->first->next->type != NODE_NULL)
+    if (!list || list->type != NODE_LIST || list->count != 2 ||
+        list->first->next->type != NODE_NULL)
         return false;
     const struct node *path = node_get(list->first, "var");
     if (!path || path->type != NODE_STRING || text_starts_with(path->string, TEXT("$flagd.")) ||
         attributes_slot(compiler->attributes, path->string, slot) != STATUS_OK)
         return false;
-    *out = (struct text){compiler->json.data + list->first->start, list->first->end - list->first->start};
+    *out = (struct text){compiler->json.data + list->first->start,
+                         list->first->end - list->first->start};
     return true;
 }
 
 typedef void guard_writer(struct buffer *out, struct text operand, unsigned evaluators);
 
 /* When the arguments from `node` on are, byte for byte, the guard: how many of them, else 0. */
-static uint32_t guard_length(struct compiler *compiler, const struct node *node, struct text operand,
-                             guard_writer *writer, unsigned evaluators)
+static uint32_t guard_length(struct compiler *compiler, const struct node *node,
+                             struct text operand, guard_writer *writer, unsigned evaluators)
 {
     struct buffer *expected = &compiler->guard;
     uint32_t length = 0;
@@ -316,11 +333,14 @@ static uint32_t guard_length(struct compiler *compiler, const struct node *node,
     return length;
 }
 
-/* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it takes. */
-static uint32_t recognise_guard(struct compiler *compiler, const struct node *node, struct instruction *out)
+/* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it
+ * takes. */
+static uint32_t recognise_guard(struct compiler *compiler, const struct node *node,
+                                struct instruction *out)
 {
-    /* The second expression tells most conditions apart from a guard without writing one. A guard that another begins with
-     * stands behind it; so do the forms without the parts that only some evaluators need. */
+    /* The second expression tells most conditions apart from a guard without writing one. A guard
+     * that another begins with stands behind it; so do the forms without the parts that only some
+     * evaluators need. */
     static const struct {
         const char *second;
         guard_writer *writer;
@@ -343,7 +363,8 @@ static uint32_t recognise_guard(struct compiler *compiler, const struct node *no
     for (size_t i = 0; i < COUNT_OF(guards); i++) {
         if (!text_is(second->first->key, guards[i].second))
             continue;
-        uint32_t length = guard_length(compiler, node, operand, guards[i].writer, guards[i].evaluators);
+        uint32_t length =
+            guard_length(compiler, node, operand, guards[i].writer, guards[i].evaluators);
         if (length) {
             *out = (struct instruction){.op = (uint16_t)guards[i].op, .slot = slot};
             return length;
@@ -352,8 +373,8 @@ static uint32_t recognise_guard(struct compiler *compiler, const struct node *no
     return 0;
 }
 
-/* "and" inside "and", and "or" inside "or", give what they give when their arguments stand in the outer one; one argument
- * alone gives itself. */
+/* "and" inside "and", and "or" inside "or", give what they give when their arguments stand in the
+ * outer one; one argument alone gives itself. */
 static void flatten(struct compiler *compiler, struct instruction *chain)
 {
     const struct instruction *from = chain->arguments;
@@ -419,9 +440,12 @@ static void compile_and(struct compiler *compiler, const struct node *list, stru
     out->count = count;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------- */
 
-#define NAMED(literal) {literal, sizeof literal - 1}
+#define NAMED(literal)                                                                             \
+    {                                                                                              \
+        literal, sizeof literal - 1                                                                \
+    }
 static const struct operator_row {
     struct text name;
     enum op op;
@@ -489,8 +513,8 @@ static void simplify(struct compiler *compiler, struct instruction *out)
     }
 }
 
-static void compile_row(struct compiler *compiler, const struct operator_row *row, const struct node *argument,
-                        struct instruction *out)
+static void compile_row(struct compiler *compiler, const struct operator_row *row,
+                        const struct node *argument, struct instruction *out)
 {
     bool is_list = argument->type == NODE_LIST;
     uint32_t count = is_list ? argument->count : 1;
@@ -509,7 +533,8 @@ static void compile_row(struct compiler *compiler, const struct operator_row *ro
         simplify(compiler, out);
 }
 
-static void compile_operator(struct compiler *compiler, const struct node *node, struct instruction *out)
+static void compile_operator(struct compiler *compiler, const struct node *node,
+                             struct instruction *out)
 {
     const struct node *argument = node->first;
     if (node->count != 1) {

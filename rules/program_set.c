@@ -10,12 +10,14 @@ struct string_set {
     } cells[];
 };
 
-const struct string_set *string_set_new(struct arena *arena, const struct value *items, uint32_t count)
+const struct string_set *string_set_new(struct arena *arena, const struct value *items,
+                                        uint32_t count)
 {
     size_t size = 16, bytes;
     while (size < (size_t)count * 2)
         size *= 2;
-    if (!size_multiply(size, sizeof(struct cell), &bytes) || !size_add(bytes, sizeof(struct string_set), &bytes))
+    if (!size_multiply(size, sizeof(struct cell), &bytes) ||
+        !size_add(bytes, sizeof(struct string_set), &bytes))
         return NULL;
     struct string_set *set = arena_allocate_zero(arena, 1, bytes);
     if (!set)
@@ -37,7 +39,8 @@ const struct string_set *string_set_new(struct arena *arena, const struct value 
 bool string_set_has(const struct string_set *set, struct text text)
 {
     uint64_t hash = hash_text(text);
-    for (size_t at = (size_t)hash & set->mask; set->cells[at].text.data; at = (at + 1) & set->mask) {
+    for (size_t at = (size_t)hash & set->mask; set->cells[at].text.data;
+         at = (at + 1) & set->mask) {
         if (set->cells[at].hash == hash && text_equal(set->cells[at].text, text))
             return true;
     }

@@ -11,14 +11,22 @@ struct reader {
 };
 
 static const char *const spellings[OPERATOR_COUNT] = {
-    [OPERATOR_IS] = "is",           [OPERATOR_IS_NOT] = "isNot",
-    [OPERATOR_IN] = "in",           [OPERATOR_NOT_IN] = "notIn",
-    [OPERATOR_STARTS_WITH] = "startsWith", [OPERATOR_ENDS_WITH] = "endsWith",
-    [OPERATOR_CONTAINS] = "contains", [OPERATOR_LT] = "lt",
-    [OPERATOR_LTE] = "lte",         [OPERATOR_GT] = "gt",
-    [OPERATOR_GTE] = "gte",         [OPERATOR_BETWEEN] = "between",
-    [OPERATOR_SEMVER] = "semver",   [OPERATOR_BEFORE] = "before",
-    [OPERATOR_AFTER] = "after",     [OPERATOR_EXISTS] = "exists",
+    [OPERATOR_IS] = "is",
+    [OPERATOR_IS_NOT] = "isNot",
+    [OPERATOR_IN] = "in",
+    [OPERATOR_NOT_IN] = "notIn",
+    [OPERATOR_STARTS_WITH] = "startsWith",
+    [OPERATOR_ENDS_WITH] = "endsWith",
+    [OPERATOR_CONTAINS] = "contains",
+    [OPERATOR_LT] = "lt",
+    [OPERATOR_LTE] = "lte",
+    [OPERATOR_GT] = "gt",
+    [OPERATOR_GTE] = "gte",
+    [OPERATOR_BETWEEN] = "between",
+    [OPERATOR_SEMVER] = "semver",
+    [OPERATOR_BEFORE] = "before",
+    [OPERATOR_AFTER] = "after",
+    [OPERATOR_EXISTS] = "exists",
 };
 
 const char *operator_spelling(enum operator_name name)
@@ -56,14 +64,16 @@ static bool read_scalar(struct reader *reader, const struct node *node, struct s
     }
 }
 
-static bool read_operands(struct reader *reader, const struct node *node, struct condition *condition)
+static bool read_operands(struct reader *reader, const struct node *node,
+                          struct condition *condition)
 {
     bool is_list = node->type == NODE_LIST;
     size_t count = is_list ? node->count : 1, i = 0;
     condition->operands = ARENA_ARRAY(reader->arena, struct scalar, count);
     if (!condition->operands)
         return false;
-    for (const struct node *item = is_list ? node->first : node; i < count; item = item->next, i++) {
+    for (const struct node *item = is_list ? node->first : node; i < count;
+         item = item->next, i++) {
         if (!read_scalar(reader, item, &condition->operands[i]))
             return false;
     }
@@ -71,7 +81,8 @@ static bool read_operands(struct reader *reader, const struct node *node, struct
     return true;
 }
 
-/* ">=2.0.0 <3.0.0": comparators apart by spaces; the schema's pattern has checked each one's form. */
+/* ">=2.0.0 <3.0.0": comparators apart by spaces; the schema's pattern has checked each one's
+ * form. */
 static bool read_semver(struct reader *reader, const struct node *node, struct condition *condition)
 {
     static const char *const comparisons[] = {"<=", ">=", "!=", "=", "<", ">", "^", "~"};
@@ -117,10 +128,12 @@ static void check_time(struct reader *reader, const struct node *node)
         diagnostics_add(reader->diagnostics, CODE_SCHEMA_PATTERN, place_of(reader, node),
                         "write 2026-01-31T09:00:00Z, or seconds since 1970 as a number",
                         "\"%.*s\" is not a date that exists",
-                        (int)(node->string.length < 80 ? node->string.length : 80), node->string.data);
+                        (int)(node->string.length < 80 ? node->string.length : 80),
+                        node->string.data);
 }
 
-/* Paths that no engine reads alike: empty parts, escapes, JavaScript's __proto__, flagd's own names. */
+/* Paths that no engine reads alike: empty parts, escapes, JavaScript's __proto__, flagd's own
+ * names. */
 static void check_attribute(struct reader *reader, const struct node *node, bool is_time)
 {
     struct text rest = node->string;
@@ -136,11 +149,13 @@ static void check_attribute(struct reader *reader, const struct node *node, bool
     for (;;) {
         const char *dot = memchr(rest.data, '.', rest.length);
         struct text part = {rest.data, dot ? (size_t)(dot - rest.data) : rest.length};
-        if (part.length == 0 || text_is(part, "__proto__") || memchr(part.data, '\\', part.length)) {
+        if (part.length == 0 || text_is(part, "__proto__") ||
+            memchr(part.data, '\\', part.length)) {
             diagnostics_add(reader->diagnostics, CODE_ATTRIBUTE, place_of(reader, node),
                             "a path is names with dots between them, like app.version",
                             "attribute path \"%.*s\" cannot be read alike by all evaluators",
-                            (int)(node->string.length < 80 ? node->string.length : 80), node->string.data);
+                            (int)(node->string.length < 80 ? node->string.length : 80),
+                            node->string.data);
             return;
         }
         if (!dot)
@@ -149,7 +164,8 @@ static void check_attribute(struct reader *reader, const struct node *node, bool
     }
 }
 
-static bool read_attribute(struct reader *reader, const struct node *node, struct condition *condition)
+static bool read_attribute(struct reader *reader, const struct node *node,
+                           struct condition *condition)
 {
     const struct node *attribute = node_get(node, "attribute"), *value = NULL;
     condition->type = CONDITION_ATTRIBUTE;
@@ -160,7 +176,8 @@ static bool read_attribute(struct reader *reader, const struct node *node, struc
     if (!attribute || attribute->type != NODE_STRING || !value ||
         !arena_copy(reader->arena, attribute->string, &condition->attribute))
         return false;
-    bool is_time = condition->operator_name == OPERATOR_BEFORE || condition->operator_name == OPERATOR_AFTER;
+    bool is_time =
+        condition->operator_name == OPERATOR_BEFORE || condition->operator_name == OPERATOR_AFTER;
     check_attribute(reader, attribute, is_time);
     if (condition->operator_name == OPERATOR_SEMVER)
         return value->type == NODE_STRING && read_semver(reader, value, condition);
@@ -169,7 +186,8 @@ static bool read_attribute(struct reader *reader, const struct node *node, struc
     return read_operands(reader, value, condition);
 }
 
-static bool read_children(struct reader *reader, const struct node *list, struct condition *condition)
+static bool read_children(struct reader *reader, const struct node *list,
+                          struct condition *condition)
 {
     struct condition **end = &condition->children;
     for (const struct node *item = list->first; item; item = item->next) {
@@ -186,7 +204,8 @@ static bool read_flag(struct reader *reader, const struct node *node, struct con
     const struct node *name = node_get(node, "name"), *variant = node_get(node, "is");
     condition->type = CONDITION_FLAG;
     return name && variant && name->type == NODE_STRING && variant->type == NODE_STRING &&
-           copy_name(reader, name, &condition->name) && copy_name(reader, variant, &condition->variant);
+           copy_name(reader, name, &condition->name) &&
+           copy_name(reader, variant, &condition->variant);
 }
 
 static bool read_into(struct reader *reader, const struct node *node, struct condition *condition)

@@ -27,7 +27,10 @@ static bool variant_type_of(const struct node *node, enum variant_type *out)
 }
 
 static const char *const variant_type_names[] = {
-    [VARIANT_BOOL] = "boolean", [VARIANT_STRING] = "string", [VARIANT_NUMBER] = "number", [VARIANT_OBJECT] = "map",
+    [VARIANT_BOOL] = "boolean",
+    [VARIANT_STRING] = "string",
+    [VARIANT_NUMBER] = "number",
+    [VARIANT_OBJECT] = "map",
 };
 
 static bool read_variant(struct reading *reading, const struct node *node, struct flag *flag)
@@ -92,7 +95,8 @@ static bool read_split(struct reading *reading, const struct node *map, struct r
     }
     if (total != SPLIT_TOTAL)
         diagnostics_add(reading->diagnostics, CODE_WEIGHTS, rule->split_place,
-                        "the percentages of a split sum to 100", "weights of this split sum to %.15g, not to 100",
+                        "the percentages of a split sum to 100",
+                        "weights of this split sum to %.15g, not to 100",
                         (double)total / (SPLIT_TOTAL / 100));
     return true;
 }
@@ -110,11 +114,13 @@ static bool read_rule(struct reading *reading, const struct node *node, struct r
     return read_optional_text(reading, node, "name", &rule->name) &&
            read_optional_text(reading, node, "seed", &rule->seed) &&
            read_optional_text(reading, node, "bucketBy", &rule->bucket_by) &&
-           (!serve || read_name(reading, serve, &rule->serve)) && (!split || read_split(reading, split, rule));
+           (!serve || read_name(reading, serve, &rule->serve)) &&
+           (!split || read_split(reading, split, rule));
 }
 
 /* enabled, default and rules: the flag's own, and an environment's. */
-static bool read_settings(struct reading *reading, const struct node *map, struct flag_settings *settings)
+static bool read_settings(struct reading *reading, const struct node *map,
+                          struct flag_settings *settings)
 {
     const struct node *enabled = node_get(map, "enabled"), *standard = node_get(map, "default"),
                       *rules = node_get(map, "rules");
@@ -146,7 +152,8 @@ static bool read_overrides(struct reading *reading, const struct node *map, stru
         return false;
     for (const struct node *entry = map->first; entry; entry = entry->next) {
         struct flag_override *override = &flag->overrides[flag->override_count++];
-        if (!read_key(reading, entry, &override->environment) || !read_settings(reading, entry, &override->settings))
+        if (!read_key(reading, entry, &override->environment) ||
+            !read_settings(reading, entry, &override->settings))
             return false;
     }
     return true;
@@ -155,7 +162,8 @@ static bool read_overrides(struct reading *reading, const struct node *map, stru
 bool read_flag(struct reading *reading, const struct node *root, struct flag *flag)
 {
     const struct node *metadata = node_get(root, "metadata"), *spec = node_get(root, "spec");
-    flag->settings = (struct flag_settings){.has_enabled = true, .enabled = true, .has_rules = true};
+    flag->settings =
+        (struct flag_settings){.has_enabled = true, .enabled = true, .has_rules = true};
     return read_optional_text(reading, metadata, "owner", &flag->owner) &&
            read_optional_text(reading, metadata, "expires", &flag->expires) &&
            read_variants(reading, node_get(spec, "variants"), flag) &&

@@ -33,8 +33,8 @@ void schema_set_ignore_unknown(struct schema_set *set);
 void schema_set_free(struct schema_set *set);
 
 /* Compiles one schema file; a $ref finds it by its $id, or by `name` where it has none. The bytes
- * of `source` are not kept. STATUS_INVALID with the place when it is not a schema that we support.
- */
+ * of `source` are not kept. STATUS_INVALID with the place when it is not a schema that we
+ * support. */
 enum status schema_set_add(struct schema_set *set, const char *name, struct text source,
                            struct error *error);
 /* Resolves every $ref; after this nothing may be added, and any number of threads may validate.

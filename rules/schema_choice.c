@@ -43,8 +43,8 @@ static int branch_score(const struct schema *branch, const struct node *node)
     return score;
 }
 
-/* The index of the first of the best; `count` when the value is not even of a type that any takes.
- */
+/* The index of the first of the best; `count` when the value is not even of a type that any
+ * takes. */
 static size_t best_branch(const struct schema_list *branches, const struct node *node)
 {
     size_t best = branches->count;

@@ -444,8 +444,8 @@ void fault_unknown(struct checker *checker, const struct schema *schema, const s
     say(checker, CODE_SCHEMA_UNKNOWN, place_of_key(checker, entry), &words, &hint);
 }
 
-/* True when the map has a misspelt form of the field, about which fault_unknown() speaks already.
- */
+/* True when the map has a misspelt form of the field, about which fault_unknown() speaks
+ * already. */
 static bool is_misspelt(const struct schema *schema, const struct node *map, struct text name)
 {
     uint32_t seen = 0;

@@ -123,8 +123,7 @@ struct schema_set {
     bool sealed, ignore_unknown;
 };
 
-/* --- schema_load.c ------------------------------------------------------------------------------
- */
+/* --- schema_load.c --------------------------------------------------------------------------- */
 
 /* Compiles `node`, whose references are relative to `base`. NULL: `error` says why. */
 struct schema *schema_compile(struct schema_set *set, const struct node *node, struct text base,
@@ -138,8 +137,7 @@ static inline const struct schema *schema_target(const struct schema *schema)
     return schema;
 }
 
-/* --- schema_uri.c -------------------------------------------------------------------------------
- */
+/* --- schema_uri.c ---------------------------------------------------------------------------- */
 
 /* RFC 3986: `reference` as seen from `base`, with its fragment; an empty fragment is dropped. */
 enum status uri_resolve(struct arena *arena, struct text base, struct text reference,
@@ -149,8 +147,7 @@ void uri_split(struct text uri, struct text *document, struct text *fragment);
 /* Undoes %XX. False when it is not right. */
 bool uri_decode(struct arena *arena, struct text text, struct text *out);
 
-/* --- schema_check.c -----------------------------------------------------------------------------
- */
+/* --- schema_check.c -------------------------------------------------------------------------- */
 
 /* Where in the value the checker is: the way back up, on the stack. */
 struct spot {
@@ -182,15 +179,13 @@ const struct property *property_find(const struct property_table *table, struct 
 /* What `schema` says of a key beside `properties`: false when it is not among the allowed ones. */
 bool schema_knows_key(const struct schema *schema, struct text key);
 
-/* --- schema_choice.c ----------------------------------------------------------------------------
- */
+/* --- schema_choice.c ------------------------------------------------------------------------- */
 
 /* oneOf, anyOf, not, if, allOf of `schema`. */
 bool schema_check_choices(struct checker *checker, const struct schema *schema,
                           const struct spot *spot);
 
-/* --- schema_message.c ---------------------------------------------------------------------------
- */
+/* --- schema_message.c ------------------------------------------------------------------------ */
 
 void fault_type(struct checker *checker, unsigned types, const struct spot *spot);
 void fault_values(struct checker *checker, const struct schema *schema, const struct spot *spot);

@@ -87,8 +87,9 @@ static bool parse_tail(struct text rest, struct semver *out)
 bool semver_parse(struct text text, struct semver *out)
 {
     *out = (struct semver){0};
-    return take_number(&text, &out->major) && take_char(&text, '.') && take_number(&text, &out->minor) &&
-           take_char(&text, '.') && take_number(&text, &out->patch) && parse_tail(text, out);
+    return take_number(&text, &out->major) && take_char(&text, '.') &&
+           take_number(&text, &out->minor) && take_char(&text, '.') &&
+           take_number(&text, &out->patch) && parse_tail(text, out);
 }
 
 bool semver_parse_loosely(struct text text, struct semver *out)
@@ -130,7 +131,7 @@ static int compare_prereleases(struct text a, struct text b)
         if (!more_a || !more_b)
             return (int)more_a - (int)more_b;
         bool numeric_x = is_numeric(x), numeric_y = is_numeric(y);
-        int order = numeric_x && numeric_y ? compare_numeric(x, y)
+        int order = numeric_x && numeric_y   ? compare_numeric(x, y)
                     : numeric_x != numeric_y ? (numeric_x ? -1 : 1)
                                              : text_compare(x, y);
         if (order != 0)
@@ -148,7 +149,8 @@ int semver_compare(const struct semver *a, const struct semver *b)
     return order ? order : compare_prereleases(a->prerelease, b->prerelease);
 }
 
-bool semver_holds(const struct semver *a, struct text comparison, const struct semver *b, bool *known)
+bool semver_holds(const struct semver *a, struct text comparison, const struct semver *b,
+                  bool *known)
 {
     int order = semver_compare(a, b);
     *known = true;

@@ -19,7 +19,8 @@ static bool is_leap(int year)
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-/* Days from 1970-01-01, proleptic Gregorian. Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+/* Days from 1970-01-01, proleptic Gregorian. Howard Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms". */
 static int64_t days_from_civil(int year, int month, int day)
 {
     int64_t y = year - (month <= 2);
@@ -50,8 +51,9 @@ static bool read_offset(struct text text, size_t at, int64_t *seconds)
         *seconds = 0;
         return true;
     }
-    if (at + 6 != text.length || (text.data[at] != '+' && text.data[at] != '-') || text.data[at + 3] != ':' ||
-        !digits(text, at + 1, 2, &hours) || !digits(text, at + 4, 2, &minutes) || hours > 23 || minutes > 59)
+    if (at + 6 != text.length || (text.data[at] != '+' && text.data[at] != '-') ||
+        text.data[at + 3] != ':' || !digits(text, at + 1, 2, &hours) ||
+        !digits(text, at + 4, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
     *seconds = (hours * 60 + minutes) * 60;
     if (text.data[at] == '-')
@@ -69,9 +71,10 @@ bool time_parse(struct text text, int64_t *out)
         *out = date;
         return true;
     }
-    if (text.length < 20 || (text.data[10] != 'T' && text.data[10] != 't') || text.data[13] != ':' ||
-        text.data[16] != ':' || !digits(text, 11, 2, &hour) || !digits(text, 14, 2, &minute) ||
-        !digits(text, 17, 2, &second) || hour > 23 || minute > 59 || second > 59)
+    if (text.length < 20 || (text.data[10] != 'T' && text.data[10] != 't') ||
+        text.data[13] != ':' || text.data[16] != ':' || !digits(text, 11, 2, &hour) ||
+        !digits(text, 14, 2, &minute) || !digits(text, 17, 2, &second) || hour > 23 ||
+        minute > 59 || second > 59)
         return false;
     size_t at = 19;
     if (text.data[at] == '.') {

@@ -1,6 +1,7 @@
 #include "utf8.h"
 
-/* The length of the valid sequence at the start of [p, end), 0 when there is none. RFC 3629, section 4. */
+/* The length of the valid sequence at the start of [p, end), 0 when there is none. RFC 3629,
+ * section 4. */
 static size_t sequence(const unsigned char *p, const unsigned char *end)
 {
     size_t left = (size_t)(end - p);

@@ -26,7 +26,8 @@ static struct context *inner_context(weir_context *context)
 
 static enum weir_status give_error(weir_error *out, const struct error *error)
 {
-    enum weir_status status = error->status <= STATUS_LIMIT ? (enum weir_status)error->status : WEIR_INVALID;
+    enum weir_status status =
+        error->status <= STATUS_LIMIT ? (enum weir_status)error->status : WEIR_INVALID;
     if (out) {
         *out = (weir_error){.status = status, .line = error->line, .column = error->column};
         memcpy(out->message, error->message, sizeof out->message);
@@ -102,12 +103,13 @@ void weir_context_free(weir_context *context)
     free(context);
 }
 
-enum weir_status weir_context_read(weir_context *context, weir_document *document, const char *json, size_t length,
-                                   weir_error *error)
+enum weir_status weir_context_read(weir_context *context, weir_document *document, const char *json,
+                                   size_t length, weir_error *error)
 {
     struct error inner = {0};
     struct text text = {json, length};
-    if (context_read(inner_context(context), inner_document(document)->attributes, text, &inner) == STATUS_OK)
+    if (context_read(inner_context(context), inner_document(document)->attributes, text, &inner) ==
+        STATUS_OK)
         return WEIR_OK;
     return give_error(error, &inner);
 }
@@ -119,12 +121,13 @@ static bool bind(const struct document *document, struct context *context)
            context_begin(context, document->attributes) == STATUS_OK;
 }
 
-void weir_evaluate(const weir_document *document, const char *key, weir_context *context, int64_t now,
-                   weir_decision *decision)
+void weir_evaluate(const weir_document *document, const char *key, weir_context *context,
+                   int64_t now, weir_decision *decision)
 {
     const struct document *inner = inner_document(document);
     struct decision made;
-    *decision = (weir_decision){.reason = WEIR_ERROR, .error_code = WEIR_GENERAL, .error_details = "no memory"};
+    *decision = (weir_decision){
+        .reason = WEIR_ERROR, .error_code = WEIR_GENERAL, .error_details = "no memory"};
     if (!bind(inner, inner_context(context)))
         return;
     evaluate(document_find(inner, text_of(key)), inner_context(context), now, &made);
@@ -141,7 +144,8 @@ void weir_evaluate(const weir_document *document, const char *key, weir_context 
     };
 }
 
-char *weir_explain(const weir_document *document, const char *key, weir_context *context, int64_t now)
+char *weir_explain(const weir_document *document, const char *key, weir_context *context,
+                   int64_t now)
 {
     const struct document *inner = inner_document(document);
     struct buffer out;

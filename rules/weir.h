@@ -8,10 +8,11 @@
  *     weir_evaluate(document, "checkout-v2", context, time(NULL), &decision);
  *     printf("%.*s\n", (int)decision.value_length, decision.value);
  *
- * Threads: a document never changes after it was read; any number of threads may evaluate it at once. A context belongs to one thread at
- * a time. Evaluating allocates nothing. Nothing here does I/O, reads a clock, or keeps global state.
- * Ownership: what weir_*_read and weir_*_new return is yours to release; everything else is borrowed.
- * Link with `pkg-config --libs weir`. Semantics: flagd 0.16 (fractional of the second generation); https://flagd.dev. */
+ * Threads: a document never changes after it was read; any number of threads may evaluate it at
+ * once. A context belongs to one thread at a time. Evaluating allocates nothing. Nothing here does
+ * I/O, reads a clock, or keeps global state. Ownership: what weir_*_read and weir_*_new return is
+ * yours to release; everything else is borrowed. Link with `pkg-config --libs weir`. Semantics:
+ * flagd 0.16 (fractional of the second generation); https://flagd.dev. */
 #ifndef WEIR_H
 #define WEIR_H
 
@@ -73,8 +74,8 @@ WEIR_API const char *weir_version(void);
 WEIR_API const char *weir_reason_name(enum weir_reason reason);
 WEIR_API const char *weir_error_code_name(enum weir_error_code code);
 
-/* Reads a flagd document (as `weir build` writes it). NULL with `error` filled (which may be NULL) when it is none. The bytes are not
- * needed afterwards. */
+/* Reads a flagd document (as `weir build` writes it). NULL with `error` filled (which may be NULL)
+ * when it is none. The bytes are not needed afterwards. */
 WEIR_API weir_document *weir_document_read(const char *json, size_t length, weir_error *error);
 WEIR_API weir_document *weir_document_retain(weir_document *document);
 WEIR_API void weir_document_release(weir_document *document); /* NULL is fine */
@@ -85,18 +86,20 @@ WEIR_API const char *weir_document_key(const weir_document *document, size_t ind
 /* NULL without memory. */
 WEIR_API weir_context *weir_context_new(void);
 WEIR_API void weir_context_free(weir_context *context); /* NULL is fine */
-/* Takes the attributes that `document` asks for out of a JSON object. `json` must stay as it is until the context is read
- * again or freed. A context that was read for one document cannot be used with another. */
-WEIR_API enum weir_status weir_context_read(weir_context *context, weir_document *document, const char *json,
-                                            size_t length, weir_error *error);
+/* Takes the attributes that `document` asks for out of a JSON object. `json` must stay as it is
+ * until the context is read again or freed. A context that was read for one document cannot be used
+ * with another. */
+WEIR_API enum weir_status weir_context_read(weir_context *context, weir_document *document,
+                                            const char *json, size_t length, weir_error *error);
 
 /* `now` is seconds since 1970, for rules that depend on the time. Always fills *decision. */
-WEIR_API void weir_evaluate(const weir_document *document, const char *key, weir_context *context, int64_t now,
-                            weir_decision *decision);
+WEIR_API void weir_evaluate(const weir_document *document, const char *key, weir_context *context,
+                            int64_t now, weir_decision *decision);
 
-/* The same, told as text: which rule matched and why, each condition with the value it saw. NUL-terminated; free() it. NULL without
- * memory. */
-WEIR_API char *weir_explain(const weir_document *document, const char *key, weir_context *context, int64_t now);
+/* The same, told as text: which rule matched and why, each condition with the value it saw.
+ * NUL-terminated; free() it. NULL without memory. */
+WEIR_API char *weir_explain(const weir_document *document, const char *key, weir_context *context,
+                            int64_t now);
 
 #ifdef __cplusplus
 }

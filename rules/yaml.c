@@ -1,4 +1,5 @@
-/* libyaml's events into nodes. Everything libyaml would let pass and we would not is refused here. */
+/* libyaml's events into nodes. Everything libyaml would let pass and we would not is refused
+ * here. */
 #include "yaml.h"
 
 #include <yaml.h>
@@ -27,8 +28,8 @@ static struct place place_of(const struct loader *loader, const yaml_mark_t *mar
     return (struct place){loader->path, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 }
 
-static bool fault(struct loader *loader, const char *code, const yaml_mark_t *mark, const char *hint,
-                  const char *message)
+static bool fault(struct loader *loader, const char *code, const yaml_mark_t *mark,
+                  const char *hint, const char *message)
 {
     diagnostics_add(loader->diagnostics, code, place_of(loader, mark), hint, "%s", message);
     loader->status = STATUS_INVALID;
@@ -41,11 +42,12 @@ static bool no_memory(struct loader *loader)
     return false;
 }
 
-/* --- scalars: YAML 1.2 core, section 10.3.2, with true and false in lower case only ------------------- */
+/* --- scalars: YAML 1.2 core, section 10.3.2, with true and false in lower case only ---------- */
 
 static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-static const char *const special_numbers[] = {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
-                                              "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN", NULL};
+static const char *const special_numbers[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf",
+                                              "+.INF", "-.inf", "-.Inf", "-.INF", ".nan",
+                                              ".NaN",  ".NAN",  NULL};
 
 static bool is_one_of(struct text text, const char *const *words)
 {
@@ -88,7 +90,8 @@ static bool looks_like_number(struct text text)
     return true;
 }
 
-/* 0x1F and 0o17: integers of YAML 1.2 core. Exact up to 2^53; what is larger only has to stay larger. */
+/* 0x1F and 0o17: integers of YAML 1.2 core. Exact up to 2^53; what is larger only has to stay
+ * larger. */
 static bool read_prefixed(struct text text, double *out)
 {
     double value = 0;
@@ -122,20 +125,23 @@ static bool read_decimal(struct text text, double *out)
         copy[length++] = '-';
     if (text.data[0] == '-' || text.data[0] == '+')
         i = 1;
-    while (i + 1 < text.length && text.data[i] == '0' && text.data[i + 1] >= '0' && text.data[i + 1] <= '9')
+    while (i + 1 < text.length && text.data[i] == '0' && text.data[i + 1] >= '0' &&
+           text.data[i + 1] <= '9')
         i++;
     if (text.data[i] == '.')
         copy[length++] = '0';
     for (; i < text.length; i++) {
         copy[length++] = text.data[i];
-        bool digit_follows = i + 1 < text.length && text.data[i + 1] >= '0' && text.data[i + 1] <= '9';
+        bool digit_follows =
+            i + 1 < text.length && text.data[i + 1] >= '0' && text.data[i + 1] <= '9';
         if (text.data[i] == '.' && !digit_follows)
             copy[length++] = '0';
     }
     return number_parse((struct text){copy, length}, out);
 }
 
-static bool read_number(struct loader *loader, struct node *node, struct text text, const yaml_mark_t *mark)
+static bool read_number(struct loader *loader, struct node *node, struct text text,
+                        const yaml_mark_t *mark)
 {
     if (text.length == 0 || !memchr("+-.0123456789", text.data[0], 13))
         return false;
@@ -172,7 +178,7 @@ static bool set_scalar(struct loader *loader, struct node *node, const yaml_even
     return loader->status == STATUS_OK;
 }
 
-/* --- the tree -------------------------------------------------------------------------------------------- */
+/* --- the tree -------------------------------------------------------------------------------- */
 
 static struct node *new_node(struct loader *loader, const yaml_event_t *event)
 {
@@ -191,13 +197,15 @@ static struct node *new_node(struct loader *loader, const yaml_event_t *event)
     return node;
 }
 
-static bool duplicate_key(struct loader *loader, const struct node *first, const struct node *second)
+static bool duplicate_key(struct loader *loader, const struct node *first,
+                          const struct node *second)
 {
     struct text key = second->key;
-    struct diagnostic *made = diagnostics_add(
-        loader->diagnostics, CODE_DUPLICATE_KEY,
-        (struct place){loader->path, second->key_line, second->key_column}, "remove one of the two",
-        "key \"%.*s\" stands twice in this map", (int)(key.length < 100 ? key.length : 100), key.data);
+    struct diagnostic *made =
+        diagnostics_add(loader->diagnostics, CODE_DUPLICATE_KEY,
+                        (struct place){loader->path, second->key_line, second->key_column},
+                        "remove one of the two", "key \"%.*s\" stands twice in this map",
+                        (int)(key.length < 100 ? key.length : 100), key.data);
     diagnostic_also(loader->diagnostics, made,
                     (struct place){loader->path, first->key_line, first->key_column});
     loader->status = STATUS_INVALID;
@@ -236,8 +244,9 @@ static bool check_large_map(struct loader *loader, const struct node *map)
 static bool is_plain_string(struct text text)
 {
     double number;
-    return !is_one_of(text, nulls) && !text_is(text, "true") && !text_is(text, "false") && !looks_like_number(text) &&
-           !read_prefixed(text, &number) && !is_one_of(text, special_numbers);
+    return !is_one_of(text, nulls) && !text_is(text, "true") && !text_is(text, "false") &&
+           !looks_like_number(text) && !read_prefixed(text, &number) &&
+           !is_one_of(text, special_numbers);
 }
 
 /* A scalar where a key is due becomes the pending entry. */
@@ -249,7 +258,8 @@ static bool take_key(struct loader *loader, const yaml_event_t *event)
         return fault(loader, CODE_ANCHOR, &event->start_mark, "write the fields out",
                      "merge keys (<<) are refused");
     if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !is_plain_string(text))
-        return fault(loader, CODE_KEY, &event->start_mark, "put the key in quotes", "a key must be a plain string");
+        return fault(loader, CODE_KEY, &event->start_mark, "put the key in quotes",
+                     "a key must be a plain string");
     struct node *entry = new_node(loader, event);
     if (!entry)
         return false;
@@ -295,11 +305,12 @@ static struct node *place_value(struct loader *loader, const yaml_event_t *event
 
 static bool expects_key(const struct loader *loader)
 {
-    return loader->depth > 0 && loader->stack[loader->depth - 1]->type == NODE_MAP && !loader->pending;
+    return loader->depth > 0 && loader->stack[loader->depth - 1]->type == NODE_MAP &&
+           !loader->pending;
 }
 
-static bool has_property(struct loader *loader, const yaml_event_t *event, const yaml_char_t *anchor,
-                         const yaml_char_t *tag)
+static bool has_property(struct loader *loader, const yaml_event_t *event,
+                         const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     if (anchor)
         return !fault(loader, CODE_ANCHOR, &event->start_mark, "write the value out",
@@ -337,7 +348,8 @@ static bool open_container(struct loader *loader, const yaml_event_t *event, enu
     return true;
 }
 
-static bool on_event(struct loader *loader, const yaml_event_t *event, yaml_document *document, void *context)
+static bool on_event(struct loader *loader, const yaml_event_t *event, yaml_document *document,
+                     void *context)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
@@ -353,7 +365,8 @@ static bool on_event(struct loader *loader, const yaml_event_t *event, yaml_docu
         loader->depth--;
         return check_large_map(loader, loader->stack[loader->depth]);
     case YAML_ALIAS_EVENT:
-        return fault(loader, CODE_ANCHOR, &event->start_mark, "write the value out", "aliases are refused");
+        return fault(loader, CODE_ANCHOR, &event->start_mark, "write the value out",
+                     "aliases are refused");
     case YAML_DOCUMENT_START_EVENT:
         arena_reset(loader->arena);
         loader->root = NULL;
@@ -388,12 +401,15 @@ static void parser_fault(struct loader *loader)
         for (size_t i = 0; i < parser->problem_offset && i < loader->source.length; i++) {
             bool newline = loader->source.data[i] == '\n';
             place.line += newline;
-            place.column = newline ? 1 : place.column + (((unsigned char)loader->source.data[i] & 0xc0) != 0x80);
+            place.column =
+                newline ? 1
+                        : place.column + (((unsigned char)loader->source.data[i] & 0xc0) != 0x80);
         }
     }
-    struct diagnostic *made = diagnostics_add(
-        loader->diagnostics, CODE_YAML, place, NULL, "%s%s%s", parser->problem ? parser->problem : "not YAML",
-        parser->context ? ", " : "", parser->context ? parser->context : "");
+    struct diagnostic *made =
+        diagnostics_add(loader->diagnostics, CODE_YAML, place, NULL, "%s%s%s",
+                        parser->problem ? parser->problem : "not YAML", parser->context ? ", " : "",
+                        parser->context ? parser->context : "");
     if (parser->context)
         diagnostic_also(loader->diagnostics, made,
                         (struct place){loader->path, (uint32_t)parser->context_mark.line + 1,
@@ -415,22 +431,24 @@ static bool source_is_acceptable(struct loader *loader)
 {
     if (loader->source.length > YAML_MAX_BYTES) {
         diagnostics_add(loader->diagnostics, CODE_FILE_SIZE, (struct place){loader->path, 0, 0},
-                        "split the file", "file has %zu bytes; at most %zu are read", loader->source.length,
-                        YAML_MAX_BYTES);
+                        "split the file", "file has %zu bytes; at most %zu are read",
+                        loader->source.length, YAML_MAX_BYTES);
         return false;
     }
     size_t valid = utf8_valid_length(loader->source);
     if (valid == loader->source.length)
         return true;
-    diagnostics_add(loader->diagnostics, CODE_UTF8, place_of_byte(loader, valid), "save the file as UTF-8",
-                    "byte 0x%02x is not UTF-8", (unsigned char)loader->source.data[valid]);
+    diagnostics_add(loader->diagnostics, CODE_UTF8, place_of_byte(loader, valid),
+                    "save the file as UTF-8", "byte 0x%02x is not UTF-8",
+                    (unsigned char)loader->source.data[valid]);
     return false;
 }
 
-enum status yaml_read(struct arena *arena, struct text path, struct text source, yaml_document *document,
-                      void *context, struct diagnostics *diagnostics)
+enum status yaml_read(struct arena *arena, struct text path, struct text source,
+                      yaml_document *document, void *context, struct diagnostics *diagnostics)
 {
-    struct loader loader = {.arena = arena, .path = path, .source = source, .diagnostics = diagnostics};
+    struct loader loader = {
+        .arena = arena, .path = path, .source = source, .diagnostics = diagnostics};
     bool more = true;
     if (!source_is_acceptable(&loader))
         return STATUS_INVALID;

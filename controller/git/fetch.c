@@ -19,7 +19,7 @@ struct fetch {
     git_oid tip;
 };
 
-/* --- libgit2 calls back -------------------------------------------------------------------- */
+/* --- libgit2 calls back ---------------------------------------------------------------------- */
 
 static int on_progress(void *context)
 {
@@ -59,7 +59,7 @@ static void set_callbacks(git_remote_callbacks *callbacks, struct fetch *fetch)
     callbacks->payload = fetch;
 }
 
-/* --- failures, in words that help ---------------------------------------------------------- */
+/* --- failures, in words that help ------------------------------------------------------------ */
 
 static bool last_message_has(const char *words)
 {
@@ -139,7 +139,7 @@ static enum status fail_branch(struct fetch *fetch, const git_remote_head **head
     return status;
 }
 
-/* --- the steps ----------------------------------------------------------------------------- */
+/* --- the steps ------------------------------------------------------------------------------- */
 
 static enum status name_branch(struct fetch *fetch, const char *branch, struct error *error)
 {
@@ -262,7 +262,7 @@ static enum status download(struct fetch *fetch, struct error *error)
     return STATUS_OK;
 }
 
-/* --- our refs ------------------------------------------------------------------------------ */
+/* --- our refs -------------------------------------------------------------------------------- */
 
 static bool is_below(const char *name, const char *folder)
 {
@@ -363,7 +363,7 @@ enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool
     return status;
 }
 
-/* --- what is remembered -------------------------------------------------------------------- */
+/* --- what is remembered ---------------------------------------------------------------------- */
 
 static enum status read_ref(struct mirror *mirror, const char *ref, char out[COMMIT_TEXT_SIZE],
                             struct error *error)

@@ -4,7 +4,7 @@
 #define EPOCH_PATH "state/epoch"
 #define REVISION_MAX 300
 
-/* --- revisions ----------------------------------------------------------------------------- */
+/* --- revisions ------------------------------------------------------------------------------- */
 
 /* libgit2's code; *out is a commit. */
 static int parse_revision(struct mirror *mirror, const char *prefix, const char *revision,
@@ -61,7 +61,7 @@ enum status mirror_resolve(struct mirror *mirror, const char *revision,
     return mirror_fail(error, STATUS_SYSTEM, "revision \"%.80s\" cannot be resolved", revision);
 }
 
-/* --- descent ------------------------------------------------------------------------------- */
+/* --- descent --------------------------------------------------------------------------------- */
 
 enum status mirror_descends(struct mirror *mirror, const char *commit, const char *ancestor,
                             bool *yes, struct error *error)
@@ -98,7 +98,7 @@ enum status mirror_first_parent(struct mirror *mirror, const char *commit,
     return status;
 }
 
-/* --- levels -------------------------------------------------------------------------------- */
+/* --- levels ---------------------------------------------------------------------------------- */
 
 /* The slot of `commit`, or the free one where it belongs. There is always a free one. */
 static struct level *find_slot(const struct levels *levels, const git_oid *commit)
@@ -213,7 +213,7 @@ static enum status find_level(struct mirror *mirror, const git_oid *commit, uint
     return status;
 }
 
-/* --- epochs -------------------------------------------------------------------------------- */
+/* --- epochs ---------------------------------------------------------------------------------- */
 
 /* A decimal number and a newline; anything else is 0. */
 static uint32_t parse_epoch(const char *bytes, size_t length)

@@ -12,7 +12,7 @@
 #define OPEN_PACKS ((size_t)64) /* every fetch adds one, and libgit2 would keep all open */
 #define REFSPEC "+refs/heads/*:" REF_REMOTE "*"
 
-/* --- libgit2 ------------------------------------------------------------------------------- */
+/* --- libgit2 --------------------------------------------------------------------------------- */
 
 enum status mirror_startup(struct error *error)
 {
@@ -64,7 +64,7 @@ enum status mirror_fail(struct error *error, enum status status, const char *for
     return status;
 }
 
-/* --- ids ----------------------------------------------------------------------------------- */
+/* --- ids ------------------------------------------------------------------------------------- */
 
 enum status mirror_parse_id(const char *commit, git_oid *out, struct error *error)
 {
@@ -97,7 +97,7 @@ enum status mirror_lookup_commit(struct mirror *mirror, const char *commit, git_
     return error_set(error, STATUS_INVALID, "%s is not a commit", commit);
 }
 
-/* --- opening ------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static struct mirror *new_mirror(const char *shown)
 {

@@ -27,8 +27,7 @@ struct exchange {
     struct buffer body; /* only where it comes in pieces */
 };
 
-/* --- what is shared ----------------------------------------------------------------------------
- */
+/* --- what is shared -------------------------------------------------------------------------- */
 
 static void free_worker(void *worker)
 {
@@ -106,8 +105,7 @@ void traffic_wait(struct traffic *traffic, int64_t deadline)
     pthread_mutex_unlock(&traffic->lock);
 }
 
-/* --- connections -------------------------------------------------------------------------------
- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static struct worker *current_worker(struct traffic *traffic)
 {
@@ -173,8 +171,7 @@ size_t exchange_keep_escapes(void *context, struct MHD_Connection *connection, c
     return strlen(text);
 }
 
-/* --- one answer --------------------------------------------------------------------------------
- */
+/* --- one answer ------------------------------------------------------------------------------ */
 
 static bool add_headers(struct MHD_Response *response, const struct answer *answer, bool close)
 {
@@ -276,8 +273,7 @@ static enum MHD_Result refuse(struct traffic *traffic, struct MHD_Connection *co
                                                                   : MHD_NO;
 }
 
-/* --- one request -------------------------------------------------------------------------------
- */
+/* --- one request ----------------------------------------------------------------------------- */
 
 /* One walk over the headers is cheaper than a look-up each. */
 static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name,

@@ -1,6 +1,6 @@
 #include "route.h"
 
-/* --- /healthz, /readyz ------------------------------------------------------------------------ */
+/* --- /healthz, /readyz ----------------------------------------------------------------------- */
 
 void health_live(struct worker *worker, const struct request *request, struct answer *answer)
 {
@@ -23,7 +23,7 @@ void health_ready(struct worker *worker, const struct request *request, struct a
         answer_no_memory(worker, answer);
 }
 
-/* --- /metrics, /status ------------------------------------------------------------------------ */
+/* --- /metrics, /status ----------------------------------------------------------------------- */
 
 void health_metrics(struct worker *worker, const struct request *request, struct answer *answer)
 {

@@ -7,7 +7,7 @@
 #include "../../rules/json.h"
 #include "route.h"
 
-/* --- failures --------------------------------------------------------------------------------- */
+/* --- failures -------------------------------------------------------------------------------- */
 
 static void write_failure(struct buffer *out, const char *code, struct text details,
                           struct text key)
@@ -44,7 +44,7 @@ void ofrep_fail(struct worker *worker, const struct request *request, struct ans
     fail(worker, request, answer, status, "GENERAL", details);
 }
 
-/* --- what comes in ---------------------------------------------------------------------------- */
+/* --- what comes in --------------------------------------------------------------------------- */
 
 /* "application/json", with or without parameters. No header at all is taken as meaning it. */
 static bool is_json(struct text content_type)
@@ -148,8 +148,8 @@ static bool read_context(struct worker *worker, const struct request *request,
     return true;
 }
 
-/* All of the above: the environment to answer for with worker->context read; NULL after answering.
- */
+/* All of the above: the environment to answer for with worker->context read; NULL after
+ * answering. */
 static const struct snapshot_environment *
 prepare(struct worker *worker, const struct request *request, struct answer *answer)
 {
@@ -161,7 +161,7 @@ prepare(struct worker *worker, const struct request *request, struct answer *ans
     return environment;
 }
 
-/* --- what goes out ---------------------------------------------------------------------------- */
+/* --- what goes out --------------------------------------------------------------------------- */
 
 static char *put(char *out, struct text text)
 {

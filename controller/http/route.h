@@ -1,7 +1,8 @@
-/* route.h - what one request is and what is answered: between server.c (libmicrohttpd) and the handlers.
+/* route.h - what one request is and what is answered: between server.c (libmicrohttpd) and the
+ * handlers.
  *
- * A handler is a pure function of the request and the thread's worker state; it knows nothing of sockets. Adding a route is one
- * file and one row in the table of routes.c. */
+ * A handler is a pure function of the request and the thread's worker state; it knows nothing of
+ * sockets. Adding a route is one file and one row in the table of routes.c. */
 #ifndef WEIR_HTTP_ROUTE_H
 #define WEIR_HTTP_ROUTE_H
 
@@ -14,13 +15,13 @@ enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_OTHER = 8
 /* All texts are borrowed for the time of route_dispatch(). */
 struct request {
     enum method method;
-    struct text path;        /* as it came, percent-encoded, without the query */
+    struct text path;                        /* as it came, percent-encoded, without the query */
     struct text content_type, if_none_match; /* data is NULL where the header is absent */
     struct text body;
-    bool body_too_large;     /* over HTTP_MAX_BODY; `body` is empty then */
+    bool body_too_large; /* over HTTP_MAX_BODY; `body` is empty then */
     /* Set by route_dispatch(), percent-decoded, UTF-8: */
     struct text environment; /* from /env/E/, or data is NULL */
-    struct text argument;    /* what the route's pattern left over: the flag's key; or data is NULL */
+    struct text argument; /* what the route's pattern left over: the flag's key; or data is NULL */
 };
 
 enum { REASON_COUNT = REASON_ERROR + 1 };
@@ -32,7 +33,8 @@ struct request_series {
     struct series *series;
 };
 
-/* A thread of the server: what it keeps from one request to the next, so that a warm one allocates nothing. */
+/* A thread of the server: what it keeps from one request to the next, so that a warm one allocates
+ * nothing. */
 struct worker {
     const struct http_parts *parts;
     struct reader reader;
@@ -58,21 +60,21 @@ struct answer {
 };
 
 struct route {
-    const char *name;     /* for weir_http_requests_total{route} */
-    const char *pattern;  /* whole path, or with a last "*" that takes one path part, not empty */
+    const char *name;    /* for weir_http_requests_total{route} */
+    const char *pattern; /* whole path, or with a last "*" that takes one path part, not empty */
     unsigned methods;
-    bool in_environment;  /* may stand below /env/E/ */
+    bool in_environment; /* may stand below /env/E/ */
     void (*handle)(struct worker *worker, const struct request *request, struct answer *answer);
     /* Words a failure that is found before `handle` is called. */
-    void (*fail)(struct worker *worker, const struct request *request, struct answer *answer, unsigned status,
-                 struct text details);
+    void (*fail)(struct worker *worker, const struct request *request, struct answer *answer,
+                 unsigned status, struct text details);
 };
 
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* Finds the route, checks the method and runs the handler; answers 400 (a malformed path), 404 and 405
- * itself. Returns the route's name. */
+/* Finds the route, checks the method and runs the handler; answers 400 (a malformed path), 404 and
+ * 405 itself. Returns the route's name. */
 const char *route_dispatch(struct worker *worker, struct request *request, struct answer *answer);
 
 /* worker.c */
@@ -84,18 +86,22 @@ void worker_count_request(struct worker *worker, const char *route, unsigned sta
 void worker_count_evaluations(struct worker *worker, const struct snapshot_environment *environment,
                               const uint32_t counts[REASON_COUNT]);
 
-/* Replaces what was written so far by {"errorDetails":…}: a `fail` for routes that are not OFREP. */
-void answer_fail(struct worker *worker, const struct request *request, struct answer *answer, unsigned status,
-                 struct text details);
+/* Replaces what was written so far by {"errorDetails":…}: a `fail` for routes that are not
+ * OFREP. */
+void answer_fail(struct worker *worker, const struct request *request, struct answer *answer,
+                 unsigned status, struct text details);
 /* The same where memory ran out: fixed bytes, which always fit. */
 void answer_no_memory(struct worker *worker, struct answer *answer);
 
 /* ofrep.c */
-void ofrep_evaluate_one(struct worker *worker, const struct request *request, struct answer *answer);
-void ofrep_evaluate_all(struct worker *worker, const struct request *request, struct answer *answer);
-void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer, unsigned status,
-                struct text details);
-/* True when one of the entity tags of an If-None-Match header is `etag` (with quotes; compared weakly), or it is "*". */
+void ofrep_evaluate_one(struct worker *worker, const struct request *request,
+                        struct answer *answer);
+void ofrep_evaluate_all(struct worker *worker, const struct request *request,
+                        struct answer *answer);
+void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer,
+                unsigned status, struct text details);
+/* True when one of the entity tags of an If-None-Match header is `etag` (with quotes; compared
+ * weakly), or it is "*". */
 bool ofrep_etag_matches(struct text header, const char *etag);
 
 /* health.c */

@@ -18,7 +18,7 @@ const struct route routes[] = {
 };
 const size_t route_count = COUNT_OF(routes);
 
-/* --- answers that belong to no handler -------------------------------------------------------- */
+/* --- answers that belong to no handler ------------------------------------------------------- */
 
 void answer_fail(struct worker *worker, const struct request *request, struct answer *answer,
                  unsigned status, struct text details)
@@ -78,7 +78,7 @@ static void fail_no_route(struct worker *worker, const struct request *request,
     answer_fail(worker, request, answer, 404, buffer_text(details));
 }
 
-/* --- from a path to a route ------------------------------------------------------------------- */
+/* --- from a path to a route ------------------------------------------------------------------ */
 
 static int hex_digit(char c)
 {

@@ -33,8 +33,7 @@ struct http_server {
     int listener;
 };
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start ----------------------------------------------------------------------------------- */
 
 /* Most of the descriptors that the process may have; the rest is for Git, targets and files. */
 static unsigned connection_limit(void)
@@ -149,8 +148,7 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
     return STATUS_OK;
 }
 
-/* --- stop --------------------------------------------------------------------------------------
- */
+/* --- stop ------------------------------------------------------------------------------------ */
 
 /* Connections that the kernel has taken and the library has not: their clients believe to be
  * served. */

@@ -1,7 +1,8 @@
-/* server.h - the HTTP face: OFREP, health, metrics, status. libmicrohttpd with epoll, `threads` threads (0: one a core).
+/* server.h - the HTTP face: OFREP, health, metrics, status. libmicrohttpd with epoll, `threads`
+ * threads (0: one a core).
  *
- * Requests are answered from the hub's snapshot by reader references; no request takes a lock that core or a
- * worker may hold for long. Bodies, headers and times are bounded. */
+ * Requests are answered from the hub's snapshot by reader references; no request takes a lock that
+ * core or a worker may hold for long. Bodies, headers and times are bounded. */
 #ifndef WEIR_HTTP_SERVER_H
 #define WEIR_HTTP_SERVER_H
 
@@ -14,7 +15,8 @@
 struct http_parts {
     struct hub *hub;
     struct telemetry *telemetry;
-    const struct clock *clock; /* its monotonic time must be CLOCK_MONOTONIC: http_server_stop() waits by it */
+    const struct clock
+        *clock; /* its monotonic time must be CLOCK_MONOTONIC: http_server_stop() waits by it */
     /* Appends the body of GET /status, a JSON object. */
     void (*write_status)(void *context, struct buffer *out);
     void *status_context;
@@ -22,11 +24,13 @@ struct http_parts {
 
 struct http_server;
 
-/* Starts to listen on ADDRESS:PORT ("127.0.0.1:0" takes a free port; "[::1]:8080"; ":8080" is all addresses). The address
- * taken is written to `address`. STATUS_SYSTEM: port in use, or no such address; STATUS_INVALID: not an address. */
+/* Starts to listen on ADDRESS:PORT ("127.0.0.1:0" takes a free port; "[::1]:8080"; ":8080" is all
+ * addresses). The address taken is written to `address`. STATUS_SYSTEM: port in use, or no such
+ * address; STATUS_INVALID: not an address. */
 enum status http_server_start(const struct http_parts *parts, const char *listen, unsigned threads,
                               char address[64], struct http_server **out, struct error *error);
-/* Takes no new connections, finishes the requests in flight (at most `patience` nanoseconds), then ends. NULL is fine. */
+/* Takes no new connections, finishes the requests in flight (at most `patience` nanoseconds), then
+ * ends. NULL is fine. */
 void http_server_stop(struct http_server *server, int64_t patience);
 
 #endif

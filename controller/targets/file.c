@@ -67,8 +67,7 @@ static const char *file_code(const void *state)
     return ((const struct file_target *)state)->code;
 }
 
-/* --- what is there ------------------------------------------------------------------------------
- */
+/* --- what is there --------------------------------------------------------------------------- */
 
 static struct stamp stamp_of(int folder, const char *name)
 {
@@ -85,8 +84,8 @@ static bool stamp_equal(const struct stamp *a, const struct stamp *b)
            a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* Opens a regular file, or -1. Anything else in its place counts as nothing: it will be replaced.
- */
+/* Opens a regular file, or -1. Anything else in its place counts as nothing: it will be
+ * replaced. */
 static int open_regular(int folder, const char *name, off_t *size)
 {
     int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -154,8 +153,7 @@ static bool read_meta(const struct writing *writing, struct buffer *out)
     return true;
 }
 
-/* --- deciding -----------------------------------------------------------------------------------
- */
+/* --- deciding -------------------------------------------------------------------------------- */
 
 /* Refuses to replace what is newer. *same: the meta names this digest. A meta that makes no sense
  * says nothing. */
@@ -206,8 +204,7 @@ static bool document_is_there(struct writing *writing, bool same_digest)
     return document_bytes(writing, &bytes) && holds_bytes(writing->folder, writing->name, bytes);
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static enum status write_document(struct writing *writing, struct error *error)
 {

@@ -1,5 +1,5 @@
-/* The set of workers: which targets there are, and that each has the newest snapshot in its mail.
- */
+/* The set of workers: which targets there are, and that each has the newest snapshot in its
+ * mail. */
 #include "../telemetry_families.h"
 #include "worker.h"
 
@@ -29,8 +29,7 @@ struct fleet *fleet_new(const struct reach *reach, const struct clock *clock,
     return fleet;
 }
 
-/* --- the set ------------------------------------------------------------------------------------
- */
+/* --- the set --------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -160,8 +159,7 @@ enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size
     return status;
 }
 
-/* --- looking, ending ----------------------------------------------------------------------------
- */
+/* --- looking, ending ------------------------------------------------------------------------- */
 
 size_t fleet_status(struct fleet *fleet, struct target_status *out, size_t size)
 {

@@ -24,8 +24,7 @@ struct redis_target {
 /* What the server made of a push. */
 enum outcome { OUTCOME_HELD, OUTCOME_OTHER_BASE, OUTCOME_NO_SCRIPT, OUTCOME_FAILED };
 
-/* --- opening ------------------------------------------------------------------------------------
- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static void name_script(char out[2 * SHA1_DIGEST_SIZE + 1])
 {
@@ -100,8 +99,7 @@ static const char *redis_code(const void *state)
     return ((const struct redis_target *)state)->connection.code;
 }
 
-/* --- the difference -----------------------------------------------------------------------------
- */
+/* --- the difference -------------------------------------------------------------------------- */
 
 /* The base of what is no difference: the whole document. */
 static const struct document nothing;
@@ -148,8 +146,7 @@ static bool walk(const struct document *base, const struct document *document, e
     return true;
 }
 
-/* --- one run of the script ----------------------------------------------------------------------
- */
+/* --- one run of the script ------------------------------------------------------------------- */
 
 static bool send_number(struct redis_connection *connection, size_t number)
 {
@@ -167,8 +164,8 @@ static bool send_strings(struct redis_connection *connection, const char *const 
     return true;
 }
 
-/* Fixed arguments of the command: EVAL, script, "3", three keys; of the script: eight, two counts.
- */
+/* Fixed arguments of the command: EVAL, script, "3", three keys; of the script: eight, two
+ * counts. */
 #define FIXED_ARGUMENTS 16
 
 /* Sends the whole command; a failure to do so is told by redis_receive(). */
@@ -259,8 +256,7 @@ static enum outcome run(struct redis_target *target, const struct push *push,
     return outcome;
 }
 
-/* --- pushing ------------------------------------------------------------------------------------
- */
+/* --- pushing --------------------------------------------------------------------------------- */
 
 static enum status push_once(struct redis_target *target, const struct push *push,
                              struct error *error)
@@ -302,8 +298,8 @@ static enum status redis_push(void *state, const struct push *push, struct error
     bool reused = target->connection.context;
     target->connection.lost = false;
     enum status status = push_once(target, push, error);
-    /* A server closes connections that are idle, and when it is restarted: that is no failure yet.
-     */
+    /* A server closes connections that are idle, and when it is restarted: that is no failure
+     * yet. */
     if (status == STATUS_SYSTEM && reused && target->connection.lost)
         status = push_once(target, push, error);
     return status;

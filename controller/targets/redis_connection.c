@@ -11,8 +11,7 @@
 #define STANDARD_PORT 6379
 #define DATABASE_MAXIMUM 65535
 
-/* --- the URL ------------------------------------------------------------------------------------
- */
+/* --- the URL --------------------------------------------------------------------------------- */
 
 static bool parse_database(struct text digits, uint32_t *out)
 {
@@ -55,8 +54,7 @@ enum status redis_url_parse(struct text url, struct redis_place *out, struct err
     return status;
 }
 
-/* --- failures -----------------------------------------------------------------------------------
- */
+/* --- failures -------------------------------------------------------------------------------- */
 
 void redis_disconnect(struct redis_connection *connection)
 {
@@ -111,8 +109,7 @@ enum status redis_complain(struct redis_connection *connection, const redisReply
     return fail(connection, words, error);
 }
 
-/* --- sending and receiving ----------------------------------------------------------------------
- */
+/* --- sending and receiving ------------------------------------------------------------------- */
 
 static bool flush(struct redis_connection *connection)
 {
@@ -182,8 +179,7 @@ redisReply *redis_receive(struct redis_connection *connection, struct error *err
     return reply;
 }
 
-/* --- connecting ---------------------------------------------------------------------------------
- */
+/* --- connecting ------------------------------------------------------------------------------ */
 
 static enum status dial(struct redis_connection *connection, const struct sockaddr_storage *address,
                         socklen_t length, struct error *error)

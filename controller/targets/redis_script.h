@@ -2,11 +2,11 @@
  *
  * KEYS: {KEY}:doc        hash: a flag's key → its JSON
  *       {KEY}:meta       hash: generation digest commit environment metadata
- *       {KEY}:overrides  hash: a flag's key → {"intent": ID, "fragment": "the flag's JSON, as text", …}
- * ARGV: generation, digest, commit, environment, metadata, channel, how many fields the document has,
- *       base digest ("": what follows is the whole document, else what differs from that one),
- *       a count and that many intents which the commit's state already holds,
- *       a count and that many fields to remove, then field and value of each that is set.
+ *       {KEY}:overrides  hash: a flag's key → {"intent": ID, "fragment": "the flag's JSON, as
+ * text", …} ARGV: generation, digest, commit, environment, metadata, channel, how many fields the
+ * document has, base digest ("": what follows is the whole document, else what differs from that
+ * one), a count and that many intents which the commit's state already holds, a count and that many
+ * fields to remove, then field and value of each that is set.
  *
  * Answers a list: ok | same | base, digest held | stale, generation held | conflict, digest held |
  * foreign, generation held.

@@ -45,7 +45,7 @@ struct target_driver {
 /* registry.c: the one table. */
 const struct target_driver *target_driver(enum target_type type);
 
-/* --- workers ------------------------------------------------------------------------------------ */
+/* --- workers --------------------------------------------------------------------------------- */
 
 enum target_condition { TARGET_PENDING, TARGET_IN_SYNC, TARGET_RETRYING, TARGET_REFUSED_IT };
 /* "pending", "inSync", "retrying", "refused" */

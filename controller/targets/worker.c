@@ -44,8 +44,7 @@ const char *target_condition_name(enum target_condition condition)
     return names[condition];
 }
 
-/* --- what workers share -------------------------------------------------------------------------
- */
+/* --- what workers share ---------------------------------------------------------------------- */
 
 struct world *world_new(const struct reach *reach, const struct clock *clock)
 {
@@ -83,8 +82,7 @@ static void release(struct target_worker *worker)
     free(worker);
 }
 
-/* --- the driver ---------------------------------------------------------------------------------
- */
+/* --- the driver ------------------------------------------------------------------------------ */
 
 static void close_driver(struct target_worker *worker)
 {
@@ -114,16 +112,15 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
     return worker->driver->push(worker->state, &push, error);
 }
 
-/* --- what came of a push ------------------------------------------------------------------------
- */
+/* --- what came of a push --------------------------------------------------------------------- */
 
 static void copy_string(char *out, size_t size, const char *source)
 {
     snprintf(out, size, "%s", source ? source : "");
 }
 
-/* Under the lock. `checked`: the target had it already, this was only to see whether it still has.
- */
+/* Under the lock. `checked`: the target had it already, this was only to see whether it still
+ * has. */
 static void note_success(struct target_worker *worker, const struct snapshot *snapshot,
                          bool checked)
 {
@@ -191,8 +188,7 @@ static int64_t wait_after(const struct target_worker *worker, enum status status
     return clock_backoff(clock, failures, FIRST_WAIT, LONGEST_WAIT);
 }
 
-/* --- the thread ---------------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------------ */
 
 /* Deadlines are of the system's clock, whatever clock the rest goes by: that is what conditions
  * wait on. */
@@ -282,8 +278,7 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-/* --- starting and ending ------------------------------------------------------------------------
- */
+/* --- starting and ending --------------------------------------------------------------------- */
 
 static bool init_locks(struct target_worker *worker)
 {
@@ -450,8 +445,7 @@ void worker_part(struct target_worker *worker, int64_t deadline)
     release(worker);
 }
 
-/* --- looking ------------------------------------------------------------------------------------
- */
+/* --- looking --------------------------------------------------------------------------------- */
 
 void worker_status(struct target_worker *worker, struct target_status *out)
 {

@@ -89,8 +89,7 @@ SHARED void give_new(struct site *site, const char *json, uint32_t level)
     snapshot_release(snapshot);
 }
 
-/* --- what Redis holds ----------------------------------------------------------------------------
- */
+/* --- what Redis holds ------------------------------------------------------------------------ */
 
 SHARED void check_field(struct site *site, const char *hash, const char *field,
                         const char *expected)

@@ -1,8 +1,8 @@
 /* rules_unit.h - what tests of the rules share: definitions as strings, through catalog and
  * document, to a decision.
  *
- * A rig owns everything on the way. rig_build() wants good definitions, rig_faults() faulty ones.
- */
+ * A rig owns everything on the way. rig_build() wants good definitions, rig_faults() faulty
+ * ones. */
 #ifndef WEIR_TESTS_RULES_UNIT_H
 #define WEIR_TESTS_RULES_UNIT_H
 

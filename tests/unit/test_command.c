@@ -2,7 +2,7 @@
 
 #include "../../cmd/command.h"
 
-/* --- parsing, against a table of its own ------------------------------------------------------ */
+/* --- parsing, against a table of its own ----------------------------------------------------- */
 
 static const struct option options[] = {
     {.name = "env",
@@ -145,7 +145,7 @@ START_TEST(test_a_long_word_is_not_trusted)
 }
 END_TEST
 
-/* --- what the real table gives ---------------------------------------------------------------- */
+/* --- what the real table gives --------------------------------------------------------------- */
 
 static void assert_width(const char *text)
 {

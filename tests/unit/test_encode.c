@@ -272,16 +272,16 @@ END_TEST
 START_TEST(the_clock_is_an_attribute)
 {
     struct rig rig;
-    rig_build(
-        &rig,
-        RIG_PRODUCTION RIG_FLAG("past", "  rules: [{when: {attribute: $flagd.timestamp, after: "
-                                        "2026-11-22T21:30:00Z}, serve: on}]\n")
-            RIG_FLAG("next", "  rules: [{when: {attribute: $flagd.timestamp, after: "
-                             "2026-11-22T21:30:01Z}, serve: on}]\n") RIG_FLAG(
-                "until",
-                "  rules: [{when: {attribute: $flagd.timestamp, before: 1795383000}, serve: on}]\n")
-                RIG_FLAG("till", "  rules: [{when: {attribute: $flagd.timestamp, before: "
-                                 "1795383001}, serve: on}]\n"));
+    rig_build(&rig,
+              RIG_PRODUCTION RIG_FLAG("past",
+                                      "  rules: [{when: {attribute: $flagd.timestamp, after: "
+                                      "2026-11-22T21:30:00Z}, serve: on}]\n")
+                  RIG_FLAG("next", "  rules: [{when: {attribute: $flagd.timestamp, after: "
+                                   "2026-11-22T21:30:01Z}, serve: on}]\n")
+                      RIG_FLAG("until", "  rules: [{when: {attribute: $flagd.timestamp, before: "
+                                        "1795383000}, serve: on}]\n")
+                          RIG_FLAG("till", "  rules: [{when: {attribute: $flagd.timestamp, before: "
+                                           "1795383001}, serve: on}]\n"));
     static const char forged[] = "{\"$flagd\":{\"timestamp\":0},\"$flagd.timestamp\":0}";
     rig_expect(&rig, "past", forged, "on", "TARGETING_MATCH");
     rig_expect(&rig, "next", forged, "off", "DEFAULT");

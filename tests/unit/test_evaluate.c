@@ -62,12 +62,13 @@ START_TEST(segments_include_exclude_and_nest)
     rig_build(
         &rig,
         RIG_PRODUCTION RIG_SEGMENT("s", "{match: {attribute: email, endsWith: \"@x\"}, include: "
-                                        "[in, both], exclude: [out, both]}") RIG_SEGMENT(
-            "one", "{include: [only]}") RIG_SEGMENT("no", "{match: {any: []}}")
-            RIG_SEGMENT("big", "{include: [a, b, c, d, e, f, g, h, i, j, k]}") RIG_SEGMENT(
-                "nested", "{match: {all: [{segment: s}, {not: {segment: one}}]}, exclude: [deep]}")
-                RIG_FLAG("f", "  rules: [{when: {segment: s}, serve: on}]\n")
-                    RIG_FLAG("g", "  rules: [{when: {segment: one}, serve: on}]\n")
+                                        "[in, both], exclude: [out, both]}")
+            RIG_SEGMENT("one", "{include: [only]}") RIG_SEGMENT("no", "{match: {any: []}}")
+                RIG_SEGMENT("big", "{include: [a, b, c, d, e, f, g, h, i, j, k]}") RIG_SEGMENT(
+                    "nested",
+                    "{match: {all: [{segment: s}, {not: {segment: one}}]}, exclude: [deep]}")
+                    RIG_FLAG("f", "  rules: [{when: {segment: s}, serve: on}]\n") RIG_FLAG(
+                        "g", "  rules: [{when: {segment: one}, serve: on}]\n")
                         RIG_FLAG("h", "  rules: [{when: {segment: nested}, serve: on}]\n") RIG_FLAG(
                             "i", "  rules: [{when: {segment: big}, serve: on}]\n")
                             RIG_FLAG("j", "  rules: [{when: {segment: no}, serve: on}]\n") RIG_FLAG(
@@ -292,8 +293,8 @@ END_TEST
 /* --- what an evaluation puts together
  * ------------------------------------------------------------------------- */
 
-/* Scratch memory is for one condition at a time: however many there are, the last one still works.
- */
+/* Scratch memory is for one condition at a time: however many there are, the last one still
+ * works. */
 START_TEST(many_conditions_do_not_exhaust_the_scratch_memory)
 {
     struct buffer yaml;

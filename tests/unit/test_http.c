@@ -1,8 +1,7 @@
 /* Requests as they come over the wire, good and bad. */
 #include "served.h"
 
-/* --- requests -----------------------------------------------------------------------------------
- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 START_TEST(test_headers)
 {
@@ -241,8 +240,7 @@ START_TEST(test_large_bodies)
 }
 END_TEST
 
-/* --- bad clients --------------------------------------------------------------------------------
- */
+/* --- bad clients ----------------------------------------------------------------------------- */
 
 enum { DROPPED = 0, WAITING = 1 }; /* hung up on without a word; taken as a request not yet whole */
 

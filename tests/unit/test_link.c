@@ -1,5 +1,5 @@
-/* Documents together: every name exists, nothing refers in a circle, and every fault has its place.
- */
+/* Documents together: every name exists, nothing refers in a circle, and every fault has its
+ * place. */
 #include "rules_unit.h"
 
 #define FILE_PATH "flags/all.yaml"

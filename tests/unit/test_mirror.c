@@ -2,7 +2,7 @@
 
 #include "repositories.h"
 
-/* --- fetching ------------------------------------------------------------------------------ */
+/* --- fetching -------------------------------------------------------------------------------- */
 
 START_TEST(a_fetch_brings_the_tip_and_remembers_it)
 {
@@ -199,7 +199,7 @@ START_TEST(a_fetch_that_was_stopped_before_says_so)
 }
 END_TEST
 
-/* --- what cannot be fetched ---------------------------------------------------------------- */
+/* --- what cannot be fetched ------------------------------------------------------------------ */
 
 START_TEST(an_empty_repository_is_told_from_a_missing_branch)
 {
@@ -277,7 +277,7 @@ START_TEST(names_that_no_branch_can_have_are_refused)
 }
 END_TEST
 
-/* --- the folder of the clone --------------------------------------------------------------- */
+/* --- the folder of the clone ----------------------------------------------------------------- */
 
 START_TEST(a_clone_of_another_url_is_refused)
 {

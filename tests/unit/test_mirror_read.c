@@ -35,7 +35,7 @@ static void check_fault(size_t index, const char *code, const char *path)
     ck_assert_text(faults.items[index].place.path, path);
 }
 
-/* --- trees that git does not make, written by hand ----------------------------------------- */
+/* --- trees that git does not make, written by hand ------------------------------------------- */
 
 struct entry {
     const char *mode, *name;
@@ -77,7 +77,7 @@ static const char *commit_tree(const git_oid *tree)
     return shell("git -C remote.git commit-tree -m x %s", git_oid_tostr_s(tree));
 }
 
-/* --- what is read -------------------------------------------------------------------------- */
+/* --- what is read ---------------------------------------------------------------------------- */
 
 START_TEST(definitions_come_sorted_and_nothing_else_does)
 {

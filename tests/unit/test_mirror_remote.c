@@ -17,7 +17,7 @@ const char *__lsan_default_suppressions(void)
     return "leak:libssh2.so\nleak:libgit2.so\nleak:libcrypto.so\n";
 }
 
-/* --- servers ------------------------------------------------------------------------------- */
+/* --- servers --------------------------------------------------------------------------------- */
 
 static pid_t server;
 static int server_end = -1; /* closing it ends the server */
@@ -119,7 +119,7 @@ static void check_refused(const char *url, const char *words)
     mirror = NULL;
 }
 
-/* --- HTTP ---------------------------------------------------------------------------------- */
+/* --- HTTP ------------------------------------------------------------------------------------ */
 
 START_TEST(http_is_followed)
 {
@@ -190,7 +190,7 @@ START_TEST(https_is_verified)
 }
 END_TEST
 
-/* --- SSH ----------------------------------------------------------------------------------- */
+/* --- SSH ------------------------------------------------------------------------------------- */
 
 static void make_ssh_folder(const char *known_hosts)
 {
@@ -295,7 +295,7 @@ START_TEST(ssh_says_what_is_no_repository)
 }
 END_TEST
 
-/* --- silence ------------------------------------------------------------------------------- */
+/* --- silence --------------------------------------------------------------------------------- */
 
 /* Listens, and never says a word. */
 static int listen_silently(uint16_t *port)

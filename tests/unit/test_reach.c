@@ -247,8 +247,7 @@ START_TEST(test_a_relative_base)
 }
 END_TEST
 
-/* --- hosts ---------------------------------------------------------------------------------------
- */
+/* --- hosts ----------------------------------------------------------------------------------- */
 
 START_TEST(test_host_spellings)
 {
@@ -406,8 +405,7 @@ START_TEST(test_a_secret_goes_only_where_it_may)
 }
 END_TEST
 
-/* --- secrets and copies --------------------------------------------------------------------------
- */
+/* --- secrets and copies ---------------------------------------------------------------------- */
 
 static void check_secret(const char *path, const char *content, size_t size, enum status expected,
                          const char *value)

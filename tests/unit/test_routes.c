@@ -65,8 +65,7 @@ static const char *get(const char *path)
         ck_assert_msg(strstr(body_, part) != NULL, "'%s' is not in: %s", part, body_);             \
     } while (0)
 
-/* --- one flag ----------------------------------------------------------------------------------
- */
+/* --- one flag -------------------------------------------------------------------------------- */
 
 START_TEST(test_single_answers)
 {
@@ -239,8 +238,7 @@ START_TEST(test_body_too_large)
 }
 END_TEST
 
-/* --- all flags ---------------------------------------------------------------------------------
- */
+/* --- all flags ------------------------------------------------------------------------------- */
 
 static const char all_answers[] =
     "{\"flags\":["
@@ -365,8 +363,7 @@ START_TEST(test_if_none_match_forms)
 }
 END_TEST
 
-/* --- paths and methods -------------------------------------------------------------------------
- */
+/* --- paths and methods ----------------------------------------------------------------------- */
 
 START_TEST(test_encoded_keys)
 {
@@ -492,8 +489,7 @@ START_TEST(test_methods)
 }
 END_TEST
 
-/* --- health and numbers ------------------------------------------------------------------------
- */
+/* --- health and numbers ---------------------------------------------------------------------- */
 
 START_TEST(test_before_the_first_snapshot)
 {

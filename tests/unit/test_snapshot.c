@@ -2,8 +2,7 @@
 
 #include "../../controller/snapshot.h"
 
-/* --- generations --------------------------------------------------------------------------------
- */
+/* --- generations ----------------------------------------------------------------------------- */
 
 START_TEST(test_generation_text)
 {
@@ -48,8 +47,7 @@ START_TEST(test_generation_order_is_that_of_its_text)
 }
 END_TEST
 
-/* --- snapshots ----------------------------------------------------------------------------------
- */
+/* --- snapshots ------------------------------------------------------------------------------- */
 
 static struct document *empty_document(void)
 {
@@ -100,8 +98,7 @@ START_TEST(test_last_release_gives_documents_back)
 }
 END_TEST
 
-/* --- the hub ------------------------------------------------------------------------------------
- */
+/* --- the hub --------------------------------------------------------------------------------- */
 
 static struct snapshot *numbered(uint32_t number)
 {

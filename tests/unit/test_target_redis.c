@@ -267,8 +267,7 @@ START_TEST(test_a_hundred_thousand_flags)
 }
 END_TEST
 
-/* --- overrides -----------------------------------------------------------------------------------
- */
+/* --- overrides ------------------------------------------------------------------------------- */
 
 #define SAFE "{\"safe\":true}"
 #define OVERRIDE(intent) "{\"fragment\":\"{\\\"safe\\\":true}\",\"intent\":\"" intent "\"}"
@@ -300,8 +299,8 @@ START_TEST(test_an_override_stands_over_what_is_pushed)
 }
 END_TEST
 
-/* Runs the script as a controller whose commit holds intent i1 does; the first word of the answer.
- */
+/* Runs the script as a controller whose commit holds intent i1 does; the first word of the
+ * answer. */
 static void run_script(struct site *site, uint32_t level, const char *base, const char *field,
                        const char *value, const char *expected)
 {

@@ -23,18 +23,18 @@ static int unit_main(const char *name, const TTest *const *tests, size_t count)
     return failed ? 1 : 0;
 }
 
-#define UNIT_MAIN(name, ...)                                                                        \
-    int main(void)                                                                                  \
-    {                                                                                               \
-        const TTest *const tests[] = {__VA_ARGS__};                                                 \
-        return unit_main(name, tests, COUNT_OF(tests));                                             \
+#define UNIT_MAIN(name, ...)                                                                       \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        const TTest *const tests[] = {__VA_ARGS__};                                                \
+        return unit_main(name, tests, COUNT_OF(tests));                                            \
     }
 
-#define ck_assert_text(value, expected)                                                             \
-    do {                                                                                            \
-        struct text text_ = (value);                                                                \
-        ck_assert_msg(text_is(text_, expected), "got '%.*s', expected '%s'", (int)text_.length,     \
-                      text_.data ? text_.data : "", expected);                                      \
+#define ck_assert_text(value, expected)                                                            \
+    do {                                                                                           \
+        struct text text_ = (value);                                                               \
+        ck_assert_msg(text_is(text_, expected), "got '%.*s', expected '%s'", (int)text_.length,    \
+                      text_.data ? text_.data : "", expected);                                     \
     } while (0)
 
 #endif
