@@ -1,5 +1,7 @@
 #include "murmur3.h"
 
+#include <endian.h>
+
 static uint32_t rotate(uint32_t x, int by)
 {
     return x << by | x >> (32 - by);
@@ -10,7 +12,8 @@ static uint32_t scramble(uint32_t k)
     return rotate(k * 0xcc9e2d51u, 15) * 0x1b873593u;
 }
 
-/* Blocks are little endian whatever the machine is, so that a bucket is the same everywhere. */
+/* The last bytes, fewer than a block. Blocks are little endian whatever the machine is, so that a
+ * bucket is the same everywhere. */
 static uint32_t load(const unsigned char *p, size_t count)
 {
     uint32_t k = 0;
@@ -24,8 +27,11 @@ uint32_t murmur3_32(struct text text)
     const unsigned char *p = (const unsigned char *)text.data;
     uint32_t h = 0;
     size_t left = text.length;
-    for (; left >= 4; left -= 4, p += 4)
-        h = rotate(h ^ scramble(load(p, 4)), 13) * 5 + 0xe6546b64u;
+    for (; left >= 4; left -= 4, p += 4) {
+        uint32_t block;
+        memcpy(&block, p, 4);
+        h = rotate(h ^ scramble(le32toh(block)), 13) * 5 + 0xe6546b64u;
+    }
     if (left)
         h ^= scramble(load(p, left));
     h ^= (uint32_t)text.length;

@@ -1,6 +1,7 @@
 #include "pushes.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 
@@ -356,10 +357,15 @@ START_TEST(test_readers_never_see_half_a_document)
         make_snapshot("production", document_reference(documents[0]), 1, COMMIT_A);
     check_given(&site, snapshot);
     snapshot_release(snapshot);
+    /* It writes until the reader has seen enough and closes its end. */
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
     pid_t writer = fork();
     ck_assert_int_ge(writer, 0);
     if (writer == 0) {
-        for (uint32_t i = 0; i < 60; i++) {
+        struct pollfd reader = {.fd = ends[0], .events = POLLIN};
+        close(ends[1]);
+        for (uint32_t i = 0; i < 60 || poll(&reader, 1, 0) == 0; i++) {
             snapshot =
                 make_snapshot("production", document_reference(documents[i & 1]), i + 2, COMMIT_A);
             if (give(&site, snapshot) != STATUS_OK)
@@ -368,19 +374,19 @@ START_TEST(test_readers_never_see_half_a_document)
         }
         _exit(0);
     }
-    int result = 0;
-    unsigned reads = 0;
-    while (waitpid(writer, &result, WNOHANG) == 0) {
+    close(ends[0]);
+    for (unsigned reads = 0; reads < 500; reads++) {
         struct buffer seen;
         buffer_init(&seen, 0);
         ck_assert(slurp(site.path, &seen));
         ck_assert(text_is(buffer_text(&seen), ONE_FLAG) ||
                   text_equal(buffer_text(&seen), buffer_text(&wide)));
         buffer_dispose(&seen);
-        reads++;
     }
+    close(ends[1]);
+    int result = -1;
+    ck_assert_int_eq(waitpid(writer, &result, 0), writer);
     ck_assert_int_eq(result, 0);
-    ck_assert_uint_gt(reads, 0);
     document_release(documents[0]);
     document_release(documents[1]);
     buffer_dispose(&wide);
