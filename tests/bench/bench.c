@@ -6,7 +6,7 @@
 double bench_now(void)
 {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
@@ -48,8 +48,8 @@ void bench_fail(const char *format, ...)
     exit(1);
 }
 
-void bench_catalog(struct catalog *catalog, const struct schema_set *schemas, const struct bundle *bundle,
-                   struct diagnostics *diagnostics)
+void bench_catalog(struct catalog *catalog, const struct schema_set *schemas,
+                   const struct bundle *bundle, struct diagnostics *diagnostics)
 {
     if (catalog_build(catalog, schemas, bundle, diagnostics) == STATUS_OK)
         return;

@@ -13,5 +13,7 @@ $(BUILD)/tests/bench/fixed: $(BUILD)/tests/bench/fixed.o
 
 .PHONY: bench bench-programs
 bench-programs: $(BENCH_PROGRAMS) $(BUILD)/weir
-bench: bench-programs
+bench:
+	@.ci/install build bench
+	$(MAKE_ALL) bench-programs
 	@/usr/bin/python3 tests/bench/bench.py --build $(BUILD) $(BENCH_ONLY)

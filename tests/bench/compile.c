@@ -1,8 +1,8 @@
-/* compile.c - how long 10 000 definition files take, from their bytes to the document of one environment, beside
- * what libyaml alone needs to scan the same bytes.
+/* compile.c - how long 10 000 definition files take, from their bytes to the document of one
+ * environment, beside what libyaml alone needs to scan the same bytes.
  *
- * Each measurement is made in a process of its own, forked off the one that generated the files, so that it is
- * cold: no memory that an earlier one has warmed. The two kinds take turns. */
+ * Each measurement is made in a process of its own, forked off the one that generated the files, so
+ * that it is cold: no memory that an earlier one has warmed. The two kinds take turns. */
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,13 +18,13 @@
 
 /* Nanoseconds. What one process of a measurement leaves in memory that both share. */
 struct timing {
-    double scan;                /* libyaml alone */
-    double whole;               /* bundle → document */
-    double yaml, schema, link;  /* passes of their own: yaml; yaml and schema; link */
-    double catalog;             /* all of catalog_build() */
-    double encode, compile;     /* flags → JSON; compile_environment() with that in it */
-    double index;               /* document_new(): sorting, index, digest */
-    double bytes;               /* of the document */
+    double scan;               /* libyaml alone */
+    double whole;              /* bundle → document */
+    double yaml, schema, link; /* passes of their own: yaml; yaml and schema; link */
+    double catalog;            /* all of catalog_build() */
+    double encode, compile;    /* flags → JSON; compile_environment() with that in it */
+    double index;              /* document_new(): sorting, index, digest */
+    double bytes;              /* of the document */
 };
 
 struct bench {
@@ -33,7 +33,8 @@ struct bench {
     struct timing *timing; /* shared */
 };
 
-/* --- libyaml alone ------------------------------------------------------------------------------ */
+/* --- libyaml alone ------------------------------------------------------------------------------
+ */
 
 static size_t scan_file(struct text source)
 {
@@ -47,7 +48,8 @@ static size_t scan_file(struct text source)
     while (type != YAML_STREAM_END_EVENT) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event))
-            bench_fail("libyaml refuses a generated file: %s", parser.problem ? parser.problem : "?");
+            bench_fail("libyaml refuses a generated file: %s",
+                       parser.problem ? parser.problem : "?");
         type = event.type;
         events++;
         yaml_event_delete(&event);
@@ -67,13 +69,15 @@ static void measure_scan(struct bench *bench)
         bench_fail("libyaml saw only %zu events", events);
 }
 
-/* --- the whole way -------------------------------------------------------------------------------- */
+/* --- the whole way
+ * -------------------------------------------------------------------------------- */
 
 static struct document *compile(const struct catalog *catalog, struct diagnostics *diagnostics)
 {
     const struct environment *environment = catalog_environment(catalog, TEXT("production"));
     struct document *document = NULL;
-    if (!environment || compile_environment(catalog, environment, NULL, &document, diagnostics) != STATUS_OK ||
+    if (!environment ||
+        compile_environment(catalog, environment, NULL, &document, diagnostics) != STATUS_OK ||
         document->count != FLAGS)
         bench_fail("generated definitions do not compile");
     return document;
@@ -93,7 +97,8 @@ static void measure_whole(struct bench *bench)
     diagnostics_dispose(&diagnostics);
 }
 
-/* --- its parts ------------------------------------------------------------------------------------ */
+/* --- its parts
+ * ------------------------------------------------------------------------------------ */
 
 struct pass {
     const struct schema_set *schemas; /* NULL: YAML only */
@@ -126,7 +131,8 @@ static double pass_over(const struct bench *bench, const struct schema_set *sche
     double start = bench_now();
     for (size_t i = 0; i < bench->bundle.count; i++) {
         const struct bundle_file *file = &bench->bundle.files[i];
-        if (yaml_read(&arena, file->path, file->bytes, take_document, &pass, &diagnostics) != STATUS_OK)
+        if (yaml_read(&arena, file->path, file->bytes, take_document, &pass, &diagnostics) !=
+            STATUS_OK)
             bench_fail("generated file '%.*s' is refused", (int)file->path.length, file->path.data);
     }
     double took = bench_now() - start;
@@ -155,7 +161,8 @@ static void measure_index(struct bench *bench, struct document *document)
         fragments[i] = fragment_reference(document->fragments[i]);
     attributes_reference(document->attributes);
     double start = bench_now();
-    if (document_new(fragments, document->count, document->attributes, document->metadata, &again) != STATUS_OK)
+    if (document_new(fragments, document->count, document->attributes, document->metadata,
+                     &again) != STATUS_OK)
         bench_fail("no memory for the document");
     bench->timing->index = bench_now() - start;
     if (memcmp(again->digest, document->digest, SHA256_SIZE) != 0)
@@ -202,7 +209,8 @@ static void measure_rest(struct bench *bench)
     diagnostics_dispose(&diagnostics);
 }
 
-/* --- rounds --------------------------------------------------------------------------------------- */
+/* --- rounds
+ * --------------------------------------------------------------------------------------- */
 
 static void in_child(struct bench *bench, void (*measure)(struct bench *))
 {
@@ -212,7 +220,8 @@ static void in_child(struct bench *bench, void (*measure)(struct bench *))
         measure(bench);
         _exit(0);
     }
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+        WEXITSTATUS(status) != 0)
         bench_fail("a measurement did not end well");
 }
 
@@ -253,7 +262,8 @@ int main(void)
     struct bench bench = {0};
     struct error error;
     size_t count = bench_is_quick() ? 3 : 7;
-    bench.timing = mmap(NULL, sizeof *bench.timing, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bench.timing =
+        mmap(NULL, sizeof *bench.timing, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (bench.timing == MAP_FAILED)
         bench_fail("no memory");
     bench.schemas = catalog_schemas(&error);

@@ -2,14 +2,15 @@
 
 #include "bench.h"
 
-static const char environments[] = "apiVersion: weir/v1\n"
-                                   "kind: Environment\n"
-                                   "metadata: {name: production}\n"
-                                   "spec: {promotesFrom: staging, protected: true, evaluators: [weir, flagd]}\n"
-                                   "---\n"
-                                   "apiVersion: weir/v1\n"
-                                   "kind: Environment\n"
-                                   "metadata: {name: staging}\n";
+static const char environments[] =
+    "apiVersion: weir/v1\n"
+    "kind: Environment\n"
+    "metadata: {name: production}\n"
+    "spec: {promotesFrom: staging, protected: true, evaluators: [weir, flagd]}\n"
+    "---\n"
+    "apiVersion: weir/v1\n"
+    "kind: Environment\n"
+    "metadata: {name: staging}\n";
 
 static const char *const countries[] = {"AT", "BE", "CH", "DE", "DK", "ES", "FI", "FR",
                                         "IE", "IT", "NL", "NO", "PL", "PT", "SE", "UK"};
@@ -48,8 +49,9 @@ static void write_flag(struct buffer *out, unsigned i)
                   "          - {attribute: app.version, semver: \">=%u.%u.0\"}\n"
                   "          - {attribute: email, endsWith: \"@customer-%u.example\"}\n"
                   "      split: {on: %u, off: %u}\n",
-                  i % GENERATED_SEGMENTS, country(i), country(i + 3), country(i + 5), country(i + 6),
-                  country(i + 11), i % 5 + 1, i % 17, i % 97, i % 90 + 5, 95 - i % 90);
+                  i % GENERATED_SEGMENTS, country(i), country(i + 3), country(i + 5),
+                  country(i + 6), country(i + 11), i % 5 + 1, i % 17, i % 97, i % 90 + 5,
+                  95 - i % 90);
     buffer_printf(out,
                   "    - name: large-customers\n"
                   "      when:\n"
@@ -86,8 +88,8 @@ void definitions_add(struct bundle *bundle, const char *path, const char *yaml)
         bench_fail("no memory for '%s'", path);
 }
 
-static void add_generated(struct bundle *bundle, struct buffer *yaml, void (*write)(struct buffer *, unsigned),
-                          const char *folder, unsigned i)
+static void add_generated(struct bundle *bundle, struct buffer *yaml,
+                          void (*write)(struct buffer *, unsigned), const char *folder, unsigned i)
 {
     char path[64];
     snprintf(path, sizeof path, "%s/%02u/%05u.yaml", folder, i % 100, i);

@@ -1,8 +1,9 @@
-/* evaluate.c - how long one evaluation takes in process, through the public face (weir.h), on documents that weir
- * compiled from definitions.
+/* evaluate.c - how long one evaluation takes in process, through the public face (weir.h), on
+ * documents that weir compiled from definitions.
  *
- * Each kind of flag is evaluated for KEYS users in turn, whose contexts differ in their targeting key, so that a
- * split does not always go the same way. What is evaluated is checked first: no figure for an error. */
+ * Each kind of flag is evaluated for KEYS users in turn, whose contexts differ in their targeting
+ * key, so that a split does not always go the same way. What is evaluated is checked first: no
+ * figure for an error. */
 #include "../../rules/compile.h"
 #include "../../rules/weir.h"
 #include "bench.h"
@@ -20,7 +21,8 @@ struct bench {
     char json[KEYS][CONTEXT_BYTES + 1];
 };
 
-/* --- what is evaluated ---------------------------------------------------------------------------- */
+/* --- what is evaluated
+ * ---------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *flag;
@@ -34,27 +36,33 @@ static const struct {
     {"segments", "segments", WEIR_TARGETING_MATCH, KEYS, KEYS},
 };
 
-#define FLAG(name) "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: " name "}\nspec:\n  variants: {on: true, off: false}\n"
+#define FLAG(name)                                                                                 \
+    "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: " name                                      \
+    "}\nspec:\n  variants: {on: true, off: false}\n"
 
-static const char flags[] = "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n"
-                            "---\n" FLAG("static") "  default: on\n"
-                            "---\n" FLAG("three") "  default: off\n"
-                            "  rules:\n"
-                            "    - when:\n"
-                            "        all:\n"
-                            "          - {attribute: country, in: [AT, BE, DE, FR, NL, PL]}\n"
-                            "          - {attribute: app.version, semver: \">=2.4.0\"}\n"
-                            "          - {attribute: email, endsWith: \"@example.com\"}\n"
-                            "      split: {on: 25, off: 75}\n"
-                            "---\n" FLAG("split") "  default: off\n"
-                            "  rules:\n"
-                            "    - split: {on: 25, off: 75}\n";
+static const char flags[] =
+    "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n"
+    "---\n" FLAG(
+        "static") "  default: on\n"
+                  "---\n" FLAG(
+                      "three") "  default: off\n"
+                               "  rules:\n"
+                               "    - when:\n"
+                               "        all:\n"
+                               "          - {attribute: country, in: [AT, BE, DE, FR, NL, PL]}\n"
+                               "          - {attribute: app.version, semver: \">=2.4.0\"}\n"
+                               "          - {attribute: email, endsWith: \"@example.com\"}\n"
+                               "      split: {on: 25, off: 75}\n"
+                               "---\n" FLAG("split") "  default: off\n"
+                                                     "  rules:\n"
+                                                     "    - split: {on: 25, off: 75}\n";
 
 static void add_list(struct bundle *bundle)
 {
     struct buffer yaml;
     buffer_init(&yaml, 0);
-    buffer_append_string(&yaml, FLAG("list") "  default: off\n  rules:\n    - when:\n        attribute: account\n        in:\n");
+    buffer_append_string(&yaml, FLAG("list") "  default: off\n  rules:\n    - when:\n        "
+                                             "attribute: account\n        in:\n");
     for (unsigned i = 0; i < LIST_VALUES; i++)
         buffer_printf(&yaml, "          - account-%05u\n", i * 7);
     buffer_append_string(&yaml, "      serve: on\n");
@@ -68,14 +76,16 @@ static void add_segments(struct bundle *bundle)
     struct buffer yaml, flag;
     buffer_init(&yaml, 0);
     buffer_init(&flag, 0);
-    buffer_append_string(&flag, FLAG("segments") "  default: off\n  rules:\n    - when:\n        any:\n");
+    buffer_append_string(&flag,
+                         FLAG("segments") "  default: off\n  rules:\n    - when:\n        any:\n");
     for (unsigned i = 0; i < 10; i++) {
-        buffer_printf(&yaml,
-                      "---\napiVersion: weir/v1\nkind: Segment\nmetadata: {name: segment-%u}\nspec:\n"
-                      "  match: {attribute: email, endsWith: \"@%s\"}\n"
-                      "  include: [guest-%u]\n"
-                      "  exclude: [banned-%u]\n",
-                      i, i == 9 ? "example.com" : "elsewhere.example", i, i);
+        buffer_printf(
+            &yaml,
+            "---\napiVersion: weir/v1\nkind: Segment\nmetadata: {name: segment-%u}\nspec:\n"
+            "  match: {attribute: email, endsWith: \"@%s\"}\n"
+            "  include: [guest-%u]\n"
+            "  exclude: [banned-%u]\n",
+            i, i == 9 ? "example.com" : "elsewhere.example", i, i);
         buffer_printf(&flag, "          - {segment: segment-%u}\n", i);
     }
     buffer_append_string(&flag, "      serve: on\n");
@@ -85,7 +95,8 @@ static void add_segments(struct bundle *bundle)
     buffer_dispose(&flag);
 }
 
-/* Definitions → document → its bytes → the library's own reader, as an application would have it. */
+/* Definitions → document → its bytes → the library's own reader, as an application would have it.
+ */
 static weir_document *make_document(void)
 {
     struct bundle bundle;
@@ -106,7 +117,8 @@ static weir_document *make_document(void)
     if (!schemas)
         bench_fail("%s", error.message);
     bench_catalog(&catalog, schemas, &bundle, &diagnostics);
-    if (compile_environment(&catalog, catalog.environments[0], NULL, &document, &diagnostics) != STATUS_OK)
+    if (compile_environment(&catalog, catalog.environments[0], NULL, &document, &diagnostics) !=
+        STATUS_OK)
         bench_fail("definitions do not compile");
     document_write(document, &json);
     weir_document *read = weir_document_read(json.data, json.length, &failure);
@@ -126,14 +138,19 @@ static void write_context(char out[CONTEXT_BYTES + 1], unsigned key)
 {
     static const char format[] =
         "{\"targetingKey\":\"user-%05u\",\"email\":\"user-%05u@example.com\",\"country\":\"DE\","
-        "\"app\":{\"version\":\"2.7.13\"},\"account\":\"account-%05u\",\"plan\":\"business\",\"orders\":37,"
-        "\"spent\":1249.95,\"newsletter\":true,\"language\":\"de-DE\",\"device\":\"phone\",\"os\":\"Android 16\","
-        "\"firstSeen\":\"2024-03-19T08:15:00Z\",\"roles\":[\"buyer\",\"reviewer\"],\"userAgent\":\"%.*s\"}";
-    static const char agent[] = "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome";
+        "\"app\":{\"version\":\"2.7.13\"},\"account\":\"account-%05u\",\"plan\":\"business\","
+        "\"orders\":37,"
+        "\"spent\":1249.95,\"newsletter\":true,\"language\":\"de-DE\",\"device\":\"phone\",\"os\":"
+        "\"Android 16\","
+        "\"firstSeen\":\"2024-03-19T08:15:00Z\",\"roles\":[\"buyer\",\"reviewer\"],\"userAgent\":"
+        "\"%.*s\"}";
+    static const char agent[] =
+        "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome";
     int bare = snprintf(out, CONTEXT_BYTES + 1, format, key, key, key % LIST_VALUES * 7, 0, "");
     int filler = CONTEXT_BYTES - bare;
     if (filler < 0 || filler > (int)sizeof agent - 1 ||
-        snprintf(out, CONTEXT_BYTES + 1, format, key, key, key % LIST_VALUES * 7, filler, agent) != CONTEXT_BYTES)
+        snprintf(out, CONTEXT_BYTES + 1, format, key, key, key % LIST_VALUES * 7, filler, agent) !=
+            CONTEXT_BYTES)
         bench_fail("context cannot be brought to %d bytes", CONTEXT_BYTES);
 }
 
@@ -147,8 +164,9 @@ static void prepare(struct bench *bench)
     for (unsigned i = 0; i < KEYS; i++) {
         write_context(bench->json[i], i * 1031);
         bench->contexts[i] = weir_context_new();
-        if (!bench->contexts[i] || weir_context_read(bench->contexts[i], bench->document, bench->json[i],
-                                                     CONTEXT_BYTES, &error) != WEIR_OK)
+        if (!bench->contexts[i] ||
+            weir_context_read(bench->contexts[i], bench->document, bench->json[i], CONTEXT_BYTES,
+                              &error) != WEIR_OK)
             bench_fail("context cannot be read");
     }
 }
@@ -169,13 +187,14 @@ static void check_cases(const struct bench *bench)
     }
 }
 
-/* --- measuring ------------------------------------------------------------------------------------ */
+/* --- measuring
+ * ------------------------------------------------------------------------------------ */
 
-typedef void evaluation(const weir_document *document, const char *key, weir_context *context, int64_t now,
-                        weir_decision *decision);
+typedef void evaluation(const weir_document *document, const char *key, weir_context *context,
+                        int64_t now, weir_decision *decision);
 
-static void evaluate_nothing(const weir_document *document, const char *key, weir_context *context, int64_t now,
-                             weir_decision *decision)
+static void evaluate_nothing(const weir_document *document, const char *key, weir_context *context,
+                             int64_t now, weir_decision *decision)
 {
     (void)document;
     (void)key;
@@ -188,7 +207,8 @@ static void evaluate_nothing(const weir_document *document, const char *key, wei
 static evaluation *volatile whole = weir_evaluate, *volatile nothing = evaluate_nothing;
 
 /* Nanoseconds for one of `count` evaluations. */
-static double time_evaluations(const struct bench *bench, evaluation *call, const char *flag, unsigned count)
+static double time_evaluations(const struct bench *bench, evaluation *call, const char *flag,
+                               unsigned count)
 {
     weir_decision decision = {0};
     double start = bench_now();
@@ -197,13 +217,15 @@ static double time_evaluations(const struct bench *bench, evaluation *call, cons
     return (bench_now() - start) / count;
 }
 
-static double time_with_reading(const struct bench *bench, evaluation *call, const char *flag, unsigned count)
+static double time_with_reading(const struct bench *bench, evaluation *call, const char *flag,
+                                unsigned count)
 {
     weir_decision decision = {0};
     weir_error error;
     double start = bench_now();
     for (unsigned i = 0; i < count; i++) {
-        if (weir_context_read(bench->fresh, bench->document, bench->json[i % KEYS], CONTEXT_BYTES, &error) != WEIR_OK)
+        if (weir_context_read(bench->fresh, bench->document, bench->json[i % KEYS], CONTEXT_BYTES,
+                              &error) != WEIR_OK)
             bench_fail("context cannot be read");
         call(bench->document, flag, bench->fresh, NOW, &decision);
     }
@@ -217,7 +239,8 @@ struct samples {
     double reading[COUNT_OF(cases)][ROUNDS_MAX]; /* it is read each time */
 };
 
-static void measure(const struct bench *bench, struct samples *samples, unsigned rounds, unsigned count)
+static void measure(const struct bench *bench, struct samples *samples, unsigned rounds,
+                    unsigned count)
 {
     for (unsigned round = 0; round < rounds; round++) {
         samples->nothing[round] = time_evaluations(bench, nothing, "", count);
