@@ -155,6 +155,18 @@ conformance:
 	$(MAKE_ALL) conformance-programs
 	@$(foreach program,$(CONFORMANCE_PROGRAMS),$(program) &&) true
 
+# Random definitions, evaluated by libweir and by npm's flagd-core (the package is fetched into $(BUILD)/npm).
+SEEDS ?= 20
+PAIRS ?= 2000
+.PHONY: differential
+differential:
+	$(DEPS) build
+	$(MAKE_ALL) $(BUILD)/weir $(BUILD)/libweir.so
+	@command -v npm >/dev/null || { echo 'skipped: there is no npm on this machine'; exit 0; }; \
+	  mkdir -p $(BUILD)/npm && cp tests/conformance/npm/* $(BUILD)/npm && \
+	  npm install --prefix $(BUILD)/npm --no-package-lock --no-audit --no-fund --silent && \
+	  /usr/bin/python3 tests/conformance/differential.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
+
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
 THREADS := pthread_create|http_server_start|fleet_new|worker_start|serving_start
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
@@ -209,7 +221,8 @@ help:
 	  'make sanitize     the tests under ASan and UBSan, the threaded ones under TSan' \
 	  'make valgrind     the parsers under valgrind' \
 	  'make conformance  the JSON Schema test suite, file by file' \
-	  'make deps         installs the Debian packages of GOALS="build test", only those that are missing' \
+	  'make differential compares with flagd in JavaScript on SEEDS × PAIRS random flags and contexts' \
+  'make deps         installs the Debian packages of GOALS="build test", only those that are missing' \
 	  'make install      into PREFIX ($(PREFIX)), below DESTDIR' \
 	  'make clean        removes build/' \
 	  $(HELP_MORE)
