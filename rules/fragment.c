@@ -24,8 +24,10 @@ static enum status fill(struct fragment *fragment, struct text key, struct text 
     if (!arena_copy(&fragment->arena, key, &fragment->key) ||
         !arena_copy(&fragment->arena, json, &fragment->json))
         return error_set(error, STATUS_NO_MEMORY, "no memory");
+    struct json_limits limits = JSON_LIMITS_DEFAULT;
+    limits.views = true;
     arena_init(&scratch, 0);
-    enum status status = json_read(&scratch, json, JSON_LIMITS_DEFAULT, &node, error);
+    enum status status = json_read(&scratch, fragment->json, limits, &node, error);
     if (status == STATUS_OK)
         status = program_compile(&fragment->arena, key, node, fragment->json, set_metadata,
                                  attributes, &fragment->program, error);

@@ -17,11 +17,13 @@ struct json_limits {
     uint32_t depth; /* of lists and maps in one another; 0 takes a bare scalar only */
     uint32_t nodes;
     bool unique_keys; /* refuse a key that stands twice; else the last one counts */
+    bool views;       /* keep no places; strings are views of the source where they can be, and then
+                       * not NUL-terminated: for what is compiled at once and thrown away */
 };
 
 #define JSON_DEFAULT_DEPTH 512
 #define JSON_LIMITS_DEFAULT                                                                        \
-    ((struct json_limits){(size_t)1 << 30, JSON_DEFAULT_DEPTH, 50000000, false})
+    ((struct json_limits){(size_t)1 << 30, JSON_DEFAULT_DEPTH, 50000000, false, false})
 
 /* Reads exactly one value (white space around it allowed) into `arena`. On failure *out is NULL and
  * `error` has the place. */

@@ -537,7 +537,10 @@ enum status schema_set_add(struct schema_set *set, const char *name, struct text
     struct schema_file *file = ARENA_NEW(&set->arena, struct schema_file);
     if (!file || !arena_copy(&set->arena, text_of(name), &file->name))
         return error_set(error, STATUS_NO_MEMORY, "no memory");
-    struct json_limits limits = {SCHEMA_MAX_BYTES, SCHEMA_MAX_DEPTH, 1000000, true};
+    struct json_limits limits = {.bytes = SCHEMA_MAX_BYTES,
+                                 .depth = SCHEMA_MAX_DEPTH,
+                                 .nodes = 1000000,
+                                 .unique_keys = true};
     const struct node *root = NULL;
     enum status status = json_read(&set->arena, source, limits, &root, error);
     if (status != STATUS_OK)

@@ -165,7 +165,8 @@ static enum status compare_meta(const struct writing *writing, struct text meta,
     const struct node *root = NULL;
     enum status status = STATUS_OK;
     struct generation held;
-    struct json_limits limits = {META_MAXIMUM, 4, 64, false};
+    struct json_limits limits = {
+        .bytes = META_MAXIMUM, .depth = 4, .nodes = 64, .unique_keys = false};
     *same = false;
     if (json_read(&arena, meta, limits, &root, NULL) == STATUS_OK &&
         generation_parse(node_get_string(root, "generation"), &held)) {

@@ -66,9 +66,12 @@ START_TEST(documents_are_canonical)
         buffer_init(&out, 0);
         buffer_init(&again, 0);
         document_write(rig.document, &out);
-        ck_assert_int_eq(json_read(&arena, buffer_text(&out),
-                                   (struct json_limits){1 << 30, 512, 1 << 20, true}, &node, NULL),
-                         STATUS_OK);
+        ck_assert_int_eq(
+            json_read(&arena, buffer_text(&out),
+                      (struct json_limits){
+                          .bytes = 1 << 30, .depth = 512, .nodes = 1 << 20, .unique_keys = true},
+                      &node, NULL),
+            STATUS_OK);
         json_write_node(&again, node);
         buffer_append_char(&again, '\n');
         ck_assert(text_equal(buffer_text(&out), buffer_text(&again)));

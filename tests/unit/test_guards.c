@@ -44,8 +44,8 @@ static const char *const values[] = {
 
 typedef void guard_writer(struct buffer *out, struct text operand, unsigned evaluators);
 
-/* {"if":[{"and":[GUARD…]},"yes","no"]} as a document; `loose` puts a space where no guard has one.
- */
+/* {"if":[{"and":[GUARD…]},"yes","no"]} as a document; `loose` puts a space where no guard has
+ * one. */
 static struct document *make_document(guard_writer *writer, const char *operand,
                                       unsigned evaluators, bool loose)
 {

@@ -173,7 +173,7 @@ START_TEST(limits_are_kept)
     struct arena arena;
     const struct node *node;
     struct error error;
-    struct json_limits limits = {10, 3, 4, true};
+    struct json_limits limits = {.bytes = 10, .depth = 3, .nodes = 4, .unique_keys = true};
     arena_init(&arena, 0);
     ck_assert_int_eq(json_read(&arena, TEXT("[[1,2,3]]"), limits, &node, &error), STATUS_OK);
     ck_assert_int_eq(json_read(&arena, TEXT("[[[]]]"), limits, &node, &error), STATUS_OK);
