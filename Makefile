@@ -192,8 +192,6 @@ TIDY_number := -clang-analyzer-core.uninitialized.Assign,-bugprone-misplaced-wid
 TIDY_time := -bugprone-implicit-widening-of-multiplication-result  # of hours and minutes
 TIDY_fetch := -bugprone-implicit-widening-of-multiplication-result # of two small constants
 TIDY_read_flag := -bugprone-integer-division   # 100000 / 100
-TIDY_document_read := -readability-function-cognitive-complexity # 26: a flat row of early returns
-TIDY_json_scan := -readability-function-cognitive-complexity     # 32: the same
 LINT_STAMPS := $(LINT_SOURCES:%=$(BUILD)/lint/%.stamp)
 lint:
 	$(DEPS) build lint

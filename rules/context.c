@@ -62,61 +62,31 @@ static bool too_deep(struct reader *reader)
     return false;
 }
 
+static bool decode(struct reader *reader, struct text *text)
+{
+    char *copy = arena_allocate(&reader->context->arena, text->length);
+    if (!copy)
+        return no_memory(reader);
+    text->length = json_decode_string(*text, copy);
+    text->data = copy;
+    return true;
+}
+
 /* A string as it is to be used: where it stands in the request, or decoded in the arena. */
 static bool read_text(struct reader *reader, struct text *out)
 {
     bool escapes;
-    if (!json_scan_string(&reader->at, out, &escapes))
-        return false;
-    if (!escapes)
-        return true;
-    char *copy = arena_allocate(&reader->context->arena, out->length);
-    if (!copy)
-        return no_memory(reader);
-    out->length = json_decode_string(*out, copy);
-    out->data = copy;
-    return true;
+    return json_scan_string(&reader->at, out, &escapes) && (!escapes || decode(reader, out));
 }
 
 /* --- values that are kept whole: lists, and maps that a rule asks for ------------------------ */
 
 static bool read_value(struct reader *reader, struct value *out, unsigned depth);
 
-/* Moves to the next entry of a list or map: 1 there is one, 0 it ended, −1 a fault. */
-static int next_entry(struct reader *reader, char close, bool first)
-{
-    json_scan_space(&reader->at);
-    if (reader->at.p < reader->at.end && *reader->at.p == close) {
-        reader->at.p++;
-        return 0;
-    }
-    if (first)
-        return 1;
-    if (reader->at.p == reader->at.end)
-        return json_fail(&reader->at, close == '}' ? "unfinished object" : "unfinished array"), -1;
-    if (*reader->at.p != ',')
-        return json_fail(&reader->at,
-                         close == '}' ? "expected \",\" or \"}\"" : "expected \",\" or \"]\""),
-               -1;
-    reader->at.p++;
-    json_scan_space(&reader->at);
-    /* a comma promises an entry: json_scan_string or read_value finds the fault in {"a":1,} and
-     * [1,] */
-    return 1;
-}
-
 static bool read_key(struct reader *reader, struct text *out)
 {
-    if (reader->at.p == reader->at.end || *reader->at.p != '"')
-        return json_fail(&reader->at, "expected a key in quotes");
-    if (!read_text(reader, out))
-        return false;
-    json_scan_space(&reader->at);
-    if (reader->at.p == reader->at.end || *reader->at.p != ':')
-        return json_fail(&reader->at, "expected \":\" after the key");
-    reader->at.p++;
-    json_scan_space(&reader->at);
-    return true;
+    bool escapes;
+    return json_scan_key(&reader->at, out, &escapes) && (!escapes || decode(reader, out));
 }
 
 /* Entries are linked while they are read, since their number is not known, then laid out as an
@@ -159,7 +129,7 @@ static bool read_container(struct reader *reader, struct value *out, unsigned de
     if (depth == 0)
         return too_deep(reader);
     reader->at.p++;
-    while ((more = next_entry(reader, is_map ? '}' : ']', count == 0)) > 0) {
+    while ((more = json_scan_entry(&reader->at, is_map ? '}' : ']', count == 0)) > 0) {
         struct link *link = arena_allocate(&reader->context->arena, sizeof *link);
         if (!link)
             return no_memory(reader);
@@ -255,7 +225,7 @@ static bool read_object(struct reader *reader, uint32_t parent, unsigned depth)
     if (depth == 0)
         return too_deep(reader);
     reader->at.p++;
-    while ((more = next_entry(reader, '}', first)) > 0) {
+    while ((more = json_scan_entry(&reader->at, '}', first)) > 0) {
         struct text key;
         first = false;
         if (!read_key(reader, &key))
@@ -275,7 +245,7 @@ static bool read_request(struct reader *reader, bool *found)
     int more;
     *found = false;
     reader->at.p++;
-    while ((more = next_entry(reader, '}', first)) > 0) {
+    while ((more = json_scan_entry(&reader->at, '}', first)) > 0) {
         struct text key;
         first = false;
         if (!read_key(reader, &key))

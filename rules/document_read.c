@@ -35,46 +35,37 @@ static bool scan_fault(struct loader *loader)
 
 typedef bool member_function(struct loader *loader, struct text key, struct text value);
 
+static bool read_member(struct loader *loader, unsigned depth, member_function *take)
+{
+    struct text raw, key;
+    bool escapes;
+    if (!json_scan_key(&loader->at, &raw, &escapes))
+        return scan_fault(loader);
+    char *copy = arena_allocate(&loader->arena, raw.length + 1);
+    if (!copy)
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
+    key = (struct text){copy, json_decode_string(raw, copy)};
+    copy[key.length] = '\0';
+    const char *start = loader->at.p;
+    if (!json_skip_value(&loader->at, depth))
+        return scan_fault(loader);
+    return take(loader, key, (struct text){start, (size_t)(loader->at.p - start)});
+}
+
 /* Calls `take` for each member of the object that the cursor is at. */
 static bool each_member(struct loader *loader, unsigned depth, member_function *take)
 {
+    bool first = true;
+    int more;
     if (loader->at.p == loader->at.end || *loader->at.p != '{')
         return stop(loader, STATUS_INVALID, "expected an object");
     loader->at.p++;
-    for (bool first = true;; first = false) {
-        struct text raw, key;
-        bool escapes;
-        json_scan_space(&loader->at);
-        if (loader->at.p < loader->at.end && *loader->at.p == '}' && first)
-            break;
-        if (loader->at.p == loader->at.end || *loader->at.p != '"')
-            return stop(loader, STATUS_INVALID, "expected a key in quotes");
-        if (!json_scan_string(&loader->at, &raw, &escapes))
-            return scan_fault(loader);
-        char *copy = arena_allocate(&loader->arena, raw.length + 1);
-        if (!copy)
-            return stop(loader, STATUS_NO_MEMORY, "no memory");
-        key = (struct text){copy, json_decode_string(raw, copy)};
-        copy[key.length] = '\0';
-        json_scan_space(&loader->at);
-        if (loader->at.p == loader->at.end || *loader->at.p != ':')
-            return stop(loader, STATUS_INVALID, "expected \":\" after the key");
-        loader->at.p++;
-        json_scan_space(&loader->at);
-        const char *start = loader->at.p;
-        if (!json_skip_value(&loader->at, depth))
-            return scan_fault(loader);
-        if (!take(loader, key, (struct text){start, (size_t)(loader->at.p - start)}))
+    while ((more = json_scan_entry(&loader->at, '}', first)) > 0) {
+        first = false;
+        if (!read_member(loader, depth, take))
             return false;
-        json_scan_space(&loader->at);
-        if (loader->at.p < loader->at.end && *loader->at.p == '}')
-            break;
-        if (loader->at.p == loader->at.end || *loader->at.p != ',')
-            return stop(loader, STATUS_INVALID, "expected \",\" or \"}\"");
-        loader->at.p++;
     }
-    loader->at.p++;
-    return true;
+    return more == 0 || scan_fault(loader);
 }
 
 static bool take_top(struct loader *loader, struct text key, struct text value)

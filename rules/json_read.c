@@ -35,12 +35,9 @@ static void advance_place(struct parser *parser)
     }
 }
 
-static bool read_string(struct parser *parser, struct text *out)
+/* Turns a scanned string into the one that is kept: decoded, and copied unless a view will do. */
+static bool keep_string(struct parser *parser, struct text raw, bool escapes, struct text *out)
 {
-    struct text raw;
-    bool escapes;
-    if (!json_scan_string(&parser->at, &raw, &escapes))
-        return false;
     if (parser->limits.views && !escapes) {
         *out = raw;
         return true;
@@ -56,6 +53,13 @@ static bool read_string(struct parser *parser, struct text *out)
     copy[out->length] = '\0';
     out->data = copy;
     return true;
+}
+
+static bool read_string(struct parser *parser, struct text *out)
+{
+    struct text raw;
+    bool escapes;
+    return json_scan_string(&parser->at, &raw, &escapes) && keep_string(parser, raw, escapes, out);
 }
 
 static bool read_word(struct parser *parser, struct node *node)
@@ -104,21 +108,14 @@ static bool is_new_key(struct parser *parser, const struct node *map, const stru
 static bool read_key(struct parser *parser, struct node *map, struct node *child)
 {
     const char *start = parser->at.p;
-    if (start == parser->at.end || *start != '"')
-        return fail(parser, STATUS_INVALID, "expected a key in quotes");
+    struct text raw;
+    bool escapes;
     advance_place(parser);
     child->key_line = parser->line;
     child->key_column = parser->column;
-    if (!read_string(parser, &child->key))
-        return false;
-    if (parser->limits.unique_keys && !is_new_key(parser, map, child, start))
-        return false;
-    json_scan_space(&parser->at);
-    if (parser->at.p == parser->at.end || *parser->at.p != ':')
-        return fail(parser, STATUS_INVALID, "expected \":\" after the key");
-    parser->at.p++;
-    json_scan_space(&parser->at);
-    return true;
+    return json_scan_key(&parser->at, &raw, &escapes) &&
+           keep_string(parser, raw, escapes, &child->key) &&
+           (!parser->limits.unique_keys || is_new_key(parser, map, child, start));
 }
 
 /* A list or a map; p is at its opening bracket. */
@@ -126,36 +123,19 @@ static bool read_container(struct parser *parser, struct node *node, enum node_t
                            char close)
 {
     struct node *last = NULL;
+    int more;
     node->type = type;
     if (++parser->depth > parser->limits.depth)
         return fail(parser, STATUS_LIMIT, "nested too deep");
     parser->at.p++;
-    json_scan_space(&parser->at);
-    if (parser->at.p < parser->at.end && *parser->at.p == close) {
-        parser->at.p++;
-        parser->depth--;
-        return true;
-    }
-    for (;;) {
+    while ((more = json_scan_entry(&parser->at, close, !last)) > 0) {
         struct node *child = add_child(parser, node, &last);
         if (!child || (type == NODE_MAP && !read_key(parser, node, child)) ||
             !read_value(parser, child))
             return false;
-        json_scan_space(&parser->at);
-        if (parser->at.p == parser->at.end)
-            return fail(parser, STATUS_INVALID,
-                        type == NODE_MAP ? "unfinished object" : "unfinished array");
-        if (*parser->at.p == close)
-            break;
-        if (*parser->at.p != ',')
-            return fail(parser, STATUS_INVALID,
-                        type == NODE_MAP ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
-        parser->at.p++;
-        json_scan_space(&parser->at);
     }
-    parser->at.p++;
     parser->depth--;
-    return true;
+    return more == 0;
 }
 
 static bool read_value(struct parser *parser, struct node *node)

@@ -176,49 +176,61 @@ char json_scan_word(struct json_cursor *cursor)
     return 0;
 }
 
+int json_scan_entry(struct json_cursor *cursor, char close, bool first)
+{
+    bool is_map = close == '}';
+    json_scan_space(cursor);
+    if (cursor->p < cursor->end && *cursor->p == close) {
+        cursor->p++;
+        return 0;
+    }
+    if (first)
+        return 1;
+    if (cursor->p < cursor->end && *cursor->p == ',') {
+        cursor->p++;
+        json_scan_space(cursor);
+        return 1; /* [1,] and {"a":1,} are found out by whoever reads the entry */
+    }
+    if (cursor->p == cursor->end)
+        json_fail(cursor, is_map ? "unfinished object" : "unfinished array");
+    else
+        json_fail(cursor, is_map ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
+    return -1;
+}
+
+bool json_scan_key(struct json_cursor *cursor, struct text *raw, bool *escapes)
+{
+    if (cursor->p == cursor->end || *cursor->p != '"')
+        return json_fail(cursor, "expected a key in quotes");
+    if (!json_scan_string(cursor, raw, escapes))
+        return false;
+    json_scan_space(cursor);
+    if (cursor->p == cursor->end || *cursor->p != ':')
+        return json_fail(cursor, "expected \":\" after the key");
+    cursor->p++;
+    json_scan_space(cursor);
+    return true;
+}
+
 static bool skip_container(struct json_cursor *cursor, unsigned depth)
 {
-    bool is_map = *cursor->p == '{', escapes;
-    char close = is_map ? '}' : ']';
+    bool is_map = *cursor->p == '{', escapes, first = true;
     struct text raw;
+    int more;
     if (depth == 0) {
         json_fail(cursor, "nested too deep");
         cursor->status = STATUS_LIMIT;
         return false;
     }
     cursor->p++;
-    json_scan_space(cursor);
-    if (cursor->p < cursor->end && *cursor->p == close) {
-        cursor->p++;
-        return true;
-    }
-    for (;;) {
-        if (is_map) {
-            if (cursor->p == cursor->end || *cursor->p != '"')
-                return json_fail(cursor, "expected a key in quotes");
-            if (!json_scan_string(cursor, &raw, &escapes))
-                return false;
-            json_scan_space(cursor);
-            if (cursor->p == cursor->end || *cursor->p != ':')
-                return json_fail(cursor, "expected \":\" after the key");
-            cursor->p++;
-            json_scan_space(cursor);
-        }
+    while ((more = json_scan_entry(cursor, is_map ? '}' : ']', first)) > 0) {
+        first = false;
+        if (is_map && !json_scan_key(cursor, &raw, &escapes))
+            return false;
         if (!json_skip_value(cursor, depth - 1))
             return false;
-        json_scan_space(cursor);
-        if (cursor->p == cursor->end)
-            return json_fail(cursor, is_map ? "unfinished object" : "unfinished array");
-        if (*cursor->p == close) {
-            cursor->p++;
-            return true;
-        }
-        if (*cursor->p != ',')
-            return json_fail(cursor,
-                             is_map ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
-        cursor->p++;
-        json_scan_space(cursor);
     }
+    return more == 0;
 }
 
 bool json_skip_value(struct json_cursor *cursor, unsigned depth)

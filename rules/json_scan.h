@@ -37,6 +37,13 @@ size_t json_decode_string(struct text raw, char *out);
 bool json_scan_number(struct json_cursor *cursor, double *out);
 /* true, false or null: returns 't', 'f', 'n', or 0 for a fault. */
 char json_scan_word(struct json_cursor *cursor);
+/* The way through a list or map, whose opening bracket is behind p: moves to the next entry.
+ * `close` is its closing bracket, `first` is true for the first call. Returns 1 where an entry
+ * follows (or should, after a comma), 0 when the end was reached, -1 for a fault. */
+int json_scan_entry(struct json_cursor *cursor, char close, bool first);
+/* A map's key and its colon; p is where the key should be, and ends up at the value. As
+ * json_scan_string(). */
+bool json_scan_key(struct json_cursor *cursor, struct text *raw, bool *escapes);
 /* Moves over one whole value, checking it; at most `depth` levels. */
 bool json_skip_value(struct json_cursor *cursor, unsigned depth);
 
