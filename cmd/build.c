@@ -4,76 +4,57 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../controller/write_file.h"
 #include "commands.h"
 #include "source.h"
 
 /* --- to a file ------------------------------------------------------------------------------- */
 
-static bool write_all(int file, struct text bytes)
+/* Nobody ever sees half a document. */
+static enum status replace_file(const char *path, struct text bytes, struct error *error)
 {
-    while (bytes.length > 0) {
-        ssize_t written = write(file, bytes.data, bytes.length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        bytes.data += written;
-        bytes.length -= (size_t)written;
-    }
-    return true;
-}
-
-/* Into a file beside `path`, then over it: nobody ever sees half a document. */
-static bool replace_file(const char *path, struct text bytes)
-{
-    struct buffer beside;
-    buffer_init(&beside, 0);
-    buffer_printf(&beside, "%s.%ld.tmp", path, (long)getpid());
-    const char *temporary = buffer_string(&beside);
-    errno = ENOMEM;
-    int file = temporary ? open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
-    bool fine = file >= 0 && write_all(file, bytes) && fsync(file) == 0;
-    int reason = errno;
-    if (file >= 0) {
-        if (close(file) != 0 && fine) {
-            reason = errno;
-            fine = false;
-        }
-        if (fine && rename(temporary, path) != 0) {
-            reason = errno;
-            fine = false;
-        }
-        if (!fine)
-            unlink(temporary);
-    }
-    buffer_dispose(&beside);
-    errno = reason;
-    return fine;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *above = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!above)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    enum status status = STATUS_OK;
+    int folder = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        status = error_set(error, STATUS_SYSTEM, "%s", strerror(errno));
+    else
+        status = write_file(folder, name, bytes, &system_clock, error);
+    if (folder >= 0)
+        close(folder);
+    free(above);
+    return status;
 }
 
 /* A pipe or a device cannot be replaced; it is written to. */
-static bool write_special(const char *path, struct text bytes)
+static enum status write_special(const char *path, struct text bytes, struct error *error)
 {
+    enum status status = STATUS_OK;
     int file = open(path, O_WRONLY | O_CLOEXEC);
-    bool fine = file >= 0 && write_all(file, bytes);
-    int reason = errno;
+    if (file < 0 || !write_all(file, bytes))
+        status = error_set(error, STATUS_SYSTEM, "%s", strerror(errno));
     if (file >= 0)
         close(file);
-    errno = reason;
-    return fine;
+    return status;
 }
 
 static int write_output(const char *path, struct buffer *document)
 {
     struct stat about;
+    struct error error;
     struct text bytes = buffer_text(document);
     if (document->failed)
         return command_fail("no memory for the document");
     bool exists = stat(path, &about) == 0;
     bool special = exists && !S_ISREG(about.st_mode);
-    if (special ? write_special(path, bytes) : replace_file(path, bytes))
+    enum status status =
+        special ? write_special(path, bytes, &error) : replace_file(path, bytes, &error);
+    if (status == STATUS_OK)
         return EXIT_FINE;
-    return command_fail("cannot write \"%s\": %s", path, strerror(errno));
+    return command_fail("cannot write \"%s\": %s", path, error.message);
 }
 
 /* --- the command ----------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ struct text encode_operand(struct text path, struct buffer *out)
 }
 
 /* Appends a template in which '$' stands for the operand. */
-static void write_template(struct buffer *out, const char *template, struct text operand)
+void encode_template(struct buffer *out, const char *template, struct text operand)
 {
     for (;;) {
         const char *end = strchrnul(template, '$');
@@ -69,39 +69,40 @@ static void write_template(struct buffer *out, const char *template, struct text
 void guard_string(struct buffer *out, struct text operand, unsigned evaluators)
 {
     if (evaluators & EVALUATOR_FLAGD) /* keeps flagd's log quiet */
-        write_template(out, "{\"!==\":[$,null]},", operand);
-    write_template(out, "{\"starts_with\":[$,\"\"]}", operand);
+        encode_template(out, "{\"!==\":[$,null]},", operand);
+    encode_template(out, "{\"starts_with\":[$,\"\"]}", operand);
 }
 
 /* In this order: not null; Go says false to X === X for lists and maps; no booleans (to Python 1 is
  * true); no lists; no strings; no maps, which npm would fail on. */
 void guard_number(struct buffer *out, struct text operand, unsigned evaluators)
 {
-    write_template(out, "{\"!==\":[$,null]},", operand);
+    encode_template(out, "{\"!==\":[$,null]},", operand);
     if (evaluators & EVALUATOR_FLAGD)
-        write_template(out, "{\"===\":[$,$]},", operand);
+        encode_template(out, "{\"===\":[$,$]},", operand);
     if (evaluators & EVALUATOR_PYTHON)
-        write_template(out,
-                       "{\"or\":[{\"and\":[{\"!==\":[$,true]},{\"!==\":[$,false]}]},{\"and\":[{\"=="
-                       "=\":[1,true]},"
-                       "{\"!\":[{\"in\":[{\"cat\":[$]},[\"True\",\"False\"]]}]}]}]},",
-                       operand);
+        encode_template(
+            out,
+            "{\"or\":[{\"and\":[{\"!==\":[$,true]},{\"!==\":[$,false]}]},{\"and\":[{\"=="
+            "=\":[1,true]},"
+            "{\"!\":[{\"in\":[{\"cat\":[$]},[\"True\",\"False\"]]}]}]}]},",
+            operand);
     else
-        write_template(out, "{\"!==\":[$,true]},{\"!==\":[$,false]},", operand);
-    write_template(out,
-                   "{\"in\":[$,{\"merge\":[$]}]},{\"!==\":[$,{\"cat\":[$]}]},"
-                   "{\"!==\":[{\"cat\":[$]},\"[object Object]\"]}",
-                   operand);
+        encode_template(out, "{\"!==\":[$,true]},{\"!==\":[$,false]},", operand);
+    encode_template(out,
+                    "{\"in\":[$,{\"merge\":[$]}]},{\"!==\":[$,{\"cat\":[$]}]},"
+                    "{\"!==\":[{\"cat\":[$]},\"[object Object]\"]}",
+                    operand);
 }
 
 void guard_version(struct buffer *out, struct text operand, unsigned evaluators)
 {
     guard_string(out, operand, evaluators);
-    write_template(out,
-                   ",{\"in\":[\".\",$]},{\"in\":[{\"substr\":[$,0,1]},\"v0123456789\"]},"
-                   "{\"in\":[{\"substr\":[$,1,1]},\"0123456789.\"]},{\"in\":[{\"substr\":[$,-1]},"
-                   "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\"]}",
-                   operand);
+    encode_template(out,
+                    ",{\"in\":[\".\",$]},{\"in\":[{\"substr\":[$,0,1]},\"v0123456789\"]},"
+                    "{\"in\":[{\"substr\":[$,1,1]},\"0123456789.\"]},{\"in\":[{\"substr\":[$,-1]},"
+                    "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\"]}",
+                    operand);
 }
 
 /* --- comparing with scalars ------------------------------------------------------------------ */
@@ -115,7 +116,7 @@ static void encode_is_number(struct encoder *encoder, struct text operand, doubl
     json_write_number(encoder->out, number);
     encode_raw(encoder, "]}");
     if (confusable) {
-        write_template(encoder->out, ",{\"!==\":[{\"cat\":[$]},", operand);
+        encode_template(encoder->out, ",{\"!==\":[{\"cat\":[$]},", operand);
         encode_raw(encoder, number == 0 ? "\"False\"]}]}" : "\"True\"]}]}");
     }
 }
@@ -128,8 +129,8 @@ static void encode_is_bool(struct encoder *encoder, struct text operand, bool bo
     buffer_append_text(encoder->out, operand);
     buffer_printf(encoder->out, ",%s]}", literal);
     if (python) {
-        write_template(encoder->out, ",{\"or\":[{\"!==\":[1,true]},{\"===\":[{\"cat\":[$]},",
-                       operand);
+        encode_template(encoder->out, ",{\"or\":[{\"!==\":[1,true]},{\"===\":[{\"cat\":[$]},",
+                        operand);
         encode_raw(encoder, boolean ? "\"True\"]}]}]}" : "\"False\"]}]}]}");
     }
 }
@@ -141,7 +142,7 @@ void encode_is(struct encoder *encoder, struct text operand, const struct scalar
     } else if (scalar->type == SCALAR_NUMBER) {
         encode_is_number(encoder, operand, scalar->number);
     } else {
-        write_template(encoder->out, "{\"===\":[$,", operand);
+        encode_template(encoder->out, "{\"===\":[$,", operand);
         json_write_string(encoder->out, scalar->string);
         encode_raw(encoder, "]}");
     }
@@ -179,7 +180,7 @@ static void encode_in_one_type(struct encoder *encoder, struct text operand,
         guard_string(encoder->out, operand, encoder->evaluators);
         buffer_append_char(encoder->out, ',');
     }
-    write_template(encoder->out, "{\"in\":[$,[", operand);
+    encode_template(encoder->out, "{\"in\":[$,[", operand);
     bool comma = false;
     for (size_t i = 0; i < count; i++) {
         if (items[i].type != type || !joins_list(encoder, &items[i]))
@@ -245,7 +246,7 @@ static void encode_key_in(struct encoder *encoder, const struct text *keys, size
         guard_string(encoder->out, operand, encoder->evaluators);
         buffer_append_char(encoder->out, ',');
     }
-    write_template(encoder->out, "{\"in\":[$,[", operand);
+    encode_template(encoder->out, "{\"in\":[$,[", operand);
     for (size_t i = 0; i < count; i++) {
         if (i)
             buffer_append_char(encoder->out, ',');
@@ -260,7 +261,7 @@ static void encode_contains(struct encoder *encoder, const struct scalar *scalar
     bool is_string = scalar->type == SCALAR_STRING;
     if (is_string)
         encode_raw(encoder, "{\"or\":[");
-    write_template(encoder->out, "{\"some\":[{\"merge\":[[],$]},", operand);
+    encode_template(encoder->out, "{\"some\":[{\"merge\":[[],$]},", operand);
     encode_is(encoder, TEXT("{\"var\":\"\"}"), scalar);
     encode_raw(encoder, "]}");
     if (!is_string)
@@ -269,13 +270,13 @@ static void encode_contains(struct encoder *encoder, const struct scalar *scalar
     guard_string(encoder->out, operand, encoder->evaluators);
     encode_raw(encoder, ",{\"in\":[");
     json_write_string(encoder->out, scalar->string);
-    write_template(encoder->out, ",$]}]}]}", operand);
+    encode_template(encoder->out, ",$]}]}]}", operand);
 }
 
 /* --- numbers, times, versions ---------------------------------------------------------------- */
 
-static void encode_compare(struct encoder *encoder, const char *operator_text,
-                           const struct scalar *scalar, struct text operand)
+void encode_compare(struct encoder *encoder, const char *operator_text, const struct scalar *scalar,
+                    struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
     guard_number(encoder->out, operand, encoder->evaluators);
@@ -293,71 +294,8 @@ static void encode_between(struct encoder *encoder, const struct condition *cond
     guard_number(encoder->out, operand, encoder->evaluators);
     encode_raw(encoder, ",{\"<=\":[");
     json_write_number(encoder->out, condition->operands[0].number);
-    write_template(encoder->out, ",$,", operand);
+    encode_template(encoder->out, ",$,", operand);
     json_write_number(encoder->out, condition->operands[1].number);
-    encode_raw(encoder, "]}]}");
-}
-
-/* Digits of the time in UTC, "20260101000000". */
-static void write_time_digits(struct encoder *encoder, int64_t seconds)
-{
-    int64_t days = seconds / 86400, rest = seconds % 86400;
-    if (rest < 0) {
-        rest += 86400;
-        days--;
-    }
-    /* Hinnant's civil_from_days */
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153;
-    int64_t day = day_of_year - (153 * month + 2) / 5 + 1;
-    month += month < 10 ? 3 : -9;
-    buffer_printf(encoder->out, "\"%04d%02d%02d%02d%02d%02d\"",
-                  (int)(year_of_era + era * 400 + (month <= 2)), (int)month, (int)day,
-                  (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-}
-
-static void encode_time(struct encoder *encoder, const struct condition *condition,
-                        struct text operand)
-{
-    const struct scalar *scalar = condition->operands;
-    bool before = condition->operator_name == OPERATOR_BEFORE;
-    int64_t seconds = 0;
-    if (scalar->type == SCALAR_STRING)
-        time_parse(scalar->string, &seconds);
-    if (text_is(condition->attribute, "$flagd.timestamp")) {
-        buffer_printf(encoder->out, "{\"%s\":[", before ? "<" : ">=");
-        buffer_append_text(encoder->out, operand);
-        buffer_append_char(encoder->out, ',');
-        json_write_number(encoder->out,
-                          scalar->type == SCALAR_NUMBER ? scalar->number : (double)seconds);
-        encode_raw(encoder, "]}");
-        return;
-    }
-    if (scalar->type == SCALAR_NUMBER) {
-        encode_compare(encoder, before ? "<" : ">", scalar, operand);
-        return;
-    }
-    encode_raw(encoder, "{\"and\":[");
-    guard_string(encoder->out, operand, encoder->evaluators);
-    write_template(
-        encoder->out,
-        ",{\"===\":[{\"substr\":[$,4,1]},\"-\"]},{\"===\":[{\"substr\":[$,7,1]},\"-\"]},"
-        "{\"===\":[{\"substr\":[$,10,1]},\"T\"]},{\"===\":[{\"substr\":[$,13,1]},\":\"]},"
-        "{\"===\":[{\"substr\":[$,16,1]},\":\"]},{\"in\":[{\"substr\":[$,19,1]},\".Z\"]},"
-        "{\"ends_with\":[$,\"Z\"]},",
-        operand);
-    buffer_printf(encoder->out, "{\"%s\":[", before ? "<" : ">");
-    write_template(encoder->out,
-                   "{\"cat\":[{\"substr\":[$,0,4]},{\"substr\":[$,5,2]},{\"substr\":[$,8,2]},{"
-                   "\"substr\":[$,11,2]},"
-                   "{\"substr\":[$,14,2]},{\"substr\":[$,17,2]}]},",
-                   operand);
-    write_time_digits(encoder, seconds);
     encode_raw(encoder, "]}]}");
 }
 
@@ -367,7 +305,7 @@ static void encode_semver(struct encoder *encoder, const struct condition *condi
     encode_raw(encoder, "{\"and\":[");
     guard_version(encoder->out, operand, encoder->evaluators);
     for (size_t i = 0; i < condition->bound_count; i++) {
-        write_template(encoder->out, ",{\"sem_ver\":[$,", operand);
+        encode_template(encoder->out, ",{\"sem_ver\":[$,", operand);
         json_write_string(encoder->out, text_of(condition->bounds[i].comparison));
         buffer_append_char(encoder->out, ',');
         json_write_string(encoder->out, condition->bounds[i].version);
@@ -381,7 +319,7 @@ static void encode_affix(struct encoder *encoder, const char *operator_text,
 {
     bool guarded = encoder->evaluators & EVALUATOR_FLAGD;
     if (guarded)
-        write_template(encoder->out, "{\"and\":[{\"!==\":[$,null]},", operand);
+        encode_template(encoder->out, "{\"and\":[{\"!==\":[$,null]},", operand);
     buffer_printf(encoder->out, "{\"%s\":[", operator_text);
     buffer_append_text(encoder->out, operand);
     buffer_append_char(encoder->out, ',');
@@ -436,8 +374,8 @@ static void encode_operator(struct encoder *encoder, const struct condition *con
         encode_time(encoder, condition, operand);
         break;
     case OPERATOR_EXISTS:
-        write_template(encoder->out, first->boolean ? "{\"!==\":[$,null]}" : "{\"===\":[$,null]}",
-                       operand);
+        encode_template(encoder->out, first->boolean ? "{\"!==\":[$,null]}" : "{\"===\":[$,null]}",
+                        operand);
         break;
     case OPERATOR_COUNT:
         break;

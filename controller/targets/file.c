@@ -11,8 +11,8 @@
 
 #include "../../rules/codes.h"
 #include "../../rules/json.h"
+#include "../write_file.h"
 #include "drivers.h"
-#include "write_file.h"
 
 #define META_SUFFIX ".meta.json"
 #define META_MAXIMUM ((size_t)64 << 10)

@@ -5,7 +5,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
-#include "../../controller/targets/write_file.h"
+#include "../../controller/write_file.h"
 
 #define ONE_FLAG "{\"flags\":{\"checkout\":" FLAG("on") "}}\n"
 #define OTHER_FLAG "{\"flags\":{\"checkout\":" FLAG("off") "}}\n"

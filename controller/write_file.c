@@ -34,7 +34,7 @@ static int open_temporary(int folder, const char *name, const struct clock *cloc
     return -1;
 }
 
-static bool write_all(int file, struct text bytes)
+bool write_all(int file, struct text bytes)
 {
     while (bytes.length) {
         ssize_t written = write(file, bytes.data, bytes.length);

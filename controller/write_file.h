@@ -5,7 +5,7 @@
 #ifndef WEIR_WRITE_FILE_H
 #define WEIR_WRITE_FILE_H
 
-#include "../clock.h"
+#include "clock.h"
 
 /* With the temporary name around it, a name must still fit a folder entry. */
 #define WRITE_FILE_NAME_MAXIMUM 220
@@ -14,6 +14,8 @@
  * when it is a link. On failure the old file is as it was. */
 enum status write_file(int folder, const char *name, struct text bytes, const struct clock *clock,
                        struct error *error);
+/* Writes all of `bytes` to a descriptor, through interruptions. False with errno. */
+bool write_all(int file, struct text bytes);
 /* Removes the temporary files of earlier writers of `name`. Only a writer that holds the folder's
  * lock may call it. */
 enum status write_file_sweep(int folder, const char *name, struct error *error);
