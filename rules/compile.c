@@ -72,7 +72,8 @@ static enum status make_fragment(struct compilation *compilation, const struct f
         return STATUS_OK;
     }
     enum status status =
-        fragment_new(key, json, compilation->metadata, compilation->attributes, out, &error);
+        fragment_new(key, json, (struct program_settings){.metadata = compilation->metadata},
+                     compilation->attributes, out, &error);
     if (status == STATUS_OK)
         compilation->count++;
     else if (status != STATUS_NO_MEMORY)

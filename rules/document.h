@@ -36,7 +36,13 @@ void document_write(const struct document *document, struct buffer *out);
 #define DIGEST_TEXT_SIZE 72
 void document_digest_text(const struct document *document, char out[DIGEST_TEXT_SIZE]);
 
-/* Reads a whole flagd document (foreign or ours); document_read.c tells how. */
-enum status document_read(struct text json, struct document **out, struct error *error);
+struct document_options {
+    enum fractional fractional;
+};
+
+/* Reads a whole flagd document, foreign or ours, as leniently as flagd does; document_read.c tells
+ * how. `options` NULL: lenient, second generation. */
+enum status document_read(struct text json, const struct document_options *options,
+                          struct document **out, struct error *error);
 
 #endif

@@ -8,6 +8,7 @@
 #include "json_scan.h"
 
 struct loader {
+    struct document_options options;
     struct text json;
     struct json_cursor at;
     struct attributes *attributes;
@@ -108,7 +109,8 @@ static bool take_flag(struct loader *loader, struct text key, struct text value)
     struct error inner;
     if (!make_room(loader))
         return stop(loader, STATUS_NO_MEMORY, "no memory");
-    enum status status = fragment_new(key, value, loader->metadata, loader->attributes,
+    struct program_settings settings = {loader->metadata, loader->options.fractional};
+    enum status status = fragment_new(key, value, settings, loader->attributes,
                                       &loader->fragments[loader->count], &inner);
     if (status != STATUS_OK) {
         loader->at.p = value.data;
@@ -171,11 +173,14 @@ static enum status make_document(struct loader *loader, struct document **out)
     return status;
 }
 
-enum status document_read(struct text json, struct document **out, struct error *error)
+enum status document_read(struct text json, const struct document_options *options,
+                          struct document **out, struct error *error)
 {
     struct loader loader = {
         .json = json, .at = {.p = json.data, .end = json.data + json.length}, .error = error};
     *out = NULL;
+    if (options)
+        loader.options = *options;
     loader.attributes = attributes_new();
     if (!loader.attributes)
         return error_set(error, STATUS_NO_MEMORY, "no memory");

@@ -16,7 +16,7 @@ void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t
 }
 
 static enum status fill(struct fragment *fragment, struct text key, struct text json,
-                        const struct node *set_metadata, struct attributes *attributes,
+                        struct program_settings settings, struct attributes *attributes,
                         struct error *error)
 {
     struct arena scratch; /* the nodes are not needed after compiling */
@@ -29,14 +29,14 @@ static enum status fill(struct fragment *fragment, struct text key, struct text 
     arena_init(&scratch, 0);
     enum status status = json_read(&scratch, fragment->json, limits, &node, error);
     if (status == STATUS_OK)
-        status = program_compile(&fragment->arena, key, node, fragment->json, set_metadata,
-                                 attributes, &fragment->program, error);
+        status = program_compile(&fragment->arena, key, node, fragment->json, settings, attributes,
+                                 &fragment->program, error);
     arena_dispose(&scratch);
     fragment_hash("flag", key, json, fragment->hash);
     return status;
 }
 
-enum status fragment_new(struct text key, struct text json, const struct node *set_metadata,
+enum status fragment_new(struct text key, struct text json, struct program_settings settings,
                          struct attributes *attributes, struct fragment **out, struct error *error)
 {
     struct fragment *fragment = calloc(1, sizeof *fragment);
@@ -47,7 +47,7 @@ enum status fragment_new(struct text key, struct text json, const struct node *s
     /* As measured, a program takes some two and a half times the bytes of its JSON: one block is
      * enough. */
     arena_init_small(&fragment->arena, 0, json.length / 2 * 7 + 256);
-    enum status status = fill(fragment, key, json, set_metadata, attributes, error);
+    enum status status = fill(fragment, key, json, settings, attributes, error);
     if (status == STATUS_OK)
         *out = fragment;
     else

@@ -21,10 +21,9 @@ struct fragment {
 };
 
 /* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes
- * it uses. `set_metadata` is the document's metadata (a map) or NULL; it is merged into the
- * program. A rule that makes no sense still gives a fragment: it evaluates to the error flagd would
+ * it uses. A rule that makes no sense still gives a fragment: it evaluates to the error flagd would
  * answer (program.h). STATUS_INVALID when `json` is not a flag. */
-enum status fragment_new(struct text key, struct text json, const struct node *set_metadata,
+enum status fragment_new(struct text key, struct text json, struct program_settings settings,
                          struct attributes *attributes, struct fragment **out, struct error *error);
 struct fragment *fragment_reference(struct fragment *fragment);
 void fragment_release(struct fragment *fragment); /* NULL is fine */

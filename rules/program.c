@@ -120,7 +120,7 @@ static enum status make(struct maker *maker, const struct node *flag,
 }
 
 enum status program_compile(struct arena *arena, struct text key, const struct node *flag,
-                            struct text json, const struct node *set_metadata,
+                            struct text json, struct program_settings settings,
                             struct attributes *attributes, const struct program **out,
                             struct error *error)
 {
@@ -135,7 +135,8 @@ enum status program_compile(struct arena *arena, struct text key, const struct n
                             "flag \"%.80s\" is not an object", program->key.data);
     buffer_init(&maker.scratch, 0);
     buffer_init(&maker.compiler.guard, 1 << 16);
-    enum status status = make(&maker, flag, set_metadata, program);
+    program->fractional = settings.fractional;
+    enum status status = make(&maker, flag, settings.metadata, program);
     buffer_dispose(&maker.compiler.guard);
     buffer_dispose(&maker.scratch);
     if (status == STATUS_NO_MEMORY)

@@ -60,6 +60,11 @@ struct version_test {
     bool less, equal, greater;
 };
 
+/* Which hash `fractional` draws from: flagd 0.15's, over the UTF-8 of a string; or the third
+ * generation's, over the CBOR of any value (flagd's ADR fractional-non-string-rand-units). Nothing
+ * in a document says which one its readers use. */
+enum fractional { FRACTIONAL_V2, FRACTIONAL_V3 };
+
 /* Most operators compare an attribute with a constant: then `arguments` is NULL and the two stand
  * in `slot` and `value` (or in what the operator has in the place of it), so that they are in the
  * cache with the instruction. */
@@ -84,6 +89,7 @@ struct program_variant {
 
 struct program {
     bool disabled;
+    enum fractional fractional;
     const char *problem; /* static text: every evaluation is this PARSE_ERROR; or NULL */
     const struct program_variant *variants;
     uint32_t variant_count;
@@ -93,11 +99,17 @@ struct program {
     struct text metadata; /* of set and flag merged, canonical; or empty */
 };
 
+/* What a flag takes from the document that it stands in. */
+struct program_settings {
+    const struct node *metadata; /* of the set, a map; or NULL */
+    enum fractional fractional;
+};
+
 /* Compiles the flag object `flag`, whose source text is `json` and must live as long as `arena`.
- * `set_metadata` is the document's metadata object or NULL. STATUS_INVALID with `error`: flagd
- * would refuse the whole document for it (no variants, a default that does not exist). */
+ * STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants, a default
+ * that does not exist). */
 enum status program_compile(struct arena *arena, struct text key, const struct node *flag,
-                            struct text json, const struct node *set_metadata,
+                            struct text json, struct program_settings settings,
                             struct attributes *attributes, const struct program **out,
                             struct error *error);
 

@@ -50,11 +50,15 @@ const char *weir_error_code_name(enum weir_error_code code)
     return error_code_name((enum error_code)code);
 }
 
-weir_document *weir_document_read(const char *json, size_t length, weir_error *error)
+weir_document *weir_document_read(const char *json, size_t length, const weir_options *options,
+                                  weir_error *error)
 {
     struct document *document;
     struct error inner = {0};
-    if (document_read((struct text){json, length}, &document, &inner) == STATUS_OK)
+    struct document_options inner_options = {0};
+    if (options)
+        inner_options.fractional = (enum fractional)options->fractional;
+    if (document_read((struct text){json, length}, &inner_options, &document, &inner) == STATUS_OK)
         return (weir_document *)document;
     give_error(error, &inner);
     return NULL;

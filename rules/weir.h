@@ -1,7 +1,7 @@
 /* weir.h - evaluate feature flags from a flagd document, in your own process.
  *
  *     weir_error error;
- *     weir_document *document = weir_document_read(json, length, &error);
+ *     weir_document *document = weir_document_read(json, length, NULL, &error);
  *     weir_context *context = weir_context_new();
  *     weir_context_read(context, document, "{\"targetingKey\":\"u1\"}", 21, &error);
  *     weir_decision decision;
@@ -12,7 +12,7 @@
  * once. A context belongs to one thread at a time. Evaluating allocates nothing. Nothing here does
  * I/O, reads a clock, or keeps global state. Ownership: what weir_*_read and weir_*_new return is
  * yours to release; everything else is borrowed. Link with `pkg-config --libs weir`. Semantics:
- * flagd 0.16 (fractional of the second generation); https://flagd.dev. */
+ * flagd 0.16; https://flagd.dev. */
 #ifndef WEIR_H
 #define WEIR_H
 
@@ -74,9 +74,21 @@ WEIR_API const char *weir_version(void);
 WEIR_API const char *weir_reason_name(enum weir_reason reason);
 WEIR_API const char *weir_error_code_name(enum weir_error_code code);
 
-/* Reads a flagd document (as `weir build` writes it). NULL with `error` filled (which may be NULL)
- * when it is none. The bytes are not needed afterwards. */
-WEIR_API weir_document *weir_document_read(const char *json, size_t length, weir_error *error);
+/* Which hash `fractional` draws from. Nothing in a document says which one its other readers use. */
+enum weir_fractional {
+    WEIR_FRACTIONAL_V2, /* flagd 0.15, npm flagd-core 3 and 4, Python's core 1 */
+    WEIR_FRACTIONAL_V3  /* over CBOR: Python's core 2 */
+};
+
+typedef struct weir_options {
+    enum weir_fractional fractional;
+} weir_options;
+
+/* Reads a flagd document (as `weir build` writes it). `options` NULL: lenient as flagd, second
+ * generation. NULL with `error` filled (which may be NULL) when it is none. The bytes are not
+ * needed afterwards. */
+WEIR_API weir_document *weir_document_read(const char *json, size_t length,
+                                           const weir_options *options, weir_error *error);
 WEIR_API weir_document *weir_document_retain(weir_document *document);
 WEIR_API void weir_document_release(weir_document *document); /* NULL is fine */
 WEIR_API size_t weir_document_count(const weir_document *document);

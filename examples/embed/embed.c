@@ -29,7 +29,7 @@ int main(int argc, char **argv)
         return 2;
     }
     char *json = read_file(argv[1], &length);
-    weir_document *document = weir_document_read(json, length, &error);
+    weir_document *document = weir_document_read(json, length, NULL, &error);
     weir_context *context = weir_context_new();
     free(json);
     if (!document || !context ||

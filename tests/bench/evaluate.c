@@ -121,7 +121,7 @@ static weir_document *make_document(void)
         STATUS_OK)
         bench_fail("definitions do not compile");
     document_write(document, &json);
-    weir_document *read = weir_document_read(json.data, json.length, &failure);
+    weir_document *read = weir_document_read(json.data, json.length, NULL, &failure);
     if (!read)
         bench_fail("%s", failure.message);
     document_release(document);

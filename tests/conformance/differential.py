@@ -176,7 +176,7 @@ class Weir:
             getattr(self.library, name).restype = ctypes.c_char_p
         self.error = ctypes.create_string_buffer(300)
         self.document = ctypes.c_void_p(
-            self.library.weir_document_read(document, ctypes.c_size_t(len(document)), self.error))
+            self.library.weir_document_read(document, ctypes.c_size_t(len(document)), None, self.error))
         self.context = ctypes.c_void_p(self.library.weir_context_new())
         assert self.document and self.context, self.error.raw
 

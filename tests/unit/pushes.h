@@ -17,7 +17,7 @@ SHARED struct document *make_document(const char *json)
 {
     struct document *document;
     struct error error = {0};
-    enum status status = document_read(text_of(json), &document, &error);
+    enum status status = document_read(text_of(json), NULL, &document, &error);
     ck_assert_msg(status == STATUS_OK, "%s", error.message);
     return document;
 }

@@ -58,7 +58,7 @@ static inline struct document *serving_document(const char *flagd)
 {
     struct document *document = NULL;
     struct error error = {0};
-    ck_assert_msg(document_read(text_of(flagd), &document, &error) == STATUS_OK, "%s",
+    ck_assert_msg(document_read(text_of(flagd), NULL, &document, &error) == STATUS_OK, "%s",
                   error.message);
     return document;
 }

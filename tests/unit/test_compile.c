@@ -98,7 +98,7 @@ START_TEST(a_document_read_back_is_the_same)
     ck_assert_int_eq(rig_compile(&rig, "production", NULL), STATUS_OK);
     buffer_init(&out, 0);
     document_write(rig.document, &out);
-    ck_assert_msg(document_read(buffer_text(&out), &copy, &error) == STATUS_OK, "%s",
+    ck_assert_msg(document_read(buffer_text(&out), NULL, &copy, &error) == STATUS_OK, "%s",
                   error.message);
     ck_assert_uint_eq(copy->count, rig.document->count);
     ck_assert_int_eq(memcmp(copy->digest, rig.document->digest, SHA256_SIZE), 0);

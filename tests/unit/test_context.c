@@ -376,7 +376,7 @@ static bool document_takes(struct text json)
     buffer_append_string(&text, "{\"other\":");
     buffer_append_text(&text, json);
     buffer_append_string(&text, ",\"flags\":{}}");
-    enum status status = document_read(buffer_text(&text), &document, NULL);
+    enum status status = document_read(buffer_text(&text), NULL, &document, NULL);
     buffer_dispose(&text);
     document_release(document);
     return status == STATUS_OK;

@@ -373,7 +373,7 @@ START_TEST(foreign_documents_answer_as_flagd_does)
     struct decision decision;
     struct error error = {0};
     rig_init(&rig);
-    ck_assert_msg(document_read(text_of(json), &rig.document, &error) == STATUS_OK, "%s",
+    ck_assert_msg(document_read(text_of(json), NULL, &rig.document, &error) == STATUS_OK, "%s",
                   error.message);
     rig_decide(&rig, "twice", "{}", &decision);
     ck_assert_text(decision.value, "2"); /* of equal keys the last one counts */

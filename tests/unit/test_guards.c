@@ -64,7 +64,7 @@ static struct document *make_document(guard_writer *writer, const char *operand,
             buffer_append_char(&json, ' ');
     }
     buffer_append_string(&json, "]},\"yes\",\"no\"]}}}}");
-    ck_assert_msg(document_read(buffer_text(&json), &document, &error) == STATUS_OK, "%s: %.*s",
+    ck_assert_msg(document_read(buffer_text(&json), NULL, &document, &error) == STATUS_OK, "%s: %.*s",
                   error.message, (int)json.length, json.data);
     buffer_dispose(&guard);
     buffer_dispose(&json);

@@ -62,7 +62,7 @@ static struct document *read_document(const char *json)
 {
     struct document *document = NULL;
     struct error error = {0};
-    ck_assert_msg(document_read(text_of(json), &document, &error) == STATUS_OK, "%u:%u: %s",
+    ck_assert_msg(document_read(text_of(json), NULL, &document, &error) == STATUS_OK, "%u:%u: %s",
                   error.line, error.column, error.message);
     return document;
 }
@@ -154,7 +154,7 @@ START_TEST(faulty_documents_have_a_place)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct document *document;
         struct error error = {0};
-        ck_assert_msg(document_read(text_of(cases[i].json), &document, &error) == STATUS_INVALID,
+        ck_assert_msg(document_read(text_of(cases[i].json), NULL, &document, &error) == STATUS_INVALID,
                       "%s", cases[i].json);
         ck_assert_ptr_null(document);
         ck_assert_str_eq(error.message, cases[i].message);

@@ -53,7 +53,7 @@ static struct document *empty_document(void)
 {
     struct document *document = NULL;
     struct error error = {0};
-    ck_assert_msg(document_read(TEXT("{\"flags\":{}}"), &document, &error) == STATUS_OK, "%s",
+    ck_assert_msg(document_read(TEXT("{\"flags\":{}}"), NULL, &document, &error) == STATUS_OK, "%s",
                   error.message);
     return document;
 }

@@ -232,7 +232,7 @@ START_TEST(the_library_says_no_memory)
         plan.failing = n;
         plan.lasting = false;
         plan.armed = true;
-        weir_document *document = weir_document_read(json, sizeof json - 1, &error);
+        weir_document *document = weir_document_read(json, sizeof json - 1, NULL, &error);
         weir_context *context = document ? weir_context_new() : NULL;
         enum weir_status status =
             context ? weir_context_read(context, document, "{\"a\":\"\\u0037\"}", 14, &error)

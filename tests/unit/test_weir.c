@@ -21,7 +21,8 @@ static const char document_json[] =
 static weir_document *read_good(void)
 {
     weir_error error = {0};
-    weir_document *document = weir_document_read(document_json, sizeof document_json - 1, &error);
+    weir_document *document =
+        weir_document_read(document_json, sizeof document_json - 1, NULL, &error);
     ck_assert_msg(document != NULL, "%u:%u: %s", error.line, error.column, error.message);
     return document;
 }
@@ -136,7 +137,7 @@ START_TEST(a_context_belongs_to_its_document)
         "\"defaultVariant\":\"off\","
         "\"targeting\":{\"if\":[{\"===\":[{\"var\":\"something.else\"},\"DE\"]},\"on\",null]}}}}";
     weir_document *document = read_good(),
-                  *other = weir_document_read(other_json, sizeof other_json - 1, NULL);
+                  *other = weir_document_read(other_json, sizeof other_json - 1, NULL, NULL);
     weir_context *context = weir_context_new();
     weir_decision decision;
     ck_assert_ptr_nonnull(other);
@@ -156,12 +157,12 @@ START_TEST(what_is_wrong_has_a_place)
     weir_document *document = read_good();
     weir_context *context = weir_context_new();
     weir_error error;
-    ck_assert_ptr_null(weir_document_read("{\n \"flags\": nope}", 17, &error));
+    ck_assert_ptr_null(weir_document_read("{\n \"flags\": nope}", 17, NULL, &error));
     ck_assert(error.status == WEIR_INVALID && error.line == 2 && error.column == 11);
     ck_assert_str_eq(error.message, "expected a value");
-    ck_assert_ptr_null(weir_document_read("{\"flags\":{}", 11, NULL));
-    ck_assert_ptr_null(weir_document_read("", 0, &error));
-    ck_assert_ptr_null(weir_document_read(NULL, 0, &error));
+    ck_assert_ptr_null(weir_document_read("{\"flags\":{}", 11, NULL, NULL));
+    ck_assert_ptr_null(weir_document_read("", 0, NULL, &error));
+    ck_assert_ptr_null(weir_document_read(NULL, 0, NULL, &error));
     ck_assert_int_eq(weir_context_read(context, document, "[]", 2, &error), WEIR_INVALID);
     ck_assert_int_eq(weir_context_read(context, document, "{\"a\":", 5, &error), WEIR_INVALID);
     ck_assert(error.line == 1 && error.column == 6);
