@@ -15,12 +15,13 @@ struct attributes *attributes_new(void)
     attributes->children = calloc(attributes->children_size, sizeof *attributes->children);
     attributes->slot_name = calloc(attributes->name_size, sizeof *attributes->slot_name);
     attributes->name_count = attributes->names ? 1 : 0; /* released below where it is missing */
+    if (attributes->names)
+        attributes->names[0].slot = ATTRIBUTE_NONE;
     if (!attributes->names || !attributes->children || !attributes->slot_name ||
         attributes_slot(attributes, TEXT("targetingKey"), &slot) != STATUS_OK) {
         attributes_release(attributes);
         return NULL;
     }
-    attributes->names[0].slot = ATTRIBUTE_NONE;
     return attributes;
 }
 
@@ -174,19 +175,18 @@ bool attributes_find(const struct attributes *attributes, struct text path, uint
     return *out != ATTRIBUTE_NONE;
 }
 
-enum status attributes_slot(struct attributes *attributes, struct text path, uint16_t *out)
+static enum status find_or_add(struct attributes *attributes, uint32_t *at, struct text name)
 {
-    uint32_t at = 0;
-    do {
-        struct text part = next_part(&path);
-        uint32_t child = attributes_child(attributes, at, part);
-        if (child == 0) {
-            enum status status = add_child(attributes, at, part, &child);
-            if (status != STATUS_OK)
-                return status;
-        }
-        at = child;
-    } while (path.data);
+    uint32_t child = attributes_child(attributes, *at, name);
+    enum status status = STATUS_OK;
+    if (child == 0)
+        status = add_child(attributes, *at, name, &child);
+    *at = child;
+    return status;
+}
+
+static enum status give_slot(struct attributes *attributes, uint32_t at, uint16_t *out)
+{
     struct attribute_name *name = &attributes->names[at];
     if (name->slot == ATTRIBUTE_NONE) {
         if (attributes->slots == ATTRIBUTES_MAX)
@@ -196,6 +196,34 @@ enum status attributes_slot(struct attributes *attributes, struct text path, uin
     }
     *out = name->slot;
     return STATUS_OK;
+}
+
+enum status attributes_slot(struct attributes *attributes, struct text path, uint16_t *out)
+{
+    uint32_t at = 0;
+    do {
+        enum status status = find_or_add(attributes, &at, next_part(&path));
+        if (status != STATUS_OK)
+            return status;
+    } while (path.data);
+    return give_slot(attributes, at, out);
+}
+
+enum status attributes_slot_of(struct attributes *attributes, const struct text *names,
+                               size_t count, uint16_t *out)
+{
+    uint32_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        enum status status = find_or_add(attributes, &at, names[i]);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return give_slot(attributes, at, out);
+}
+
+enum status attributes_root(struct attributes *attributes, uint16_t *out)
+{
+    return give_slot(attributes, 0, out);
 }
 
 size_t attributes_path(const struct attributes *attributes, uint16_t slot, char *out, size_t size)

@@ -41,6 +41,11 @@ void attributes_release(struct attributes *attributes);
 
 /* The slot of a dotted path, given now if it has none yet. */
 enum status attributes_slot(struct attributes *attributes, struct text path, uint16_t *out);
+/* The same for the names of a path, which may hold dots. */
+enum status attributes_slot_of(struct attributes *attributes, const struct text *names,
+                               size_t count, uint16_t *out);
+/* The slot of the whole context; no names. */
+enum status attributes_root(struct attributes *attributes, uint16_t *out);
 /* The slot of a path that has one already; false where it has none. Changes nothing. */
 bool attributes_find(const struct attributes *attributes, struct text path, uint16_t *out);
 /* The child of `parent` called `name`, or 0. */

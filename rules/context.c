@@ -9,7 +9,11 @@ enum status context_init(struct context *context)
     *context = (struct context){0};
     arena_init(&context->arena, CONTEXT_MEMORY);
     context->scratch = malloc(CONTEXT_SCRATCH);
-    return context->scratch ? STATUS_OK : STATUS_NO_MEMORY;
+    context->known = calloc(CONTEXT_KNOWN, sizeof *context->known);
+    if (context->scratch && context->known)
+        return STATUS_OK;
+    context_dispose(context);
+    return STATUS_NO_MEMORY;
 }
 
 void context_dispose(struct context *context)
@@ -18,6 +22,7 @@ void context_dispose(struct context *context)
     arena_dispose(&context->arena);
     free(context->slots);
     free(context->scratch);
+    free(context->known);
     *context = (struct context){0};
 }
 
@@ -40,6 +45,10 @@ enum status context_begin(struct context *context, struct attributes *attributes
     arena_reset(&context->arena);
     context->scratch_used = 0;
     context->version_string = NULL;
+    if (++context->reading == 0) { /* what was known four thousand million readings ago */
+        memset(context->known, 0, CONTEXT_KNOWN * sizeof *context->known);
+        context->reading = 1;
+    }
     return STATUS_OK;
 }
 
@@ -103,14 +112,14 @@ static bool lay_out(struct reader *reader, const struct link *first, uint32_t co
     size_t i = 0;
     *out = (struct value){.type = is_map ? VALUE_MAP : VALUE_LIST, .length = count};
     if (is_map) {
-        struct value_member *members = ARENA_ARRAY(arena, struct value_member, count);
+        struct value_member *members = ARENA_ARRAY(arena, struct value_member, count ? count : 1);
         if (!members)
             return no_memory(reader);
         for (; first; first = first->next)
             members[i++] = first->member;
         out->members = members;
     } else {
-        struct value *items = ARENA_ARRAY(arena, struct value, count);
+        struct value *items = ARENA_ARRAY(arena, struct value, count ? count : 1);
         if (!items)
             return no_memory(reader);
         for (; first; first = first->next)
@@ -157,9 +166,10 @@ static bool read_string(struct reader *reader, struct value *out)
 static bool read_word(struct reader *reader, struct value *out)
 {
     char word = json_scan_word(&reader->at);
-    *out = (struct value){.type = word == 'n' ? VALUE_NULL : VALUE_BOOL};
-    if (word != 'n')
-        out->boolean = word == 't';
+    if (word == 'n')
+        *out = (struct value){.type = VALUE_NULL, .length = 1}; /* written, so not missing */
+    else
+        *out = value_bool(word == 't');
     return word != 0;
 }
 
@@ -238,6 +248,19 @@ static bool read_object(struct reader *reader, uint32_t parent, unsigned depth)
     return more == 0;
 }
 
+/* The context itself, whole where a rule may ask for any of it. */
+static bool read_root(struct reader *reader)
+{
+    const struct attribute_name *root = &reader->context->attributes->names[0];
+    const char *start = reader->at.p;
+    if (root->slot != ATTRIBUTE_NONE) {
+        if (!read_value(reader, &reader->context->slots[root->slot], CONTEXT_MAX_DEPTH))
+            return false;
+        reader->at.p = start;
+    }
+    return read_object(reader, 0, CONTEXT_MAX_DEPTH);
+}
+
 /* A request's body: {"context": {…}}, other members checked and passed over. */
 static bool read_request(struct reader *reader, bool *found)
 {
@@ -258,8 +281,7 @@ static bool read_request(struct reader *reader, bool *found)
         *found = reader->at.p < reader->at.end && *reader->at.p == '{';
         memset(reader->context->slots, 0,
                reader->context->attributes->slots * sizeof(struct value));
-        if (*found ? !read_object(reader, 0, CONTEXT_MAX_DEPTH)
-                   : !json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
+        if (*found ? !read_root(reader) : !json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
             return false;
     }
     return more == 0;
@@ -283,7 +305,7 @@ static enum status read_whole(struct context *context, struct attributes *attrib
         good = json_skip_value(&reader.at, CONTEXT_MAX_DEPTH) &&
                json_fail(&reader.at, "expected a JSON object");
     else
-        good = request ? read_request(&reader, &found) : read_object(&reader, 0, CONTEXT_MAX_DEPTH);
+        good = request ? read_request(&reader, &found) : read_root(&reader);
     if (good) {
         json_scan_space(&reader.at);
         if (reader.at.p != reader.at.end)

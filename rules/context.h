@@ -14,6 +14,14 @@
 #define CONTEXT_MAX_BYTES ((size_t)1 << 20) /* of a request's JSON */
 #define CONTEXT_MAX_DEPTH 64
 
+/* A condition's truth that was found in this reading of the context; see OP_ONCE. */
+struct known_truth {
+    uint64_t identity[2];
+    uint32_t reading;
+    bool truth;
+};
+#define CONTEXT_KNOWN 512
+
 struct context {
     struct attributes *attributes; /* the table it was read for; a counted reference */
     struct value *slots;           /* attributes->slots of them */
@@ -26,9 +34,11 @@ struct context {
     const char *version_string; /* NULL: none */
     bool version_is_good;
     struct semver version;
+    uint32_t reading;          /* goes up with each */
+    struct known_truth *known; /* CONTEXT_KNOWN of them */
 };
 
-#define CONTEXT_SCRATCH ((size_t)64 << 10)
+#define CONTEXT_SCRATCH ((size_t)256 << 10)
 
 enum status context_init(struct context *context);
 void context_dispose(struct context *context);

@@ -1,11 +1,15 @@
-/* A whole flagd document into fragments.
+/* A whole flagd document into fragments, as leniently as flagd reads it.
  *
  * Only the outermost members are read as a tree of their own; each flag is cut out of the text and
  * compiled alone, so that a document of any size costs the memory of one flag beside its result.
- * "$evaluators" are not resolved yet: weir emits none. */
+ * Where a name stands twice the last one counts. Flags stand in an object, or, as the daemon's own
+ * configuration has them, in a list of objects with a "key". */
 #include "document.h"
+#include "document_refs.h"
 #include "json.h"
 #include "json_scan.h"
+
+#define EXPANDED_MAX ((size_t)4 << 20) /* of one flag, as of those that weir compiles */
 
 struct loader {
     struct document_options options;
@@ -13,8 +17,10 @@ struct loader {
     struct json_cursor at;
     struct attributes *attributes;
     struct arena arena; /* of metadata and keys */
-    const struct node *metadata;
-    struct text flags; /* the object under "flags", as text */
+    const struct node *metadata, *evaluators;
+    struct references references;
+    struct buffer expanded; /* a flag with its references replaced */
+    struct text flags;      /* what stands under "flags", as text */
     struct fragment **fragments;
     size_t count, size;
     struct error *error;
@@ -69,22 +75,30 @@ static bool each_member(struct loader *loader, unsigned depth, member_function *
     return more == 0 || scan_fault(loader);
 }
 
+/* Reads one of the document's own members as a tree; null is as good as nothing. */
+static bool take_tree(struct loader *loader, struct text value, const struct node **out,
+                      const char *problem)
+{
+    enum status status = json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, out, loader->error);
+    loader->at.p = value.data;
+    if (status != STATUS_OK)
+        return stop(loader, status, status == STATUS_LIMIT ? "nested too deep" : "no memory");
+    if ((*out)->type != NODE_MAP && (*out)->type != NODE_NULL)
+        return stop(loader, STATUS_INVALID, problem);
+    if ((*out)->type == NODE_NULL)
+        *out = NULL;
+    loader->at.p = value.data + value.length;
+    return true;
+}
+
 static bool take_top(struct loader *loader, struct text key, struct text value)
 {
-    if (text_is(key, "flags")) {
+    if (text_is(key, "flags"))
         loader->flags = value;
-    } else if (text_is(key, "metadata")) {
-        enum status status =
-            json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, &loader->metadata, loader->error);
-        if (status != STATUS_OK)
-            return stop(loader, status, "metadata is not readable");
-        if (loader->metadata->type != NODE_MAP && loader->metadata->type != NODE_NULL) {
-            loader->at.p = value.data;
-            return stop(loader, STATUS_INVALID, "metadata is not an object");
-        }
-        if (loader->metadata->type == NODE_NULL)
-            loader->metadata = NULL;
-    }
+    else if (text_is(key, "metadata"))
+        return take_tree(loader, value, &loader->metadata, "metadata is not an object");
+    else if (text_is(key, "$evaluators"))
+        return take_tree(loader, value, &loader->evaluators, "$evaluators is not an object");
     return true;
 }
 
@@ -104,13 +118,31 @@ static bool make_room(struct loader *loader)
     return true;
 }
 
+/* The flag's JSON with the evaluators put in; as it stands where that is not possible, so that what
+ * is left of references is an unknown operator. */
+static struct text expand(struct loader *loader, struct text value)
+{
+    struct arena arena;
+    const struct node *flag;
+    buffer_clear(&loader->expanded);
+    if (loader->references.count == 0 || !memmem(value.data, value.length, "\"$ref\"", 6))
+        return value;
+    arena_init(&arena, 0);
+    bool good = json_read(&arena, value, JSON_LIMITS_DEFAULT, &flag, NULL) == STATUS_OK &&
+                references_write(&loader->references, flag, &loader->expanded);
+    arena_dispose(&arena);
+    return good ? buffer_text(&loader->expanded) : value;
+}
+
 static bool take_flag(struct loader *loader, struct text key, struct text value)
 {
-    struct error inner;
+    struct error inner = {0};
+    struct program_settings settings = {.metadata = loader->metadata,
+                                        .fractional = loader->options.fractional};
     if (!make_room(loader))
         return stop(loader, STATUS_NO_MEMORY, "no memory");
-    struct program_settings settings = {loader->metadata, loader->options.fractional};
-    enum status status = fragment_new(key, value, settings, loader->attributes,
+    struct text json = expand(loader, value);
+    enum status status = fragment_new(key, json, settings, loader->attributes,
                                       &loader->fragments[loader->count], &inner);
     if (status != STATUS_OK) {
         loader->at.p = value.data;
@@ -120,33 +152,93 @@ static bool take_flag(struct loader *loader, struct text key, struct text value)
     return true;
 }
 
+/* A flag of a list: its key is a member. */
+static bool take_listed_flag(struct loader *loader)
+{
+    struct arena arena;
+    const struct node *flag;
+    const char *start = loader->at.p;
+    if (!json_skip_value(&loader->at, FLAG_MAX_DEPTH))
+        return scan_fault(loader);
+    struct text value = {start, (size_t)(loader->at.p - start)};
+    const char *end = loader->at.p;
+    arena_init(&arena, 0);
+    bool good = json_read(&arena, value, JSON_LIMITS_DEFAULT, &flag, NULL) == STATUS_OK;
+    const struct node *key = good ? node_get(flag, "key") : NULL;
+    if (key && key->type == NODE_STRING) {
+        good = take_flag(loader, key->string, value);
+    } else {
+        loader->at.p = start;
+        good = stop(loader, STATUS_INVALID, "a flag in a list needs a \"key\"");
+    }
+    arena_dispose(&arena);
+    if (good)
+        loader->at.p = end;
+    return good;
+}
+
+static bool each_listed_flag(struct loader *loader)
+{
+    bool first = true;
+    int more;
+    loader->at.p++;
+    while ((more = json_scan_entry(&loader->at, ']', first)) > 0) {
+        first = false;
+        if (!take_listed_flag(loader))
+            return false;
+    }
+    return more == 0 || scan_fault(loader);
+}
+
+struct placed {
+    struct fragment *fragment;
+    size_t place; /* in the document */
+};
+
 static int by_key(const void *a, const void *b)
 {
-    const struct fragment *x = *(struct fragment *const *)a, *y = *(struct fragment *const *)b;
-    int order = text_compare(x->key, y->key);
-    return order ? order : (x->json.data > y->json.data) - (x->json.data < y->json.data);
+    const struct placed *x = a, *y = b;
+    int order = text_compare(x->fragment->key, y->fragment->key);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+/* Sorted; of equal keys the last one stays. */
+static bool sort_flags(struct loader *loader)
+{
+    size_t count = loader->count;
+    struct placed *placed = calloc(count + 1, sizeof *placed);
+    if (!placed)
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
+    for (size_t i = 0; i < count; i++)
+        placed[i] = (struct placed){loader->fragments[i], i};
+    qsort(placed, count, sizeof *placed, by_key);
+    loader->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count && text_equal(placed[i].fragment->key, placed[i + 1].fragment->key))
+            fragment_release(placed[i].fragment);
+        else
+            loader->fragments[loader->count++] = placed[i].fragment;
+    }
+    free(placed);
+    return true;
 }
 
 static bool read_flags(struct loader *loader)
 {
+    if (references_read(&loader->arena, loader->evaluators, &loader->references) != STATUS_OK)
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
     if (!loader->flags.data)
         return stop(loader, STATUS_INVALID, "document has no \"flags\"");
     loader->at.p = loader->flags.data;
-    if (!each_member(loader, JSON_DEFAULT_DEPTH, take_flag))
-        return false;
-    if (loader->count)
-        qsort(loader->fragments, loader->count, sizeof *loader->fragments, by_key);
-    for (size_t i = 1; i < loader->count; i++) {
-        if (text_equal(loader->fragments[i - 1]->key, loader->fragments[i]->key))
-            return stop(loader, STATUS_INVALID, "a flag stands twice");
-    }
-    return true;
+    bool good = *loader->at.p == '[' ? each_listed_flag(loader)
+                                     : each_member(loader, FLAG_MAX_DEPTH, take_flag);
+    return good && sort_flags(loader);
 }
 
 static bool read_document(struct loader *loader)
 {
     json_scan_space(&loader->at);
-    if (!each_member(loader, JSON_DEFAULT_DEPTH, take_top))
+    if (!each_member(loader, FLAG_MAX_DEPTH + 8, take_top))
         return false;
     json_scan_space(&loader->at);
     if (loader->at.p != loader->at.end)
@@ -185,6 +277,7 @@ enum status document_read(struct text json, const struct document_options *optio
     if (!loader.attributes)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     arena_init(&loader.arena, 0);
+    buffer_init(&loader.expanded, EXPANDED_MAX);
     if (read_document(&loader))
         loader.status = make_document(&loader, out);
     for (size_t i = 0; i < loader.count; i++)
@@ -192,5 +285,6 @@ enum status document_read(struct text json, const struct document_options *optio
     free(loader.fragments);
     attributes_release(loader.attributes);
     arena_dispose(&loader.arena);
+    buffer_dispose(&loader.expanded);
     return loader.status;
 }

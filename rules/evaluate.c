@@ -56,13 +56,30 @@ APART static enum truth test_not(struct machine *machine, const struct instructi
     return truth == FAILED ? FAILED : truth == TRUE ? NOT_TRUE : TRUE;
 }
 
+/* The truth of a condition that other rules may share, remembered for as long as the context stays
+ * the same. An entry that two conditions contend for belongs to the last one. */
+APART static enum truth test_once(struct machine *machine, const struct once *once,
+                                  struct value *failure)
+{
+    struct context *context = machine->context;
+    struct known_truth *known = &context->known[once->identity[0] % CONTEXT_KNOWN];
+    if (known->reading == context->reading && known->identity[0] == once->identity[0] &&
+        known->identity[1] == once->identity[1])
+        return known->truth ? TRUE : NOT_TRUE;
+    enum truth truth = test(machine, once->condition, failure);
+    if (truth != FAILED)
+        *known = (struct known_truth){
+            {once->identity[0], once->identity[1]}, context->reading, truth == TRUE};
+    return truth;
+}
+
 APART static enum truth test_value(struct machine *machine, const struct instruction *instruction,
                                    struct value *failure)
 {
     size_t before = machine->context->scratch_used;
     struct value value = machine_evaluate(machine, instruction);
-    machine->context->scratch_used =
-        before; /* only its truth is looked at: what was put together for it may go */
+    if (machine->comparing == 0) /* only its truth is looked at: what was put together may go */
+        machine->context->scratch_used = before;
     if (value.type == VALUE_BOOL)
         return value.boolean ? TRUE : NOT_TRUE;
     if (value.type == VALUE_ERROR) {
@@ -83,6 +100,10 @@ static enum truth test(struct machine *machine, const struct instruction *instru
         return test_chain(machine, instruction, TRUE, failure);
     case OP_NOT:
         return test_not(machine, instruction, failure);
+    case OP_TRUTH:
+        return test(machine, instruction->arguments, failure);
+    case OP_ONCE:
+        return test_once(machine, instruction->once, failure);
     case OP_EXISTS:
         return machine->context->slots[instruction->slot].type != VALUE_NULL ? TRUE : NOT_TRUE;
     case OP_IS_STRING:
@@ -90,6 +111,13 @@ static enum truth test(struct machine *machine, const struct instruction *instru
     default:
         return test_value(machine, instruction, failure);
     }
+}
+
+bool machine_test(struct machine *machine, const struct instruction *instruction,
+                  struct value *failure)
+{
+    *failure = value_null();
+    return test(machine, instruction, failure) == TRUE;
 }
 
 APART static struct value evaluate_if(struct machine *machine,
@@ -115,8 +143,8 @@ APART static struct value evaluate_chain(struct machine *machine,
     struct value value = value_null();
     size_t before = machine->context->scratch_used;
     for (uint32_t i = 0; i < instruction->count; i++) {
-        machine->context->scratch_used =
-            before; /* of the value before this one only the truth was wanted */
+        if (machine->comparing == 0) /* of the value before this one only the truth was wanted */
+            machine->context->scratch_used = before;
         value = machine_argument(machine, &instruction->arguments[i]);
         if (value.type == VALUE_ERROR || value_is_truthy(&value) == stop_at)
             return value;
@@ -124,15 +152,37 @@ APART static struct value evaluate_chain(struct machine *machine,
     return value;
 }
 
+/* With three arguments, each is compared with the next. */
+APART static struct value evaluate_same_chain(struct machine *machine,
+                                              const struct instruction *instruction, bool wanted)
+{
+    struct value a = machine_argument(machine, &instruction->arguments[0]), b;
+    for (uint32_t i = 1; i < instruction->count; i++, a = b) {
+        if (a.type == VALUE_ERROR)
+            return a;
+        b = machine_argument(machine, &instruction->arguments[i]);
+        if (b.type == VALUE_ERROR)
+            return b;
+        if (value_is_same(&a, &b) != wanted)
+            return value_bool(false);
+    }
+    return value_bool(true);
+}
+
 APART static struct value evaluate_same(struct machine *machine,
                                         const struct instruction *instruction, bool wanted)
 {
+    if (instruction->count > 2)
+        return evaluate_same_chain(machine, instruction, wanted);
     struct value a = machine_first(machine, instruction);
     if (a.type == VALUE_ERROR)
         return a;
     struct value b = machine_second(machine, instruction);
     if (b.type == VALUE_ERROR)
         return b;
+    if (a.type == VALUE_STRING && b.type == VALUE_STRING)
+        return value_bool((a.length == b.length && string_is_same(a.string, b.string, a.length)) ==
+                          wanted);
     return value_bool(value_is_same(&a, &b) == wanted);
 }
 
@@ -140,9 +190,9 @@ APART static struct value evaluate_affix(struct machine *machine,
                                          const struct instruction *instruction, bool at_start)
 {
     struct value whole = machine_first(machine, instruction);
-    struct value part = machine_second(machine, instruction);
     if (whole.type == VALUE_ERROR)
         return whole;
+    struct value part = machine_second(machine, instruction);
     if (part.type == VALUE_ERROR)
         return part;
     if (whole.type != VALUE_STRING || part.type != VALUE_STRING)
@@ -164,10 +214,30 @@ APART static struct value evaluate_in_set(struct machine *machine,
 }
 
 APART static struct value evaluate_not(struct machine *machine,
-                                       const struct instruction *instruction)
+                                       const struct instruction *instruction, bool negated)
 {
     struct value value = machine_evaluate(machine, &instruction->arguments[0]);
-    return value.type == VALUE_ERROR ? value : value_bool(!value_is_truthy(&value));
+    return value.type == VALUE_ERROR ? value : value_bool(value_is_truthy(&value) != negated);
+}
+
+APART static struct value evaluate_default(struct machine *machine,
+                                           const struct instruction *instruction)
+{
+    struct value value = machine_argument(machine, &instruction->arguments[0]);
+    return value.type == VALUE_NULL ? machine_argument(machine, &instruction->arguments[1]) : value;
+}
+
+APART static struct value evaluate_walk(struct machine *machine,
+                                        const struct instruction *instruction)
+{
+    struct value from = machine_argument(machine, &instruction->arguments[0]);
+    return from.type == VALUE_ERROR ? from : machine_walk(machine, from, instruction->path);
+}
+
+APART static struct value remember(struct machine *machine, const struct instruction *instruction)
+{
+    machine->previous = machine_argument(machine, &instruction->arguments[0]);
+    return machine->previous;
 }
 
 static bool is_alphanumeric(char c)
@@ -189,29 +259,67 @@ APART static bool is_version(const struct value *value)
            (second == '.' || memchr(value->string, '.', value->length));
 }
 
-APART static struct value flag_key(const struct machine *machine)
+/* The value that an OP_BUILTIN works on. */
+static struct value gather(struct machine *machine, const struct instruction *instruction)
 {
-    struct text key = machine->program->key;
-    return (struct value){.type = VALUE_STRING, .length = (uint32_t)key.length, .string = key.data};
+    if (instruction->count < ARGUMENT_AS_LIST)
+        return machine_list(machine, instruction);
+    struct value value = machine_argument(machine, &instruction->arguments[0]);
+    if (instruction->count == ARGUMENT_AS_IT_IS || value.type == VALUE_LIST ||
+        value.type == VALUE_ERROR)
+        return value;
+    struct value *items = machine_scratch(machine, sizeof *items);
+    if (!items)
+        return out_of_scratch();
+    *items = value;
+    return (struct value){.type = VALUE_LIST, .length = 1, .items = items};
 }
 
-/* {"var":"a.b"} on the element: the path is walked where it stands, since elements have no
- * slots. */
-APART static struct value local_value(const struct machine *machine, struct text path)
+/* "!" and "!!" of the interpreter look at the first element of a list. */
+static struct value truth_of_first(const struct value *data, bool negated)
 {
-    struct value value = machine->local;
-    while (path.length) {
-        const char *dot = memchr(path.data, '.', path.length);
-        struct text part = {path.data, dot ? (size_t)(dot - path.data) : path.length};
-        struct value found = value_null();
-        for (uint32_t i = 0; value.type == VALUE_MAP && i < value.length; i++) {
-            if (text_equal(value.members[i].name, part))
-                found = value.members[i].value;
-        }
-        value = found;
-        path = dot ? (struct text){dot + 1, path.length - part.length - 1} : (struct text){NULL, 0};
+    bool truth = data->type == VALUE_LIST ? data->length && value_is_truthy(&data->items[0])
+                                          : value_is_truthy(data);
+    return value_bool(truth != negated);
+}
+
+APART static struct value evaluate_builtin(struct machine *machine,
+                                           const struct instruction *instruction)
+{
+    struct value data = gather(machine, instruction);
+    if (data.type == VALUE_ERROR)
+        return data;
+    switch ((enum builtin)instruction->slot) {
+    case BUILTIN_VAR:
+        return builtin_var(machine, &data);
+    case BUILTIN_MISSING:
+        return builtin_missing(machine, &data);
+    case BUILTIN_MISSING_SOME:
+        return builtin_missing_some(machine, &data);
+    case BUILTIN_IN:
+        return builtin_in(machine, &data);
+    case BUILTIN_SUBSTR:
+        return builtin_substr(machine, &data);
+    case BUILTIN_MERGE:
+        return builtin_merge(machine, &data);
+    case BUILTIN_MAXIMUM:
+    case BUILTIN_MINIMUM:
+        return builtin_extreme(&data, instruction->slot == BUILTIN_MAXIMUM);
+    case BUILTIN_STARTS_WITH:
+    case BUILTIN_ENDS_WITH:
+        return builtin_affix(&data, instruction->slot == BUILTIN_STARTS_WITH);
+    case BUILTIN_SEM_VER:
+        return builtin_sem_ver(machine, &data);
+    case BUILTIN_FRACTIONAL:
+        return builtin_fractional(machine, &data);
+    case BUILTIN_CAT:
+        return builtin_cat(machine, &data);
+    case BUILTIN_NOT:
+    case BUILTIN_TRUTH:
+        return truth_of_first(&data, instruction->slot == BUILTIN_NOT);
+    default:
+        return builtin_arithmetic(machine, (enum builtin)instruction->slot, &data);
     }
-    return value;
 }
 
 struct value machine_evaluate(struct machine *machine, const struct instruction *instruction)
@@ -222,12 +330,20 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
         return instruction->value;
     case OP_SLOT:
         return machine->context->slots[instruction->slot];
+    case OP_WALK:
+        return evaluate_walk(machine, instruction);
     case OP_LOCAL:
-        return local_value(machine, instruction->text);
+        return machine_local(machine, instruction->path);
+    case OP_DEFAULT:
+        return evaluate_default(machine, instruction);
     case OP_FLAG_KEY:
-        return flag_key(machine);
+        return value_string(machine->program->key);
     case OP_TIMESTAMP:
         return value_number(machine->now);
+    case OP_FLAGD:
+        return machine_flagd(machine);
+    case OP_LIST:
+        return machine_list(machine, instruction);
     case OP_IF:
         return evaluate_if(machine, instruction);
     case OP_AND:
@@ -235,16 +351,27 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
     case OP_OR:
         return evaluate_chain(machine, instruction, true);
     case OP_NOT:
-        return evaluate_not(machine, instruction);
+    case OP_TRUTH:
+        return evaluate_not(machine, instruction, instruction->op == OP_NOT);
+    case OP_ONCE:
+        return machine_evaluate(machine, instruction->once->condition);
+    case OP_REMEMBER:
+        return remember(machine, instruction);
     case OP_SAME:
         return evaluate_same(machine, instruction, true);
     case OP_NOT_SAME:
         return evaluate_same(machine, instruction, false);
+    case OP_EQUAL:
+    case OP_NOT_EQUAL:
     case OP_LESS:
     case OP_LESS_EQUAL:
     case OP_GREATER:
     case OP_GREATER_EQUAL:
+        return machine_compare_constant(machine, instruction);
+    case OP_COMPARE:
         return machine_compare(machine, instruction);
+    case OP_COMPARE_PLAINLY:
+        return machine_compare_plainly(machine, instruction);
     case OP_IN:
         return machine_in(machine, instruction);
     case OP_IN_SET:
@@ -255,22 +382,28 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
         return evaluate_affix(machine, instruction, false);
     case OP_CAT:
         return machine_cat(machine, instruction);
-    case OP_SUBSTR:
-        return machine_substr(machine, instruction);
-    case OP_MERGE:
-        return machine_merge(machine, instruction);
+    case OP_ADD:
+    case OP_SUBTRACT:
+    case OP_MULTIPLY:
+    case OP_DIVIDE:
+    case OP_REMAINDER:
+        return machine_arithmetic(machine, instruction);
+    case OP_MAP:
+    case OP_FILTER:
     case OP_SOME:
-        return machine_some(machine, instruction);
+    case OP_ALL:
+    case OP_NONE:
+        return machine_iterate(machine, instruction);
+    case OP_REDUCE:
+        return machine_reduce(machine, instruction);
+    case OP_MISSING:
+        return machine_missing(machine, instruction);
     case OP_SEM_VER:
         return machine_sem_ver(machine, instruction);
     case OP_FRACTIONAL:
         return machine_fractional(machine, instruction);
-    case OP_ADD:
-    case OP_SUBTRACT:
-    case OP_MULTIPLY:
-    case OP_MINIMUM:
-    case OP_MAXIMUM:
-        return machine_arithmetic(machine, instruction);
+    case OP_BUILTIN:
+        return evaluate_builtin(machine, instruction);
     case OP_IS_STRING:
         return value_bool(machine->context->slots[instruction->slot].type == VALUE_STRING);
     case OP_EXISTS:
@@ -319,37 +452,34 @@ static const struct program_variant *find_variant(const struct program *program,
     return NULL;
 }
 
-static void decide_value(struct decision *out, const struct program *program,
-                         const struct value *value)
+static void decide_value(struct decision *out, struct machine *machine, const struct value *value)
 {
+    const struct program *program = machine->program;
     char digits[NUMBER_TEXT_SIZE];
     struct text name;
-    switch ((enum value_type)value->type) {
-    case VALUE_NULL:
+    if (value->type == VALUE_NULL) {
         decide_default(out, program, REASON_DEFAULT);
         return;
-    case VALUE_ERROR:
-        decide_error(out, ERROR_PARSE_ERROR, value->problem);
+    }
+    if (value->type == VALUE_ERROR) {
+        decide_error(out, ERROR_GENERAL, value->problem);
         return;
-    case VALUE_STRING:
-        name = (struct text){value->string, value->length};
-        break;
-    case VALUE_BOOL:
-        name = value->boolean ? TEXT("true") : TEXT("false");
-        break;
-    case VALUE_NUMBER:
-        name = (struct text){digits, number_format(value->number, digits)};
-        break;
-    default:
-        decide_error(out, ERROR_GENERAL,
-                     "targeting gave a list or an object, not the name of a variant");
+    }
+    if (!machine_string(machine, value, digits, &name)) {
+        decide_error(out, ERROR_GENERAL, out_of_scratch().problem);
         return;
     }
     const struct program_variant *variant = find_variant(program, name);
-    if (variant)
+    if (variant) {
         decide_variant(out, variant, REASON_TARGETING_MATCH);
-    else
-        decide_error(out, ERROR_GENERAL, "targeting gave the name of no variant");
+        return;
+    }
+    decide_error(out, ERROR_GENERAL, "targeting gave the name of no variant");
+    char *copy = machine_scratch(machine, name.length);
+    if (copy) {
+        memmove(copy, name.data, name.length);
+        out->resolved = (struct text){copy, name.length};
+    }
 }
 
 void evaluate(const struct fragment *fragment, struct context *context, int64_t now,
@@ -366,6 +496,10 @@ void evaluate(const struct fragment *fragment, struct context *context, int64_t 
         out->reason = REASON_DISABLED;
         return;
     }
+    if (program->problem) {
+        decide_error(out, ERROR_PARSE_ERROR, program->problem);
+        return;
+    }
     if (!program->targeting) {
         decide_default(out, program, REASON_STATIC);
         return;
@@ -373,5 +507,5 @@ void evaluate(const struct fragment *fragment, struct context *context, int64_t 
     struct machine machine = {.context = context, .program = program, .now = (double)now};
     context->scratch_used = 0;
     struct value value = machine_evaluate(&machine, program->targeting);
-    decide_value(out, program, &value);
+    decide_value(out, &machine, &value);
 }

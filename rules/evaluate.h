@@ -20,7 +20,9 @@ const char *error_code_name(enum error_code code); /* "FLAG_NOT_FOUND" */
 struct decision {
     enum reason reason;
     enum error_code error;
-    const char *problem;      /* static text when error is set, else NULL */
+    const char *problem;      /* when error is set, else NULL; belongs to the fragment */
+    struct text resolved;     /* what targeting gave where no variant is called that; borrowed from
+                                 the context until it is evaluated with again */
     struct text value;        /* JSON; empty: the caller's own default is to be used */
     struct text variant;      /* the name as it is; empty with value */
     struct text variant_json; /* the name as a JSON string */

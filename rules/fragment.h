@@ -10,6 +10,7 @@
 #include "program.h"
 
 #define SHA256_SIZE 32
+#define FLAG_MAX_DEPTH 4096 /* below 512 levels, rules are read over: a PARSE_ERROR */
 
 struct fragment {
     uint32_t references;       /* use fragment_reference() and fragment_release() */

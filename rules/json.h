@@ -46,7 +46,11 @@ void json_write_node(struct buffer *out, const struct node *node);
 /* Reads the whole of `text` as a JSON number. Independent of the locale. False when it is not one,
  * or does not fit a double (1e999). */
 bool number_parse(struct text text, double *out);
-/* Writes the canonical spelling (no NUL) and returns its length, at most NUMBER_TEXT_SIZE. */
+/* ECMAScript's Number() of a string: white space around it, "", "5.", ".5", "0x1F", "Infinity"; NaN
+ * when it is none. */
+double number_of_text(struct text text);
+/* Writes the canonical spelling (no NUL) and returns its length, at most NUMBER_TEXT_SIZE. What is
+ * not finite, which JSON does not have, as ECMAScript spells it: "NaN", "-Infinity". */
 size_t number_format(double number, char out[NUMBER_TEXT_SIZE]);
 
 #endif

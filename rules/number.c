@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "json.h"
+#include "utf16.h"
 
 struct decimal {
     uint64_t digits; /* the first 19 significant digits */
@@ -83,7 +84,7 @@ static bool scan(struct text text, struct decimal *decimal)
 /* glibc's C locale object is static: making it neither allocates nor fails. */
 static bool parse_slowly(struct text text, double *out)
 {
-    char stack[128], *copy = stack;
+    char stack[1024], *copy = stack;
     if (text.length >= sizeof stack) {
         copy = malloc(text.length + 1);
         if (!copy)
@@ -122,6 +123,97 @@ bool number_parse(struct text text, double *out)
         return true;
     }
     return parse_slowly(text, out);
+}
+
+/* --- what JavaScript makes of a string ------------------------------------------------------- */
+
+#define LOOSE_DIGITS 800 /* significant ones that can matter to the nearest double are fewer */
+
+/* Copies digits, the first LOOSE_DIGITS significant ones of them; the rest only counts in
+ * *exponent, and as one more digit if it is not all zeros. */
+static const char *copy_digits(const char *p, const char *end, char *out, size_t *length,
+                               int *exponent, bool fraction)
+{
+    for (; p < end && is_digit(*p); p++) {
+        if (*length == 0 && *p == '0') {
+            *exponent -= fraction;
+        } else if (*length < LOOSE_DIGITS) {
+            out[(*length)++] = *p;
+            *exponent -= fraction;
+        } else {
+            if (*p != '0')
+                out[LOOSE_DIGITS - 1] |= 1; /* not exactly half way any more */
+            *exponent += !fraction;
+        }
+    }
+    return p;
+}
+
+/* StrUnsignedDecimalLiteral of ECMAScript: "5", "5.", ".5", "007", "1e3". */
+static double decimal_of(struct text text)
+{
+    char copy[LOOSE_DIGITS + 32];
+    const char *p = text.data, *end = p + text.length, *digits = p;
+    size_t length = 0;
+    int exponent = 0;
+    double number;
+    p = copy_digits(p, end, copy, &length, &exponent, false);
+    size_t seen = (size_t)(p - digits);
+    if (p < end && *p == '.') {
+        digits = ++p;
+        p = copy_digits(p, end, copy, &length, &exponent, true);
+        seen += (size_t)(p - digits);
+    }
+    if (seen == 0)
+        return NAN;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        struct decimal decimal = {.exponent = exponent};
+        p = scan_exponent(p, end, &decimal);
+        if (!p)
+            return NAN;
+        exponent = decimal.exponent;
+    }
+    if (p != end)
+        return NAN;
+    if (length == 0)
+        return 0;
+    int written = snprintf(copy + length, sizeof copy - length, "e%d", exponent);
+    if (!number_parse((struct text){copy, length + (size_t)written}, &number))
+        return HUGE_VAL;
+    return number;
+}
+
+/* "0x1F", "0o17", "0b11". */
+static double radix_of(struct text text)
+{
+    unsigned radix = (text.data[1] | 0x20) == 'x' ? 16 : (text.data[1] | 0x20) == 'o' ? 8 : 2;
+    double number = 0;
+    if (text.length < 3)
+        return NAN;
+    for (size_t i = 2; i < text.length; i++) {
+        char c = (char)(text.data[i] | 0x20);
+        unsigned digit = is_digit(text.data[i]) ? (unsigned)(text.data[i] - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                                : radix;
+        if (digit >= radix)
+            return NAN;
+        number = number * radix + digit;
+    }
+    return number;
+}
+
+double number_of_text(struct text text)
+{
+    text = utf16_trim(text);
+    if (text.length == 0)
+        return 0;
+    if (text.length > 1 && text.data[0] == '0' && strchr("xXoObB", text.data[1]) && text.data[1])
+        return radix_of(text);
+    bool negative = text.data[0] == '-';
+    if (negative || text.data[0] == '+')
+        text = (struct text){text.data + 1, text.length - 1};
+    double number = text_is(text, "Infinity") ? HUGE_VAL : decimal_of(text);
+    return negative ? -number : number;
 }
 
 static size_t format_integer(double number, char *out)
@@ -218,6 +310,12 @@ static size_t lay_out(const char *digits, int k, int n, char *out)
 
 size_t number_format(double number, char out[NUMBER_TEXT_SIZE])
 {
+    if (!isfinite(number)) {
+        const char *name = isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity";
+        size_t length = strlen(name);
+        memcpy(out, name, length);
+        return length;
+    }
     if (number == 0) {
         out[0] = '0';
         return 1;

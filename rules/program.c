@@ -20,7 +20,7 @@ static enum status make_variants(struct maker *maker, const struct node *map,
                                  struct program *program)
 {
     struct program_variant *variants =
-        ARENA_ARRAY(maker->compiler.arena, struct program_variant, map->count);
+        ARENA_ARRAY(maker->compiler.arena, struct program_variant, map->count ? map->count : 1);
     if (!variants)
         return STATUS_NO_MEMORY;
     for (const struct node *entry = map->first; entry; entry = entry->next) {
@@ -39,11 +39,20 @@ static enum status make_variants(struct maker *maker, const struct node *map,
     return STATUS_OK;
 }
 
+/* What JavaScript calls false is no default. */
+static bool is_named(const struct node *node)
+{
+    if (!node || node->type == NODE_NULL || (node->type == NODE_BOOL && !node->boolean))
+        return false;
+    return !(node->type == NODE_NUMBER && node->number == 0) &&
+           !(node->type == NODE_STRING && node->string.length == 0);
+}
+
 static enum status make_default(struct maker *maker, const struct node *flag,
                                 struct program *program)
 {
     const struct node *node = node_get(flag, "defaultVariant");
-    if (!node || node->type == NODE_NULL)
+    if (!is_named(node))
         return STATUS_OK;
     if (node->type == NODE_STRING) {
         for (uint32_t i = 0; i < program->variant_count; i++) {
@@ -89,17 +98,45 @@ static enum status make_metadata(struct maker *maker, const struct node *set,
     return keep_scratch(maker, &program->metadata) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
+/* What has no keys is no targeting: as JavaScript's Object.keys() has it, numbers, "" and {}. */
+static bool asks_anything(const struct node *node)
+{
+    if (!node)
+        return false;
+    if (node->type == NODE_STRING)
+        return node->string.length > 0;
+    return (node->type == NODE_LIST || node->type == NODE_MAP) && node->count > 0;
+}
+
+static enum status make_state(struct maker *maker, const struct node *flag, struct program *program)
+{
+    const struct node *state = node_get(flag, "state");
+    program->disabled = state && state->type == NODE_STRING && text_is(state->string, "DISABLED");
+    if (program->disabled ||
+        (state && state->type == NODE_STRING && text_is(state->string, "ENABLED")))
+        return STATUS_OK;
+    const struct node *place = state ? state : flag;
+    return error_set_at(maker->error, STATUS_INVALID, place->line, place->column,
+                        "flag \"%.80s\": state is neither ENABLED nor DISABLED", program->key.data);
+}
+
 static enum status make_targeting(struct maker *maker, const struct node *flag,
                                   struct program *program)
 {
     const struct node *node = node_get(flag, "targeting");
-    if (!node || node->type == NODE_NULL || (node->type == NODE_MAP && node->count == 0))
+    if (program->problem || !asks_anything(node))
         return STATUS_OK;
     struct instruction *root = ARENA_NEW(maker->compiler.arena, struct instruction);
     if (!root)
         return STATUS_NO_MEMORY;
     compile_expression(&maker->compiler, node, root);
+    fold_dispose(&maker->compiler);
     program->targeting = root;
+    program->problem = maker->compiler.problem;
+    if (maker->compiler.status == STATUS_LIMIT) { /* the other flags go on working */
+        program->problem = "the rules are too large, or use too many attributes";
+        return STATUS_OK;
+    }
     return maker->compiler.status;
 }
 
@@ -107,11 +144,12 @@ static enum status make(struct maker *maker, const struct node *flag,
                         const struct node *set_metadata, struct program *program)
 {
     const struct node *variants = node_get(flag, "variants");
-    if (!variants || variants->type != NODE_MAP || variants->count == 0)
+    if (!variants || variants->type != NODE_MAP)
         return error_set_at(maker->error, STATUS_INVALID, flag->line, flag->column,
                             "flag \"%.80s\" has no variants", program->key.data);
-    program->disabled = text_is(node_get_string(flag, "state"), "DISABLED");
     enum status status = make_variants(maker, variants, program);
+    if (status == STATUS_OK)
+        status = make_state(maker, flag, program);
     if (status == STATUS_OK)
         status = make_default(maker, flag, program);
     if (status == STATUS_OK)
@@ -136,14 +174,12 @@ enum status program_compile(struct arena *arena, struct text key, const struct n
     buffer_init(&maker.scratch, 0);
     buffer_init(&maker.compiler.guard, 1 << 16);
     program->fractional = settings.fractional;
+    program->problem = settings.problem;
     enum status status = make(&maker, flag, settings.metadata, program);
     buffer_dispose(&maker.compiler.guard);
     buffer_dispose(&maker.scratch);
     if (status == STATUS_NO_MEMORY)
         return error_set(error, status, "no memory");
-    if (status == STATUS_LIMIT)
-        return error_set(error, status, "flag \"%.80s\" uses too many attributes",
-                         program->key.data);
     if (status == STATUS_OK)
         *out = program;
     return status;

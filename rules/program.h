@@ -1,10 +1,15 @@
 /* program.h - a flag's rules, compiled: a tree of instructions over attribute slots.
  *
- * program_compile() turns a flag object (flagd JSON, parsed) into a program once; evaluate.c walks
- * it for each request. Immutable; all its memory is one arena's. Runs of guards that encode.c
- * writes (is it a string? is it a number?) are recognised and become one instruction. What flagd
- * would only find out while evaluating (an unknown operator, a wrong number of arguments) becomes
- * OP_FAIL at that place: the rest of the flag goes on working. */
+ * program_compile() turns a flag object (flagd JSON, parsed) into a program once; evaluate*.c walk
+ * it for each request. Immutable; all its memory is one arena's.
+ *
+ * What an expression means is what npm's flagd-core 4 makes of it (json-logic-engine 5.0.7, with
+ * generated code), which differs from its own interpreter and from the other engines at the edges
+ * (reference: portability.md). Parts without attributes are evaluated while compiling, by the rules
+ * of the interpreter, as there; what cannot be compiled makes every evaluation of the flag a
+ * PARSE_ERROR, and what fails while evaluating is GENERAL. Runs of guards that encode.c writes (is
+ * it a string? is it a number?) are recognised and become one instruction; equal conditions are
+ * evaluated once for each context. */
 #ifndef WEIR_PROGRAM_H
 #define WEIR_PROGRAM_H
 
@@ -17,39 +22,104 @@
 enum op {
     OP_CONSTANT, /* value */
     OP_SLOT,     /* slot */
-    OP_LOCAL,    /* {"var":""} and {"var":"a.b"} inside some: text is the path */
+    OP_WALK,     /* path, from what the one argument gives */
+    OP_LOCAL,    /* path, from the element that an iterator is looking at */
+    OP_DEFAULT,  /* the second argument where the first gives null */
     OP_FLAG_KEY,
     OP_TIMESTAMP,
-    OP_FAIL, /* value is an error */
+    OP_FLAGD, /* the object that holds both */
+    OP_FAIL,  /* value is an error */
+    OP_LIST,  /* of what its arguments give */
     OP_IF,
     OP_AND,
     OP_OR,
     OP_NOT,
-    OP_SAME,     /* === */
-    OP_NOT_SAME, /* !== */
-    OP_LESS,     /* two or three arguments, as the next */
+    OP_TRUTH,    /* !! */
+    OP_ONCE,     /* once: the truth of its argument is remembered for the context */
+    OP_REMEMBER, /* what its argument gives becomes machine.previous (see OP_COMPARE) */
+    OP_SAME,     /* ===; two or more arguments, as the next */
+    OP_NOT_SAME,
+    OP_EQUAL, /* == with a constant, as the next five */
+    OP_NOT_EQUAL,
+    OP_LESS,
     OP_LESS_EQUAL,
     OP_GREATER,
     OP_GREATER_EQUAL,
+    OP_COMPARE, /* slot is the enum op of a comparison of whatever; generated code checks the right
+                   side against the value that was stored last, which need not be the left one */
+    OP_COMPARE_PLAINLY, /* the same as the interpreter does it */
     OP_IN,
     OP_IN_SET, /* in a list of many constant strings: set */
     OP_STARTS_WITH,
     OP_ENDS_WITH,
     OP_CAT,
-    OP_SUBSTR,
-    OP_MERGE,
-    OP_SOME,
-    OP_SEM_VER,    /* test */
-    OP_FRACTIONAL, /* key, then variant and weight in turn; total when all weights are constant */
-    OP_ADD,
+    OP_ADD, /* arithmetic over arguments */
     OP_SUBTRACT,
     OP_MULTIPLY,
-    OP_MINIMUM,
-    OP_MAXIMUM,
-    OP_EXISTS,    /* !== null, of a slot */
-    OP_IS_STRING, /* recognised guards */
+    OP_DIVIDE,
+    OP_REMAINDER,
+    OP_MAP, /* iterators: a list, and what is done with each element */
+    OP_FILTER,
+    OP_SOME,
+    OP_ALL,
+    OP_NONE,
+    OP_REDUCE,  /* a list, what is done with each element, and perhaps where to begin */
+    OP_MISSING, /* those of the constant names, in the first argument, whose slots, the others, are
+                   missing */
+    OP_SEM_VER, /* test */
+    OP_FRACTIONAL, /* key, then variant and weight in turn; total when all weights are constant */
+    OP_BUILTIN,    /* slot is an enum builtin: the larger operators, over a list of arguments */
+    OP_EXISTS,     /* !== null, of a slot */
+    OP_IS_STRING,  /* recognised guards */
     OP_IS_NUMBER,
     OP_IS_VERSION,
+};
+
+/* Operators that get all they work on as one value: a list of arguments, or what stood there
+ * instead of a list. */
+enum builtin {
+    BUILTIN_VAR,
+    BUILTIN_MISSING,
+    BUILTIN_MISSING_SOME,
+    BUILTIN_IN,
+    BUILTIN_SUBSTR,
+    BUILTIN_MERGE,
+    BUILTIN_MAXIMUM,
+    BUILTIN_MINIMUM,
+    BUILTIN_STARTS_WITH,
+    BUILTIN_ENDS_WITH,
+    BUILTIN_SEM_VER,
+    BUILTIN_FRACTIONAL,
+    BUILTIN_CAT,
+    BUILTIN_NOT,
+    BUILTIN_TRUTH,
+    BUILTIN_ADD, /* as the interpreter does it */
+    BUILTIN_SUBTRACT,
+    BUILTIN_MULTIPLY,
+    BUILTIN_DIVIDE,
+    BUILTIN_REMAINDER,
+    BUILTIN_SUM, /* over a list that an expression gave, as generated code does it */
+    BUILTIN_DIFFERENCE,
+    BUILTIN_PRODUCT,
+    BUILTIN_QUOTIENT,
+    BUILTIN_MODULUS,
+};
+
+/* How OP_BUILTIN comes by that value: `count` arguments make a list, or the one argument is the
+ * value, or it is put into a list unless it is one. */
+#define ARGUMENT_AS_IT_IS UINT32_MAX
+#define ARGUMENT_AS_LIST (UINT32_MAX - 1)
+
+/* How iterators and var differ between generated code and the interpreter; and missing, for which
+ * there is nothing below what is not true. */
+enum manner { GENERATED, INTERPRETED, ASKING };
+
+/* The names along a path: var "app.version" or, inside iterators, "../../app". */
+struct path {
+    uint16_t climbs; /* of "../" in front */
+    uint16_t manner; /* enum manner: the interpreter stops at what is not true and gives that */
+    uint32_t count;
+    struct text names[];
 };
 
 struct string_set; /* program_set.c */
@@ -65,17 +135,24 @@ struct version_test {
  * in a document says which one its readers use. */
 enum fractional { FRACTIONAL_V2, FRACTIONAL_V3 };
 
+/* A condition that may stand in more than one place. Its identity is the hash of its JSON. */
+struct once {
+    uint64_t identity[2];
+    const struct instruction *condition;
+};
+
 /* Most operators compare an attribute with a constant: then `arguments` is NULL and the two stand
  * in `slot` and `value` (or in what the operator has in the place of it), so that they are in the
  * cache with the instruction. */
 struct instruction {
     uint16_t op;
-    uint16_t slot;  /* OP_SLOT, the guards of a slot, and where arguments is NULL */
+    uint16_t slot; /* OP_SLOT, the guards of a slot, and where arguments is NULL; else as op says */
     uint32_t count; /* of arguments */
     const struct instruction *arguments;
     union {
         struct value value;
-        struct text text;
+        const struct path *path;
+        const struct once *once;
         const struct string_set *set;
         const struct version_test
             *test;      /* OP_SEM_VER with a constant comparison and version; or NULL */
@@ -90,7 +167,7 @@ struct program_variant {
 struct program {
     bool disabled;
     enum fractional fractional;
-    const char *problem; /* static text: every evaluation is this PARSE_ERROR; or NULL */
+    const char *problem; /* every evaluation is this PARSE_ERROR; or NULL */
     const struct program_variant *variants;
     uint32_t variant_count;
     const struct program_variant *default_variant; /* NULL: the caller's own default */
@@ -102,12 +179,13 @@ struct program {
 /* What a flag takes from the document that it stands in. */
 struct program_settings {
     const struct node *metadata; /* of the set, a map; or NULL */
+    const char *problem;         /* why its targeting could not even be read; static; or NULL */
     enum fractional fractional;
 };
 
 /* Compiles the flag object `flag`, whose source text is `json` and must live as long as `arena`.
- * STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants, a default
- * that does not exist). */
+ * STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants, a state
+ * that is none, a default that does not exist). */
 enum status program_compile(struct arena *arena, struct text key, const struct node *flag,
                             struct text json, struct program_settings settings,
                             struct attributes *attributes, const struct program **out,

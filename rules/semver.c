@@ -1,5 +1,11 @@
 #include "semver.h"
 
+#include "utf16.h"
+
+/* npm's semver 7, which flagd for JavaScript reads versions with. */
+#define MAX_LENGTH 256
+#define SAFE_INTEGER ((UINT64_C(1) << 53) - 1)
+
 /* A number without leading zeros that fits 64 bits; `rest` moves behind it. */
 static bool take_number(struct text *rest, uint64_t *out)
 {
@@ -92,20 +98,30 @@ bool semver_parse(struct text text, struct semver *out)
            take_number(&text, &out->patch) && parse_tail(text, out);
 }
 
-bool semver_parse_loosely(struct text text, struct semver *out)
+/* "2" and "2.4": what is not written counts as 0. */
+static bool parse_partly(struct text text, struct semver *out)
 {
     *out = (struct semver){0};
+    return take_number(&text, &out->major) &&
+           (text.length == 0 || (take_char(&text, '.') && take_number(&text, &out->minor))) &&
+           text.length == 0;
+}
+
+static bool is_safe(const struct semver *version)
+{
+    return version->major <= SAFE_INTEGER && version->minor <= SAFE_INTEGER &&
+           version->patch <= SAFE_INTEGER;
+}
+
+bool semver_parse_loosely(struct text text, struct semver *out)
+{
     if (!take_char(&text, 'v'))
         take_char(&text, 'V');
-    if (!take_number(&text, &out->major))
-        return false;
-    if (take_char(&text, '.')) {
-        if (!take_number(&text, &out->minor))
-            return false;
-        if (take_char(&text, '.') && !take_number(&text, &out->patch))
-            return false;
-    }
-    return parse_tail(text, out);
+    struct text trimmed = utf16_trim(text);
+    take_char(&trimmed, 'v');
+    if (text.length <= MAX_LENGTH && semver_parse(trimmed, out))
+        return is_safe(out);
+    return parse_partly(text, out) && is_safe(out);
 }
 
 static int compare_numbers(uint64_t a, uint64_t b)

@@ -11,8 +11,8 @@ struct semver {
 
 /* X.Y.Z[-prerelease][+build], strictly. */
 bool semver_parse(struct text text, struct semver *out);
-/* What flagd also takes as a context's value: one leading v or V, missing parts count as 0 ("2.4",
- * "v2"). */
+/* What flagd takes, as npm's flagd-core reads it: one leading v or V, then X.Y.Z with white space
+ * or another v in front, or X or X.Y alone. Numbers up to 2^53 - 1. */
 bool semver_parse_loosely(struct text text, struct semver *out);
 /* Precedence, semver.org section 11: negative, 0 or positive. Build metadata does not count. */
 int semver_compare(const struct semver *a, const struct semver *b);

@@ -145,6 +145,8 @@ void weir_evaluate(const weir_document *document, const char *key, weir_context 
         .variant_length = made.variant.length,
         .metadata = made.metadata.data,
         .metadata_length = made.metadata.length,
+        .resolved = made.resolved.data,
+        .resolved_length = made.resolved.length,
     };
 }
 

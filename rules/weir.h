@@ -59,13 +59,16 @@ enum weir_error_code { WEIR_NO_ERROR, WEIR_FLAG_NOT_FOUND, WEIR_PARSE_ERROR, WEI
 typedef struct weir_decision {
     enum weir_reason reason;
     enum weir_error_code error_code;
-    const char *error_details; /* NUL-terminated, static; NULL without an error */
+    const char *error_details; /* NUL-terminated; NULL without an error */
     const char *value;         /* JSON text; NULL: use your own default */
     size_t value_length;
     const char *variant; /* its name; NULL where value is */
     size_t variant_length;
     const char *metadata; /* JSON object of set and flag merged; NULL: there is none */
     size_t metadata_length;
+    const char *resolved; /* what the rules gave where no variant is called that (WEIR_GENERAL),
+                             else NULL; valid until the context is used again */
+    size_t resolved_length;
 } weir_decision;
 
 /* "0.1.0" */
@@ -74,7 +77,7 @@ WEIR_API const char *weir_version(void);
 WEIR_API const char *weir_reason_name(enum weir_reason reason);
 WEIR_API const char *weir_error_code_name(enum weir_error_code code);
 
-/* Which hash `fractional` draws from. Nothing in a document says which one its other readers use. */
+/* Which hash `fractional` draws from. No document says which one its other readers use. */
 enum weir_fractional {
     WEIR_FRACTIONAL_V2, /* flagd 0.15, npm flagd-core 3 and 4, Python's core 1 */
     WEIR_FRACTIONAL_V3  /* over CBOR: Python's core 2 */

@@ -325,7 +325,7 @@ END_TEST
 START_TEST(enormous_keys_give_an_error_not_a_wrong_bucket)
 {
     struct rig rig;
-    size_t size = 200000;
+    size_t size = 300000;
     char *context = malloc(size + 100);
     memcpy(context, "{\"targetingKey\":\"", 17);
     memset(context + 17, 'k', size);
@@ -333,8 +333,8 @@ START_TEST(enormous_keys_give_an_error_not_a_wrong_bucket)
     rig_build(&rig, RIG_PRODUCTION RIG_FLAG("f", "  rules: [{split: {on: 50, off: 50}}]\n"));
     struct decision decision;
     rig_decide(&rig, "f", context, &decision);
-    ck_assert_int_eq(decision.error, ERROR_PARSE_ERROR);
-    ck_assert_str_eq(decision.problem, "rule puts together more than 64 KiB");
+    ck_assert_int_eq(decision.error, ERROR_GENERAL);
+    ck_assert_str_eq(decision.problem, "a rule puts together more than 256 KiB");
     ck_assert_uint_eq(decision.value.length, 0);
     rig_dispose(&rig);
     free(context);

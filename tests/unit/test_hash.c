@@ -140,21 +140,26 @@ START_TEST(faulty_documents_have_a_place)
         {"", 1, 1, "expected an object"},
         {"[]", 1, 1, "expected an object"},
         {"{}", 1, 3, "document has no \"flags\""},
-        {"{\"flags\":[]}", 1, 10, "expected an object"},
+        {"{\"flags\":null}", 1, 10, "expected an object"},
+        {"{\"flags\":[" FLAG "]}", 1, 11, "a flag in a list needs a \"key\""},
+        {"{\"flags\":[{\"key\":5}]}", 1, 11, "a flag in a list needs a \"key\""},
+        {"{\"flags\":{},\"$evaluators\":[]}", 1, 27, "$evaluators is not an object"},
         {"{\"flags\":{}} x", 1, 14, "something stands after the document"},
         {"{\"flags\":{},}", 1, 13, "expected a key in quotes"},
         {"{\"flags\":{\n \"a\":5}}", 2, 6, "flag \"a\" is not an object"},
         {"{\"flags\":{\n \"a\":{}}}", 2, 6, "flag \"a\" has no variants"},
-        {"{\"flags\":{\"a\":{\"variants\":{}}}}", 1, 15, "flag \"a\" has no variants"},
-        {"{\"flags\":{\"a\":{\"variants\":{\"x\":1},\"defaultVariant\":\"y\"}}}", 1, 15,
-         "flag \"a\": defaultVariant is not one of its variants"},
-        {"{\"flags\":{\"a\":" FLAG ",\"a\":" FLAG "}}", 0, 0, "a flag stands twice"},
+        {"{\"flags\":{\"a\":{\"variants\":{}}}}", 1, 15,
+         "flag \"a\": state is neither ENABLED nor DISABLED"},
+        {"{\"flags\":{\"a\":{\"state\":\"ENABLED\",\"variants\":{\"x\":1},\"defaultVariant\":\"y\"}"
+         "}}",
+         1, 15, "flag \"a\": defaultVariant is not one of its variants"},
         {"{\"flags\":{},\"metadata\":5}", 1, 24, "metadata is not an object"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct document *document;
         struct error error = {0};
-        ck_assert_msg(document_read(text_of(cases[i].json), NULL, &document, &error) == STATUS_INVALID,
+        ck_assert_msg(document_read(text_of(cases[i].json), NULL, &document, &error) ==
+                          STATUS_INVALID,
                       "%s", cases[i].json);
         ck_assert_ptr_null(document);
         ck_assert_str_eq(error.message, cases[i].message);

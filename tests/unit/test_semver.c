@@ -107,9 +107,15 @@ START_TEST(loose_versions_are_what_flagd_takes)
                 {"2.4", 2, 4, 0},
                 {"v2.4.1", 2, 4, 1},
                 {"V2", 2, 0, 0},
+                {"vv2.4.0", 2, 4, 0}, /* as npm's semver reads them, from here on */
+                {" 2.4.0", 2, 4, 0},
+                {"V\xc2\xa0v2.4.0 \n", 2, 4, 0},
+                {"9007199254740991.0.0", 9007199254740991, 0, 0},
                 {"2.4.0-rc.1+b", 2, 4, 0}};
-    static const char *const bad[] = {"",     "v",  "vv2.4.0", " 2.4.0", "2.",
-                                      "2.4.", ".4", "2.4.0.1", "x2",     "2.4.0 "};
+    static const char *const bad[] = {
+        "",        "v",     "vvv2.4.0", " 2.4", "2.",
+        "2.4.",    ".4",    "2.4.0.1",  "x2",   "2.4 ",
+        "2.4-rc1", "2.4+b", "v v2",     "02.4", "9007199254740992.0.0"};
     struct semver version;
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         ck_assert_msg(semver_parse_loosely(text_of(good[i].text), &version), "%s", good[i].text);

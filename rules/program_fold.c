@@ -1,0 +1,169 @@
+/* Parts of a rule that ask for no attribute: found, evaluated once, kept as constants. */
+#include "machine.h"
+#include "program_rule.h"
+
+/* --- does it ask for anything? --------------------------------------------------------------- */
+
+static enum determinism of_each(struct compiler *compiler, const struct node *first,
+                                bool inside_iterator)
+{
+    for (const struct node *node = first; node; node = node->next) {
+        enum determinism determinism = expression_determinism(compiler, node, inside_iterator);
+        if (determinism != CONSTANT)
+            return determinism;
+    }
+    return CONSTANT;
+}
+
+/* An element is known inside an iterator, but not the context two levels up. */
+static bool climbs_twice(const struct node *node)
+{
+    if (node->type == NODE_STRING)
+        return memmem(node->string.data ? node->string.data : "", node->string.length, "../../", 6);
+    for (const struct node *item = node->type == NODE_LIST ? node->first : NULL; item;
+         item = item->next) {
+        if (climbs_twice(item))
+            return true;
+    }
+    return false;
+}
+
+static enum determinism of_iterator(struct compiler *compiler, const struct node *lower,
+                                    bool inside_iterator)
+{
+    if (lower->type != NODE_LIST) /* it fails, whatever the context */
+        return CONSTANT;
+    if (lower->count == 0)
+        return CONSTANT;
+    enum determinism determinism = expression_determinism(compiler, lower->first, inside_iterator);
+    if (determinism != CONSTANT || lower->count == 1)
+        return determinism;
+    return expression_determinism(compiler, lower->first->next, true);
+}
+
+enum determinism expression_determinism(struct compiler *compiler, const struct node *node,
+                                        bool inside_iterator)
+{
+    if (node->type == NODE_LIST)
+        return of_each(compiler, node->first, inside_iterator);
+    if (node->type != NODE_MAP || node->count == 0)
+        return CONSTANT;
+    const struct node *lower = node->first;
+    const struct operator_row *row = operator_find(lower->key);
+    if (!row) {
+        compiler->thrown = compile_message(compiler, UNKNOWN, lower->key);
+        return UNKNOWN_OPERATOR;
+    }
+    switch (row->kind) {
+    case KIND_VAR:
+        return inside_iterator && !climbs_twice(lower) ? CONSTANT : DEPENDS;
+    case KIND_MISSING:
+        return lower->type == NODE_LIST && lower->count == 0 ? CONSTANT : DEPENDS;
+    case KIND_MISSING_SOME:
+    case KIND_FLAGD:
+        return DEPENDS;
+    case KIND_ITERATOR:
+    case KIND_REDUCE:
+        return of_iterator(compiler, lower, inside_iterator);
+    default:
+        return expression_determinism(compiler, lower, inside_iterator);
+    }
+}
+
+/* --- evaluating now -------------------------------------------------------------------------- */
+
+static bool keep(struct compiler *compiler, const struct value *from, struct value *out);
+
+static bool keep_list(struct compiler *compiler, const struct value *from, struct value *out)
+{
+    struct value *items = ARENA_ARRAY(compiler->arena, struct value, from->length + (size_t)1);
+    if (!items)
+        return false;
+    for (uint32_t i = 0; i < from->length; i++) {
+        if (!keep(compiler, &from->items[i], &items[i]))
+            return false;
+    }
+    out->items = items;
+    return true;
+}
+
+static bool keep_map(struct compiler *compiler, const struct value *from, struct value *out)
+{
+    struct value_member *members =
+        ARENA_ARRAY(compiler->arena, struct value_member, from->length + (size_t)1);
+    if (!members)
+        return false;
+    for (uint32_t i = 0; i < from->length; i++) {
+        if (!arena_copy(compiler->arena, from->members[i].name, &members[i].name) ||
+            !keep(compiler, &from->members[i].value, &members[i].value))
+            return false;
+    }
+    out->members = members;
+    return true;
+}
+
+/* Copies a value out of scratch memory. */
+static bool keep(struct compiler *compiler, const struct value *from, struct value *out)
+{
+    struct text copy;
+    *out = *from;
+    if (from->type == VALUE_LIST)
+        return keep_list(compiler, from, out);
+    if (from->type == VALUE_MAP)
+        return keep_map(compiler, from, out);
+    if (from->type != VALUE_STRING)
+        return true;
+    if (!arena_copy(compiler->arena, value_text(from), &copy))
+        return false;
+    out->string = copy.data;
+    return true;
+}
+
+static bool make_context(struct compiler *compiler)
+{
+    if (compiler->constant)
+        return true;
+    struct attributes *nothing = attributes_new();
+    struct context *context = calloc(1, sizeof *context);
+    bool good = nothing && context && context_init(context) == STATUS_OK;
+    if (good && context_begin(context, nothing) != STATUS_OK) {
+        context_dispose(context);
+        good = false;
+    }
+    attributes_release(nothing);
+    if (good)
+        compiler->constant = context;
+    else
+        free(context);
+    return good;
+}
+
+bool fold_instruction(struct compiler *compiler, struct instruction *instruction)
+{
+    static const struct program nobody;
+    if (instruction->op == OP_CONSTANT || compiler->status != STATUS_OK)
+        return true;
+    if (!make_context(compiler)) {
+        compiler->status = STATUS_NO_MEMORY;
+        return true;
+    }
+    struct machine machine = {.context = compiler->constant, .program = &nobody};
+    compiler->constant->scratch_used = 0;
+    struct value value = machine_evaluate(&machine, instruction), kept;
+    if (value.type == VALUE_ERROR) {
+        compiler->thrown = value.problem;
+        return false;
+    }
+    if (!keep(compiler, &value, &kept))
+        compiler->status = STATUS_NO_MEMORY;
+    *instruction = (struct instruction){.op = OP_CONSTANT, .value = kept};
+    return true;
+}
+
+void fold_dispose(struct compiler *compiler)
+{
+    if (compiler->constant)
+        context_dispose(compiler->constant);
+    free(compiler->constant);
+    compiler->constant = NULL;
+}

@@ -1,0 +1,124 @@
+/* and, and the guards that encode.c writes into it: is it a string, a number, a version? Recognised
+ * by their text, each becomes one instruction. */
+#include "program_rule.h"
+
+#include "encode.h"
+
+/* The JSON text of the attribute that a guard would test: the first argument of
+ * {"!==":[X,null]}. */
+static bool guarded_operand(const struct compiler *compiler, const struct node *node,
+                            struct text *out, uint16_t *slot)
+{
+    const struct node *list = node_get(node, "!==");
+    if (!list || list->type != NODE_LIST || list->count != 2 ||
+        list->first->next->type != NODE_NULL)
+        return false;
+    const struct node *path = node_get(list->first, "var");
+    if (!path || path->type != NODE_STRING || text_starts_with(path->string, TEXT("$flagd.")) ||
+        attributes_slot(compiler->attributes, path->string, slot) != STATUS_OK)
+        return false;
+    *out = (struct text){compiler->json.data + list->first->start,
+                         list->first->end - list->first->start};
+    return true;
+}
+
+typedef void guard_writer(struct buffer *out, struct text operand, unsigned evaluators);
+
+/* When the arguments from `node` on are, byte for byte, the guard: how many of them, else 0. */
+static uint32_t guard_length(struct compiler *compiler, const struct node *node,
+                             struct text operand, guard_writer *writer, unsigned evaluators)
+{
+    struct buffer *expected = &compiler->guard;
+    uint32_t length = 0;
+    buffer_clear(expected);
+    writer(expected, operand, evaluators);
+    struct text rest = {compiler->json.data + node->start, compiler->json.length - node->start};
+    if (!expected->failed && text_starts_with(rest, buffer_text(expected))) {
+        size_t end = node->start + expected->length;
+        for (uint32_t i = 1; node && node->end <= end; node = node->next, i++) {
+            if (node->end == end)
+                length = i;
+        }
+    }
+    return length;
+}
+
+/* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it
+ * takes. */
+static uint32_t recognise_guard(struct compiler *compiler, const struct node *node,
+                                struct instruction *out)
+{
+    /* The second expression tells most conditions apart from a guard without writing one. A guard
+     * that another begins with stands behind it; so do the forms without the parts that only some
+     * evaluators need. */
+    static const struct {
+        const char *second;
+        guard_writer *writer;
+        enum op op;
+        unsigned evaluators;
+    } guards[] = {
+        {"starts_with", guard_version, OP_IS_VERSION, EVALUATOR_FLAGD},
+        {"starts_with", guard_string, OP_IS_STRING, EVALUATOR_FLAGD},
+        {"===", guard_number, OP_IS_NUMBER, EVALUATOR_FLAGD},
+        {"===", guard_number, OP_IS_NUMBER, EVALUATOR_FLAGD | EVALUATOR_PYTHON},
+        {"!==", guard_number, OP_IS_NUMBER, EVALUATOR_WEIR},
+        {"or", guard_number, OP_IS_NUMBER, EVALUATOR_PYTHON},
+    };
+    struct text operand;
+    uint16_t slot;
+    const struct node *second = node->next;
+    if (compiler->scopes || !second || second->type != NODE_MAP || second->count != 1 ||
+        !guarded_operand(compiler, node, &operand, &slot))
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(guards); i++) {
+        if (!text_is(second->first->key, guards[i].second))
+            continue;
+        uint32_t length =
+            guard_length(compiler, node, operand, guards[i].writer, guards[i].evaluators);
+        if (length) {
+            *out = (struct instruction){.op = (uint16_t)guards[i].op, .slot = slot};
+            return length;
+        }
+    }
+    return 0;
+}
+
+/* Whether `in` is false by itself for whatever is not a string: then it needs no guard. */
+static bool looks_for_strings(const struct instruction *in, uint16_t slot)
+{
+    if ((in->op != OP_IN && in->op != OP_IN_SET) || in->arguments || in->slot != slot)
+        return false;
+    if (in->op == OP_IN_SET)
+        return true;
+    for (uint32_t i = 0; in->value.type == VALUE_LIST && i < in->value.length; i++) {
+        if (in->value.items[i].type != VALUE_STRING)
+            return false;
+    }
+    return in->value.type == VALUE_LIST;
+}
+
+void compile_and(struct compiler *compiler, const struct node *list, struct instruction *out)
+{
+    struct instruction *arguments = new_instructions(compiler, list->count);
+    uint32_t count = 0;
+    if (!arguments)
+        return;
+    for (const struct node *node = list->first; node;) {
+        uint32_t taken = recognise_guard(compiler, node, &arguments[count]);
+        if (taken == 0) {
+            compile_expression(compiler, node, &arguments[count]);
+            taken = 1;
+        }
+        if (compiler->status != STATUS_OK || compiler->problem)
+            return;
+        if (count && arguments[count - 1].op == OP_IS_STRING &&
+            looks_for_strings(&arguments[count], arguments[count - 1].slot))
+            arguments[count - 1] = arguments[count];
+        else
+            count++;
+        while (taken--)
+            node = node->next;
+    }
+    out->arguments = arguments;
+    out->count = count;
+}

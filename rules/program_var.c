@@ -1,0 +1,370 @@
+/* var, missing and missing_some: paths become slots where they can. */
+#include "machine.h"
+#include "program_rule.h"
+
+#define MAX_NAMES 64
+
+struct names {
+    struct text names[MAX_NAMES];
+    uint32_t count;
+    uint16_t climbs;
+};
+
+/* Splits "a.b\.c" at its dots, as json-logic-engine's splitPath; a backslash keeps the dot, the
+ * slash or the backslash behind it. */
+static bool split(struct compiler *compiler, struct text path, struct names *out)
+{
+    char *copy = arena_allocate(compiler->arena, path.length + 1);
+    size_t length = 0, start = 0;
+    if (!copy) {
+        compiler->status = STATUS_NO_MEMORY;
+        return false;
+    }
+    for (size_t i = 0; i <= path.length; i++) {
+        char next = i + 1 < path.length ? path.data[i + 1] : '\0';
+        if (i == path.length || path.data[i] == '.') {
+            if (i == path.length && out->count == path.length)
+                break; /* "." is one empty name, not two */
+            if (out->count == MAX_NAMES)
+                return false;
+            out->names[out->count++] = (struct text){copy + start, length - start};
+            start = length;
+        } else if (path.data[i] == '\\' && (next == '.' || next == '/' || next == '\\')) {
+            copy[length++] = next;
+            i++;
+        } else {
+            copy[length++] = path.data[i];
+        }
+    }
+    return true;
+}
+
+static const struct path *make_path(struct compiler *compiler, const struct names *names,
+                                    uint32_t from, enum manner manner)
+{
+    uint32_t count = names->count - from;
+    struct path *path = arena_allocate(compiler->arena, sizeof *path + count * sizeof(struct text));
+    if (!path) {
+        compiler->status = STATUS_NO_MEMORY;
+        return NULL;
+    }
+    *path = (struct path){.climbs = names->climbs, .manner = (uint16_t)manner, .count = count};
+    for (uint32_t i = 0; i < count; i++)
+        path->names[i] = names->names[from + i];
+    return path;
+}
+
+/* The rest of a path, from name `from` on, below what *out gives. */
+static void walk_on(struct compiler *compiler, const struct names *names, uint32_t from,
+                    enum manner manner, struct instruction *out)
+{
+    struct instruction *base = new_instructions(compiler, 1);
+    const struct path *path = make_path(compiler, names, from, manner);
+    if (!base || !path)
+        return;
+    *base = *out;
+    *out = (struct instruction){.op = OP_WALK, .count = 1, .arguments = base, .path = path};
+}
+
+static void note(struct compiler *compiler, enum status status)
+{
+    if (status != STATUS_OK)
+        compiler->status = status;
+}
+
+void compile_whole(struct compiler *compiler)
+{
+    uint16_t slot;
+    compiler->depends_on_more = true;
+    if (!compiler->folding)
+        note(compiler, attributes_root(compiler->attributes, &slot));
+}
+
+/* Below "$flagd" stands what the evaluator puts there, whatever the context says. */
+static void compile_flagd(struct compiler *compiler, const struct names *names, enum manner manner,
+                          struct instruction *out)
+{
+    bool key = names->count > 1 && text_is(names->names[1], "flagKey"),
+         timestamp = names->count > 1 && text_is(names->names[1], "timestamp");
+    compiler->depends_on_more = true;
+    out->op = names->count < 2 ? OP_FLAGD
+              : key            ? OP_FLAG_KEY
+              : timestamp      ? OP_TIMESTAMP
+                               : OP_CONSTANT; /* null */
+    if ((key || timestamp) && names->count > 2)
+        walk_on(compiler, names, 2, manner == ASKING ? ASKING : GENERATED, out);
+}
+
+/* "length" and indexes may mean a member, but also something of a list or a string. */
+static bool is_plain(struct text name)
+{
+    if (text_is(name, "length"))
+        return false;
+    for (size_t i = 0; i < name.length; i++) {
+        if (name.data[i] < '0' || name.data[i] > '9')
+            return true;
+    }
+    return name.length == 0;
+}
+
+static void compile_attribute(struct compiler *compiler, const struct names *names,
+                              enum manner manner, struct instruction *out)
+{
+    uint32_t plain = 1;
+    if (text_is(names->names[0], "$flagd")) {
+        compile_flagd(compiler, names, manner, out);
+        return;
+    }
+    bool stops = manner == INTERPRETED && (names->count == 2 || names->count == 3);
+    while (!stops && plain < names->count && is_plain(names->names[plain]))
+        plain++;
+    out->op = OP_SLOT;
+    note(compiler, attributes_slot_of(compiler->attributes, names->names, plain, &out->slot));
+    if (plain < names->count)
+        walk_on(compiler, names, plain, manner == INTERPRETED && !stops ? GENERATED : manner, out);
+}
+
+/* What stands under a path, in the context or in the element of an iterator. */
+static void compile_names(struct compiler *compiler, const struct names *names, enum manner manner,
+                          struct instruction *out)
+{
+    if (compiler->scopes) {
+        out->op = OP_LOCAL;
+        bool stops = manner != INTERPRETED || (names->climbs == 0 && names->count <= 3);
+        out->path = make_path(compiler, names, 0, stops ? manner : GENERATED);
+    } else if (compiler->folding) {
+        static const struct node nothing = {.type = NODE_MAP};
+        out->op = OP_CONSTANT;
+        if (names->count == 0)
+            compile_constant(compiler, &nothing, out);
+    } else if (names->count) {
+        compile_attribute(compiler, names, manner, out);
+    } else {
+        compile_whole(compiler);
+        out->op = OP_SLOT;
+        note(compiler, attributes_root(compiler->attributes, &out->slot));
+    }
+}
+
+/* A path that is known now. */
+static void compile_path(struct compiler *compiler, struct text path, enum manner manner,
+                         struct instruction *out)
+{
+    struct names names = {.count = 0};
+    while (compiler->scopes && text_starts_with(path, TEXT("../"))) {
+        path = (struct text){path.data + 3, path.length - 3};
+        names.climbs++;
+    }
+    if (path.length && !split(compiler, path, &names)) {
+        compile_refuse(compiler, "a path has more than 64 names");
+        return;
+    }
+    compile_names(compiler, &names, manner, out);
+}
+
+/* An element of it is a name as it stands, dots and all. */
+static void compile_name(struct compiler *compiler, struct text name, struct instruction *out)
+{
+    struct names names = {.names = {name}, .count = 1};
+    compile_names(compiler, &names, INTERPRETED, out);
+}
+
+/* A path that an expression gives. */
+static void compile_dynamic(struct compiler *compiler, const struct node *lower,
+                            struct instruction *out)
+{
+    bool alone = lower->type == NODE_LIST && lower->count == 1 && lower->first->type != NODE_LIST;
+    compile_whole(compiler);
+    if (lower->type == NODE_LIST && !alone) {
+        compile_arguments(compiler, lower->first, lower->count, out);
+    } else {
+        compile_arguments(compiler, alone ? lower->first : lower, 1, out);
+        out->count = ARGUMENT_AS_IT_IS;
+    }
+    out->op = OP_BUILTIN;
+    out->slot = BUILTIN_VAR;
+}
+
+/* The text of a constant key; numbers are spelt. */
+static bool key_text(struct compiler *compiler, const struct node *key, struct text *out)
+{
+    char digits[NUMBER_TEXT_SIZE];
+    *out = key ? key->string : (struct text){NULL, 0};
+    if (!key || key->type == NODE_NULL) {
+        *out = (struct text){NULL, 0};
+        return true;
+    }
+    if (key->type == NODE_STRING)
+        return true;
+    if (key->type != NODE_NUMBER)
+        return false;
+    struct text spelt = {digits, number_format(key->number, digits)};
+    if (!arena_copy(compiler->arena, spelt, out))
+        compiler->status = STATUS_NO_MEMORY;
+    return true;
+}
+
+static bool climbs(struct text path)
+{
+    return path.length && memmem(path.data, path.length, "../", 3);
+}
+
+static void add_default(struct compiler *compiler, const struct node *fallback,
+                        struct instruction *out)
+{
+    struct instruction *arguments = new_instructions(compiler, 2);
+    if (!arguments)
+        return;
+    arguments[0] = *out;
+    compile_expression(compiler, fallback, &arguments[1]);
+    *out = (struct instruction){.op = OP_DEFAULT, .count = 2, .arguments = arguments};
+}
+
+void compile_var(struct compiler *compiler, const struct node *lower, struct instruction *out)
+{
+    const struct node *key = lower, *fallback = NULL;
+    struct text path;
+    if (lower->type == NODE_LIST) {
+        key = lower->first;
+        fallback = key ? key->next : NULL;
+    }
+    if (lower->type == NODE_MAP || (lower->type == NODE_LIST && lower->count > 2) ||
+        !key_text(compiler, key, &path)) {
+        compile_dynamic(compiler, lower, out);
+        return;
+    }
+    if (climbs(path) && compiler->scopes) {
+        if (text_is(path, "../index") && compiler->in_iterator && compiler->in_reduce)
+            compile_failure(out, "there is no index within reduce");
+        else if (fallback && !(text_is(path, "../index") && compiler->in_iterator))
+            compile_dynamic(compiler, lower, out);
+        else
+            compile_path(compiler, path, GENERATED, out);
+        return;
+    }
+    compile_path(compiler, path, GENERATED, out);
+    if (fallback && fallback->type != NODE_NULL && path.length)
+        add_default(compiler, fallback, out);
+    if (path.length)
+        compile_remember(compiler, out);
+}
+
+bool interpret_var(struct compiler *compiler, const struct node *lower, struct instruction *out)
+{
+    const struct node *key = lower;
+    struct text path;
+    if (lower->type == NODE_LIST && lower->count == 1 && lower->first->type != NODE_LIST)
+        key = lower->first;
+    if (key->type == NODE_BOOL && key->boolean) {
+        compiler->thrown = "var needs the path of an attribute";
+        return false;
+    }
+    if (key->type == NODE_STRING) {
+        path = key->string;
+        if (compiler->scopes && climbs(path) && text_starts_with(path, TEXT("../")))
+            compile_path(compiler, path, GENERATED, out);
+        else
+            compile_path(compiler, path, INTERPRETED, out);
+        return true;
+    }
+    if (key->type == NODE_NULL || key->type == NODE_BOOL ||
+        (key->type == NODE_NUMBER && key->number == 0)) {
+        compile_path(compiler, (struct text){NULL, 0}, INTERPRETED, out);
+        return true;
+    }
+    if (key->type == NODE_NUMBER) {
+        if (key_text(compiler, key, &path))
+            compile_name(compiler, path, out);
+        return true;
+    }
+    compile_whole(compiler);
+    out->op = OP_BUILTIN;
+    out->slot = BUILTIN_VAR;
+    struct instruction *argument = new_instructions(compiler, 1);
+    if (!argument)
+        return true;
+    out->arguments = argument;
+    out->count = ARGUMENT_AS_IT_IS;
+    return interpret_expression(compiler, key, argument);
+}
+
+/* --- missing --------------------------------------------------------------------------------- */
+
+static bool all_names(const struct node *list)
+{
+    for (const struct node *item = list->first; item; item = item->next) {
+        if (item->type != NODE_STRING)
+            return false;
+    }
+    return true;
+}
+
+/* One or two names without dots are looked up as they stand. */
+static bool are_simple(const struct node *list)
+{
+    for (const struct node *item = list->first; item; item = item->next) {
+        if (item->string.length && memchr(item->string.data, '.', item->string.length))
+            return false;
+    }
+    return list->count <= 2;
+}
+
+static void compile_listed(struct compiler *compiler, const struct node *list,
+                           struct instruction *out)
+{
+    struct instruction *arguments = new_instructions(compiler, list->count + 1);
+    bool simple = are_simple(list);
+    uint32_t i = 1;
+    if (!arguments)
+        return;
+    compile_constant(compiler, list, &arguments[0]);
+    for (const struct node *item = list->first; item; item = item->next, i++) {
+        struct names names = {.count = 0};
+        if (simple && arena_copy(compiler->arena, item->string, &names.names[0]))
+            names.count = 1;
+        else if (simple)
+            compiler->status = STATUS_NO_MEMORY;
+        else if (!split(compiler, item->string, &names))
+            compile_refuse(compiler, "a path has more than 64 names");
+        if (compiler->status == STATUS_OK && !compiler->problem)
+            compile_names(compiler, &names, simple ? GENERATED : ASKING, &arguments[i]);
+    }
+    *out = (struct instruction){.op = OP_MISSING, .count = list->count + 1, .arguments = arguments};
+}
+
+void compile_missing(struct compiler *compiler, const struct node *lower, struct instruction *out)
+{
+    bool is_list = lower->type == NODE_LIST;
+    if (is_list && all_names(lower)) {
+        compile_listed(compiler, lower, out);
+        return;
+    }
+    compile_whole(compiler);
+    compile_arguments(compiler, is_list ? lower->first : lower, is_list ? lower->count : 1, out);
+    if (lower->type == NODE_MAP)
+        out->count = ARGUMENT_AS_LIST;
+    out->op = OP_BUILTIN;
+    out->slot = BUILTIN_MISSING;
+}
+
+void compile_missing_some(struct compiler *compiler, const struct node *lower,
+                          struct instruction *out)
+{
+    const struct node *names =
+        lower->type == NODE_LIST && lower->count >= 2 ? lower->first->next : NULL;
+    if (lower->type == NODE_MAP) {
+        compile_refuse(compiler, "missing_some needs a number and a list of names");
+        return;
+    }
+    struct instruction *arguments = new_instructions(compiler, 3);
+    if (!names || !arguments) {
+        compile_failure(out, "missing_some needs a number and a list of names");
+        return;
+    }
+    compile_expression(compiler, lower->first, &arguments[0]);
+    compile_expression(compiler, names, &arguments[1]);
+    compile_missing(compiler, names, &arguments[2]);
+    compile_remember(compiler, &arguments[2]);
+    *out = (struct instruction){
+        .op = OP_BUILTIN, .slot = BUILTIN_MISSING_SOME, .count = 3, .arguments = arguments};
+}

@@ -1,0 +1,239 @@
+/* Foreign flagd documents, read as leniently as flagd reads them; and each flag's fault stays its
+ * own. */
+#include "../../rules/context.h"
+#include "../../rules/document.h"
+#include "../../rules/evaluate.h"
+#include "unit.h"
+
+#define FLAG(targeting)                                                                            \
+    "{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"off\","  \
+    "\"targeting\":" targeting "}"
+
+static struct document *read_json(const char *json)
+{
+    struct document *document;
+    struct error error = {0};
+    ck_assert_msg(document_read(text_of(json), NULL, &document, &error) == STATUS_OK, "%u:%u: %s",
+                  error.line, error.column, error.message);
+    return document;
+}
+
+/* What `flag` comes to: a variant, or an error code. */
+static const char *ask(struct document *document, const char *flag, const char *context_json)
+{
+    static char answer[80];
+    struct context context;
+    struct decision decision;
+    ck_assert_int_eq(context_init(&context), STATUS_OK);
+    ck_assert_int_eq(context_read(&context, document->attributes, text_of(context_json), NULL),
+                     STATUS_OK);
+    evaluate(document_find(document, text_of(flag)), &context, 1767225600, &decision);
+    if (decision.error)
+        snprintf(answer, sizeof answer, "%s: %s", error_code_name(decision.error),
+                 decision.problem);
+    else
+        snprintf(answer, sizeof answer, "%.*s %s", (int)decision.variant.length,
+                 decision.variant.data ? decision.variant.data : "", reason_name(decision.reason));
+    context_dispose(&context);
+    return answer;
+}
+
+static void expect(const char *json, const char *flag, const char *context, const char *answer)
+{
+    struct document *document = read_json(json);
+    ck_assert_str_eq(ask(document, flag, context), answer);
+    document_release(document);
+}
+
+START_TEST(references_are_replaced_wherever_they_stand)
+{
+    static const char
+        json[] =
+            "{\"flags\":{\"a\":" FLAG(
+                "{\"if\":[{\"$ref\":\"staff\"},\"on\"]}") ",\"b\":" FLAG("{\"if\":[{\"and\":[true,{"
+                                                                         "\"$ref\":\"staff\"}]},{"
+                                                                         "\"$ref\":\"name\"},null]"
+                                                                         "}") "},"
+                                                                              "\"$evaluators\":{"
+                                                                              "\"name\":\"on\","
+                                                                              "\"staff\":{\"ends_"
+                                                                              "with\":[{\"var\":"
+                                                                              "\"email\"},\"@x\"]}}"
+                                                                              "}";
+    expect(json, "a", "{\"email\":\"u@x\"}", "on TARGETING_MATCH");
+    expect(json, "a", "{}", "off DEFAULT");
+    expect(json, "b", "{\"email\":\"u@x\"}", "on TARGETING_MATCH");
+}
+END_TEST
+
+START_TEST(evaluators_may_refer_to_later_ones_only)
+{
+#define EVALUATORS(list)                                                                           \
+    "{\"flags\":{\"f\":" FLAG("{\"$ref\":\"a\"}") "},\"$evaluators\":{" list "}}"
+    expect(EVALUATORS("\"a\":{\"$ref\":\"b\"},\"b\":\"on\""), "f", "{}", "on TARGETING_MATCH");
+    expect(EVALUATORS("\"b\":\"on\",\"a\":{\"$ref\":\"b\"}"), "f", "{}",
+           "PARSE_ERROR: unknown operator \"$ref\"");
+    /* Cyclic, of itself, missing: the flag's own fault. */
+    expect(EVALUATORS("\"a\":{\"$ref\":\"b\"},\"b\":{\"$ref\":\"a\"}"), "f", "{}",
+           "PARSE_ERROR: unknown operator \"$ref\"");
+    expect(EVALUATORS("\"a\":{\"$ref\":\"a\"}"), "f", "{}",
+           "PARSE_ERROR: unknown operator \"$ref\"");
+    expect(EVALUATORS("\"c\":1"), "f", "{}", "PARSE_ERROR: unknown operator \"$ref\"");
+    /* Names that are indexes come first in JavaScript. */
+    expect(EVALUATORS("\"a\":{\"$ref\":\"1\"},\"1\":\"on\""), "f", "{}",
+           "PARSE_ERROR: unknown operator \"$ref\"");
+}
+END_TEST
+
+START_TEST(references_that_multiply_harm_only_their_flag)
+{
+    struct buffer json;
+    buffer_init(&json, 0);
+    buffer_append_string(&json, "{\"flags\":{\"good\":" FLAG("\"on\"") ",\"bad\":" FLAG(
+                                    "{\"$ref\":\"e0\"}") "},\"$evaluators\":{");
+    for (int i = 0; i < 40; i++)
+        buffer_printf(&json, "%s\"e%d\":[{\"$ref\":\"e%d\"},{\"$ref\":\"e%d\"}]", i ? "," : "", i,
+                      i + 1, i + 1);
+    buffer_append_string(&json, "}}");
+    struct document *document = read_json(buffer_string(&json));
+    ck_assert_str_eq(ask(document, "bad", "{}"), "PARSE_ERROR: unknown operator \"$ref\"");
+    ck_assert_str_eq(ask(document, "good", "{}"), "on TARGETING_MATCH");
+    document_release(document);
+    buffer_dispose(&json);
+}
+END_TEST
+
+START_TEST(logic_of_any_depth_harms_only_its_flag)
+{
+    static const int depths[] = {100, 400, 1000, 2000};
+    for (size_t i = 0; i < COUNT_OF(depths); i++) {
+        struct buffer json;
+        buffer_init(&json, 0);
+        buffer_append_string(
+            &json, "{\"flags\":{\"good\":" FLAG(
+                       "\"on\"") ",\"deep\":{"
+                                 "\"state\":\"ENABLED\",\"defaultVariant\":\"off\",\"targeting\":");
+        for (int level = 0; level < depths[i]; level++)
+            buffer_append_string(&json, "{\"!\":");
+        buffer_append_string(&json, "{\"var\":\"x\"}");
+        for (int level = 0; level < depths[i]; level++)
+            buffer_append_string(&json, "}");
+        buffer_append_string(&json, ",\"variants\":{\"on\":1,\"off\":2,\"false\":3}}}}");
+        struct document *document = read_json(buffer_string(&json));
+        ck_assert_str_eq(ask(document, "deep", "{}"),
+                         depths[i] < 500
+                             ? "false TARGETING_MATCH"
+                             : "PARSE_ERROR: targeting is nested deeper than 512 levels");
+        ck_assert_str_eq(ask(document, "good", "{}"), "on TARGETING_MATCH");
+        document_release(document);
+        buffer_dispose(&json);
+    }
+}
+END_TEST
+
+START_TEST(flags_may_stand_in_a_list_and_the_last_of_a_key_counts)
+{
+    expect("{\"flags\":[{\"key\":\"f\",\"state\":\"DISABLED\",\"variants\":{\"a\":1}}]}", "f", "{}",
+           " DISABLED");
+    expect(
+        "{\"flags\":[{\"key\":\"f\",\"state\":\"DISABLED\",\"variants\":{\"a\":1}},"
+        "{\"key\":\"f\",\"state\":\"ENABLED\",\"variants\":{\"a\":1},\"defaultVariant\":\"a\"}]}",
+        "f", "{}", "a STATIC");
+    expect(
+        "{\"flags\":{\"f\":" FLAG("\"on\"") ",\"g\":" FLAG("\"on\"") ",\"f\":" FLAG("\"off\"") "}}",
+        "f", "{}", "off TARGETING_MATCH");
+    expect("{\"flags\":[]}", "f", "{}", "FLAG_NOT_FOUND: flag does not exist");
+}
+END_TEST
+
+START_TEST(what_is_no_default_is_none)
+{
+#define DEFAULT(value)                                                                             \
+    "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"a\":1},\"defaultVariant\":" value    \
+    "}}}"
+    expect(DEFAULT("null"), "f", "{}", " DEFAULT");
+    expect(DEFAULT("\"\""), "f", "{}", " DEFAULT");
+    expect(DEFAULT("false"), "f", "{}", " DEFAULT");
+    expect(DEFAULT("\"a\""), "f", "{}", "a STATIC");
+    expect("{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{}}}}", "f", "{}", " DEFAULT");
+    static const char *const nothing[] = {"{}", "null", "5", "true", "\"\"", "[]"};
+    for (size_t i = 0; i < COUNT_OF(nothing); i++) {
+        char json[200];
+        snprintf(json, sizeof json,
+                 "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"a\":1},"
+                 "\"defaultVariant\":\"a\",\"targeting\":%s}}}",
+                 nothing[i]);
+        expect(json, "f", "{}", "a STATIC");
+    }
+}
+END_TEST
+
+START_TEST(the_third_generation_hashes_cbor)
+{
+    static const char json[] =
+        "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"a\":1,\"b\":2},"
+        "\"defaultVariant\":\"a\","
+        "\"targeting\":{\"fractional\":[{\"var\":\"k\"},[\"a\",1],[\"b\",1]]}}}}";
+    struct document_options options = {.fractional = FRACTIONAL_V3};
+    struct document *second = read_json(json), *third;
+    int different = 0;
+    ck_assert_int_eq(document_read(text_of(json), &options, &third, NULL), STATUS_OK);
+    for (int i = 0; i < 200; i++) {
+        char context[40], answer[80];
+        snprintf(context, sizeof context, "{\"k\":\"user-%d\"}", i);
+        snprintf(answer, sizeof answer, "%s", ask(second, "f", context));
+        different += strcmp(answer, ask(third, "f", context)) != 0;
+    }
+    ck_assert_int_gt(different, 50); /* another hash: chance */
+    ck_assert_int_lt(different, 150);
+    ck_assert_str_eq(ask(second, "f", "{\"k\":5}"), "a DEFAULT");
+    ck_assert(strstr(ask(third, "f", "{\"k\":5}"), "TARGETING_MATCH"));
+    ck_assert_str_eq(ask(third, "f", "{\"k\":null}"), "a DEFAULT");
+    document_release(second);
+    document_release(third);
+}
+END_TEST
+
+START_TEST(equal_conditions_are_evaluated_once_for_a_context)
+{
+    /* The second flag's condition is the first one's: what the context knows answers for it. */
+#define LONG_CONDITION                                                                             \
+    "{\"or\":[{\"starts_with\":[{\"var\":\"a\"},\"x\"]},{\"starts_with\":[{\"var\":\"a\"},\"y\"]}" \
+    ","                                                                                            \
+    "{\"ends_with\":[{\"var\":\"b\"},\"x\"]},{\"sem_ver\":[{\"var\":\"c\"},\">\",\"1.0.0\"]},"     \
+    "{\"===\":[{\"var\":\"b\"},\"z\"]},{\"===\":[{\"var\":\"c\"},\"z\"]}]}"
+    struct document *document = read_json("{\"flags\":{\"f\":" FLAG(
+        "{\"if\":[" LONG_CONDITION
+        ",\"on\",null]}") ",\"g\":" FLAG("{\"if\":[{\"!\":" LONG_CONDITION "},null,\"on\"]}") "}}");
+    struct context context;
+    struct decision decision;
+    ck_assert_int_eq(context_init(&context), STATUS_OK);
+    ck_assert_int_eq(context_read(&context, document->attributes, TEXT("{\"c\":\"2.0.0\"}"), NULL),
+                     STATUS_OK);
+    evaluate(document_find(document, TEXT("f")), &context, 0, &decision);
+    ck_assert_text(decision.variant, "on");
+    unsigned known = 0;
+    for (size_t i = 0; i < CONTEXT_KNOWN; i++) {
+        if (context.known[i].reading == context.reading) {
+            ck_assert(context.known[i].truth);
+            context.known[i].truth = false; /* only what is remembered can say so now */
+            known++;
+        }
+    }
+    ck_assert_uint_eq(known, 1);
+    evaluate(document_find(document, TEXT("g")), &context, 0, &decision);
+    ck_assert_text(decision.variant, "off");
+    ck_assert_int_eq(context_read(&context, document->attributes, TEXT("{\"c\":\"2.0.0\"}"), NULL),
+                     STATUS_OK);
+    evaluate(document_find(document, TEXT("g")), &context, 0, &decision);
+    ck_assert_text(decision.variant, "on"); /* another reading knows nothing of it */
+    context_dispose(&context);
+    document_release(document);
+}
+END_TEST
+
+UNIT_MAIN("document", references_are_replaced_wherever_they_stand,
+          evaluators_may_refer_to_later_ones_only, references_that_multiply_harm_only_their_flag,
+          logic_of_any_depth_harms_only_its_flag,
+          flags_may_stand_in_a_list_and_the_last_of_a_key_counts, what_is_no_default_is_none,
+          the_third_generation_hashes_cbor, equal_conditions_are_evaluated_once_for_a_context)
