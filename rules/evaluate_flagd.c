@@ -125,8 +125,8 @@ static bool hash_user(struct machine *machine, uint32_t *out)
 /* A weight as flagd counts it: whole, negative ones count 0. False when it is none. */
 static bool weight_of(const struct value *value, uint64_t *out)
 {
-    if (value->type != VALUE_NUMBER || value->number != floor(value->number) ||
-        value->number > INT32_MAX)
+    if (value->type != VALUE_NUMBER || !isfinite(value->number) ||
+        value->number != floor(value->number) || value->number > INT32_MAX)
         return false;
     *out = value->number > 0 ? (uint64_t)value->number : 0;
     return true;

@@ -1,194 +1,283 @@
-/* Walks the flag's JSON and its program side by side: the JSON for the words, the program for the
- * truth. */
-#include "explain.h"
-
+/* Takes a flag's rules apart along their JSON: each condition is compiled and evaluated by itself,
+ * for the truth, and shown with the attributes that it names. */
+#include "explain_private.h"
 #include "json.h"
 #include "machine.h"
+#include "program_rule.h"
 
-#define SHOWN_LENGTH 160 /* of one condition's JSON; a list of a thousand keys is cut */
-#define SHOWN_ATTRIBUTES 8
+#define MAX_TOLD 4096 /* conditions; of more, the rest is not taken apart */
 
 struct teller {
-    struct machine *machine;
-    struct text json; /* of the flag */
-    struct buffer *out;
+    struct arena arena;
+    struct machine machine;
+    struct compiler compiler;
+    struct story *story;
+    size_t told;
 };
 
-static void write_cut(struct buffer *out, struct text text)
+static bool keep_text(struct teller *teller, struct buffer *buffer, struct text *out)
 {
-    bool cut = text.length > SHOWN_LENGTH;
-    size_t length = cut ? SHOWN_LENGTH : text.length;
-    while (cut && length && ((unsigned char)text.data[length] & 0xc0) == 0x80)
-        length--;
-    buffer_append(out, text.data, length);
-    if (cut)
-        buffer_append_string(out, "…");
+    bool good = !buffer->failed && arena_copy(&teller->arena, buffer_text(buffer), out);
+    buffer_dispose(buffer);
+    if (!good)
+        teller->story->out_of_memory = true;
+    return good;
 }
 
-static void write_value(struct buffer *out, const struct value *value)
+static void keep_expression(struct teller *teller, const struct node *node, struct text *out)
 {
-    switch ((enum value_type)value->type) {
-    case VALUE_NULL:
-        buffer_append_string(out, "missing");
-        break;
-    case VALUE_BOOL:
-        buffer_append_string(out, value->boolean ? "true" : "false");
-        break;
-    case VALUE_NUMBER:
-        json_write_number(out, value->number);
-        break;
-    case VALUE_STRING:
-        json_write_string(out, (struct text){value->string, value->length});
-        break;
-    case VALUE_LIST:
-        buffer_printf(out, "list of %u", value->length);
-        break;
-    case VALUE_MAP:
-        buffer_printf(out, "object of %u", value->length);
-        break;
-    case VALUE_ERROR:
-        buffer_append_string(out, value->problem);
-        break;
+    struct buffer buffer;
+    buffer_init(&buffer, 0);
+    explain_expression(&buffer, node);
+    keep_text(teller, &buffer, out);
+}
+
+/* What a part of the rules comes to by itself. The flag was compiled against the same attributes,
+ * so no new ones turn up. */
+static struct value evaluate_part(struct teller *teller, const struct node *node)
+{
+    struct instruction instruction = {0};
+    struct compiler *compiler = &teller->compiler;
+    compile_expression(compiler, node, &instruction);
+    if (compiler->status != STATUS_OK) {
+        teller->story->out_of_memory = true;
+        return value_error("no memory");
     }
+    if (compiler->problem) {
+        const char *problem = compiler->problem;
+        compiler->problem = NULL;
+        return value_error(problem);
+    }
+    return machine_evaluate(&teller->machine, &instruction);
 }
 
-static void write_attribute(struct teller *teller, struct text path)
+/* --- attributes ------------------------------------------------------------------------------ */
+
+static void add_attribute(struct teller *teller, struct told *told, const struct node *var)
 {
-    struct buffer *out = teller->out;
-    const struct attributes *attributes = teller->machine->context->attributes;
-    uint16_t slot;
-    buffer_append_string(out, "  ");
-    buffer_append_text(out, path);
-    buffer_append_string(out, " = ");
-    if (text_is(path, "$flagd.timestamp"))
-        json_write_number(out, teller->machine->now);
-    else if (attributes_find(attributes, path, &slot))
-        write_value(out, &teller->machine->context->slots[slot]);
-    else /* a path below an element of a list */
-        buffer_append_string(out, "of the element");
+    const struct node *path = var->first->type == NODE_LIST ? var->first->first : var->first;
+    if (!path || path->type != NODE_STRING || path->string.length == 0 ||
+        told->attribute_count == TOLD_ATTRIBUTES)
+        return;
+    for (size_t i = 0; i < told->attribute_count; i++) {
+        if (text_equal(told->attributes[i].path, path->string))
+            return;
+    }
+    struct told_attribute *attribute = &told->attributes[told->attribute_count++];
+    attribute->value = evaluate_part(teller, var);
+    if (!arena_copy(&teller->arena, path->string, &attribute->path))
+        teller->story->out_of_memory = true;
 }
 
-/* The attributes that a condition names, each once, in the order of their first mention. */
-struct mentions {
-    struct text paths[SHOWN_ATTRIBUTES];
-    size_t count;
-};
-
-static void collect(const struct node *node, struct mentions *mentions)
+/* Below an iterator paths begin at its elements. */
+static bool is_iterator(struct text name)
 {
-    const struct node *path = node_get(node, "var");
-    if (path && path->type == NODE_STRING && path->string.length) {
-        for (size_t i = 0; i < mentions->count; i++) {
-            if (text_equal(mentions->paths[i], path->string))
-                return;
-        }
-        if (mentions->count < SHOWN_ATTRIBUTES)
-            mentions->paths[mentions->count++] = path->string;
+    const struct operator_row *row = operator_find(name);
+    return row && (row->kind == KIND_ITERATOR || row->kind == KIND_REDUCE);
+}
+
+static void collect_attributes(struct teller *teller, struct told *told, const struct node *node)
+{
+    if (node->type == NODE_MAP && node->count == 1 && text_is(node->first->key, "var")) {
+        add_attribute(teller, told, node);
+        return;
+    }
+    if (node->type == NODE_MAP && node->count == 1 && is_iterator(node->first->key) &&
+        node->first->type == NODE_LIST && node->first->first) {
+        collect_attributes(teller, told, node->first->first);
         return;
     }
     if (node->type != NODE_MAP && node->type != NODE_LIST)
         return;
     for (const struct node *child = node->first; child; child = child->next)
-        collect(child, mentions);
+        collect_attributes(teller, told, child);
 }
 
-static void tell_condition(struct teller *teller, const struct node *node,
-                           const struct value *result)
+/* --- conditions ------------------------------------------------------------------------------ */
+
+static struct told *tell(struct teller *teller, const struct node *node);
+
+static bool mentions(const struct node *node, struct text path)
 {
-    struct mentions mentions = {.count = 0};
-    struct text source = {teller->json.data + node->start, node->end - node->start};
-    buffer_append_string(teller->out, "    ");
-    write_cut(teller->out, source);
-    buffer_append_string(teller->out, "  is ");
-    if (result->type == VALUE_ERROR)
-        write_value(teller->out, result);
-    else
-        buffer_append_string(teller->out, value_is_truthy(result) ? "true" : "false");
-    collect(node, &mentions);
-    for (size_t i = 0; i < mentions.count; i++)
-        write_attribute(teller, mentions.paths[i]);
-    buffer_append_char(teller->out, '\n');
+    if (node->type == NODE_STRING)
+        return text_equal(node->string, path);
+    for (const struct node *child = node->type == NODE_MAP || node->type == NODE_LIST ? node->first
+                                                                                      : NULL;
+         child; child = child->next) {
+        if (mentions(child, path))
+            return true;
+    }
+    return false;
 }
 
-/* The targeting {"if":[condition, served, …, otherwise]}: one pair a rule. */
-static void tell_rules(struct teller *teller, const struct node *branches,
-                       const struct instruction *program)
+/* {"!==":[X, null]} in front of another condition on X. */
+static bool only_asks_whether_it_exists(const struct node *node)
 {
-    const struct node *node = branches->first;
-    for (uint32_t i = 0; i + 1 < program->count && node && node->next;
-         i += 2, node = node->next->next) {
-        struct value condition = machine_evaluate(teller->machine, &program->arguments[i]);
-        bool matched = condition.type == VALUE_ERROR || value_is_truthy(&condition);
-        buffer_printf(teller->out, "  rule %u: %s", i / 2 + 1,
-                      matched ? "matched, serves " : "no\n");
-        if (matched) {
-            struct value served = machine_evaluate(teller->machine, &program->arguments[i + 1]);
-            if (served.type == VALUE_NULL)
-                buffer_append_string(teller->out, "the default");
-            else
-                write_value(teller->out, &served);
-            buffer_append_char(teller->out, '\n');
+    const struct node *list = node_get(node, "!==");
+    if (!list || list->type != NODE_LIST || list->count != 2 || !node->next ||
+        list->first->next->type != NODE_NULL)
+        return false;
+    const struct node *path = node_get(list->first, "var");
+    return path && path->type == NODE_STRING && mentions(node->next, path->string);
+}
+
+/* A guard that weir's compiler writes is part of the condition behind it, and says nothing by
+ * itself. How many arguments it takes. */
+static uint32_t guard_at(struct teller *teller, const struct node *node)
+{
+    struct instruction guard = {0};
+    uint32_t length = compile_guard(&teller->compiler, node, &guard);
+    return length ? length : only_asks_whether_it_exists(node);
+}
+
+static void tell_children(struct teller *teller, struct told *told, const struct node *list)
+{
+    struct told **end = &told->first;
+    bool all = told->kind == TOLD_ALL;
+    for (const struct node *node = list->first; node && !teller->story->out_of_memory;) {
+        uint32_t skipped = all ? guard_at(teller, node) : 0;
+        const struct node *behind = node;
+        for (uint32_t i = 0; i < skipped && behind; i++)
+            behind = behind->next;
+        if (skipped && behind) {
+            node = behind;
+            continue;
         }
-        tell_condition(teller, node, &condition);
-        if (matched)
+        struct told *child = tell(teller, node);
+        if (!child)
             return;
-        teller->machine->context->scratch_used = 0;
+        *end = child;
+        end = &child->next;
+        /* What decided is the last one that was looked at. */
+        if (child->result.type == VALUE_ERROR || value_is_truthy(&child->result) != all)
+            return;
+        node = node->next;
     }
-    buffer_append_string(teller->out, "  no rule matched\n");
 }
 
-static void tell_targeting(struct teller *teller, const struct program *program)
+static enum told_kind kind_of(const struct teller *teller, const struct node *node)
 {
-    struct arena arena;
-    const struct node *flag;
-    arena_init(&arena, 0);
-    enum status status = json_read(&arena, teller->json, JSON_LIMITS_DEFAULT, &flag, NULL);
-    if (status != STATUS_OK) { /* half a story would mislead */
-        teller->out->failed = status;
+    if (node->type != NODE_MAP || node->count != 1 || teller->told > MAX_TOLD)
+        return TOLD_LEAF;
+    const struct node *arguments = node->first;
+    bool is_list = arguments->type == NODE_LIST && arguments->count > 0;
+    if (is_list && text_is(arguments->key, "and"))
+        return TOLD_ALL;
+    if (is_list && text_is(arguments->key, "or"))
+        return TOLD_ANY;
+    if (text_is(arguments->key, "!") && (is_list || arguments->type == NODE_MAP))
+        return TOLD_NOT;
+    return TOLD_LEAF;
+}
+
+static struct told *tell(struct teller *teller, const struct node *node)
+{
+    struct told *told = ARENA_NEW(&teller->arena, struct told);
+    if (!told) {
+        teller->story->out_of_memory = true;
+        return NULL;
+    }
+    teller->told++;
+    teller->machine.context->scratch_used = 0;
+    told->kind = kind_of(teller, node);
+    told->result = evaluate_part(teller, node);
+    if (told->result.type == VALUE_ERROR || told->kind == TOLD_LEAF) {
+        told->kind = TOLD_LEAF;
+        collect_attributes(teller, told, node);
+        keep_expression(teller, node, &told->expression);
+    } else if (told->kind == TOLD_NOT) {
+        const struct node *operand = node->first;
+        told->first = tell(teller, operand->type == NODE_LIST ? operand->first : operand);
     } else {
-        const struct node *targeting = node_get(flag, "targeting"),
-                          *branches = node_get(targeting, "if");
-        if (branches && branches->type == NODE_LIST && program->targeting->op == OP_IF) {
-            tell_rules(teller, branches, program->targeting);
-        } else if (targeting) {
-            struct value result = machine_evaluate(teller->machine, program->targeting);
-            tell_condition(teller, targeting, &result);
+        tell_children(teller, told, node->first);
+        if (told->first && !told->first->next && told->first->kind == TOLD_LEAF &&
+            value_is_truthy(&told->first->result) == value_is_truthy(&told->result))
+            return told->first; /* all that is left, but for guards */
+    }
+    return told;
+}
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static struct told_rule *new_rule(struct teller *teller, struct told_rule ***end)
+{
+    struct told_rule *rule = ARENA_NEW(&teller->arena, struct told_rule);
+    if (!rule) {
+        teller->story->out_of_memory = true;
+        return NULL;
+    }
+    **end = rule;
+    *end = &rule->next;
+    return rule;
+}
+
+static void tell_served(struct teller *teller, struct told_rule *rule, const struct node *served)
+{
+    rule->matched = true;
+    rule->served = evaluate_part(teller, served);
+    if (served->type == NODE_MAP || served->type == NODE_LIST)
+        keep_expression(teller, served, &rule->expression);
+}
+
+static void tell_rules(struct teller *teller, const struct node *targeting)
+{
+    struct told_rule **end = &teller->story->rules, *rule;
+    const struct node *branches = node_get(targeting, "if"), *node;
+    bool chain = targeting->type == NODE_MAP && targeting->count == 1 && branches &&
+                 branches->type == NODE_LIST && branches->count > 1;
+    for (node = chain ? branches->first : NULL; node && node->next; node = node->next->next) {
+        rule = new_rule(teller, &end);
+        if (!rule)
+            return;
+        rule->condition = tell(teller, node);
+        if (!rule->condition || rule->condition->result.type == VALUE_ERROR)
+            return;
+        if (value_is_truthy(&rule->condition->result)) {
+            tell_served(teller, rule, node->next);
+            return;
         }
     }
-    arena_dispose(&arena);
+    node = chain ? node : targeting;
+    if (node && (rule = new_rule(teller, &end)))
+        tell_served(teller, rule, node);
 }
 
-static void tell_decision(struct buffer *out, struct text key, const struct decision *decision)
+static void tell_targeting(struct teller *teller, const struct fragment *fragment)
 {
-    buffer_append_text(out, key);
-    if (decision->error) {
-        buffer_printf(out, ": %s, %s\n", error_code_name(decision->error), decision->problem);
-        return;
-    }
-    buffer_append_string(out, " = ");
-    if (decision->value.length)
-        buffer_append_text(out, decision->value);
-    else
-        buffer_append_string(out, "the caller's own default");
-    if (decision->variant.length) {
-        buffer_append_string(out, " (variant ");
-        buffer_append_text(out, decision->variant_json);
-        buffer_printf(out, ", %s)\n", reason_name(decision->reason));
-    } else {
-        buffer_printf(out, " (%s)\n", reason_name(decision->reason));
-    }
+    const struct node *flag;
+    enum status status =
+        json_read(&teller->arena, fragment->json, JSON_LIMITS_DEFAULT, &flag, NULL);
+    const struct node *targeting = status == STATUS_OK ? node_get(flag, "targeting") : NULL;
+    if (status != STATUS_OK) /* half a story would mislead */
+        teller->story->out_of_memory = true;
+    else if (targeting)
+        tell_rules(teller, targeting);
 }
 
-void explain(const struct fragment *fragment, struct context *context, int64_t now,
-             struct buffer *out)
+void explain(const struct fragment *fragment, struct text flag, struct context *context,
+             int64_t now, enum explain_format format, struct buffer *out)
 {
     struct decision decision;
-    evaluate(fragment, context, now, &decision);
-    tell_decision(out, fragment ? fragment->key : TEXT("flag"), &decision);
-    if (!fragment || fragment->program->disabled || !fragment->program->targeting)
-        return;
-    struct machine machine = {.context = context, .program = fragment->program, .now = (double)now};
-    struct teller teller = {&machine, fragment->json, out};
-    context->scratch_used = 0;
-    tell_targeting(&teller, fragment->program);
+    struct story story = {.flag = flag, .decision = &decision};
+    struct teller teller = {.story = &story};
+    arena_init(&teller.arena, 0);
+    if (fragment && !fragment->program->disabled && fragment->program->targeting &&
+        !fragment->program->problem) {
+        teller.machine =
+            (struct machine){.context = context, .program = fragment->program, .now = (double)now};
+        teller.compiler = (struct compiler){
+            .arena = &teller.arena, .attributes = context->attributes, .json = fragment->json};
+        buffer_init(&teller.compiler.guard, 1 << 16);
+        tell_targeting(&teller, fragment);
+        fold_dispose(&teller.compiler);
+        buffer_dispose(&teller.compiler.guard);
+    }
+    evaluate(fragment, context, now, &decision); /* last, since the scratch memory is its now */
+    if (story.out_of_memory)
+        out->failed = STATUS_NO_MEMORY;
+    else if (format == EXPLAIN_JSON)
+        explain_write_json(out, &story);
+    else
+        explain_write_text(out, &story);
+    arena_dispose(&teller.arena);
 }

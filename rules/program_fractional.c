@@ -39,7 +39,8 @@ static void compile_share(struct compiler *compiler, const struct node *share,
     else
         *weight = (struct instruction){.op = OP_CONSTANT, .value = value_number(1)};
     if (weight->op == OP_CONSTANT && weight->value.type == VALUE_NUMBER &&
-        weight->value.number < 0 && weight->value.number == floor(weight->value.number))
+        isfinite(weight->value.number) && weight->value.number < 0 &&
+        weight->value.number == floor(weight->value.number))
         weight->value.number = 0;
 }
 
@@ -50,7 +51,7 @@ static uint64_t constant_total(const struct instruction *arguments, uint32_t cou
     for (uint32_t i = 2; i < count; i += 2) {
         const struct instruction *weight = &arguments[i];
         if (weight->op != OP_CONSTANT || weight->value.type != VALUE_NUMBER ||
-            weight->value.number != floor(weight->value.number) ||
+            !(weight->value.number >= 0) || weight->value.number != floor(weight->value.number) ||
             !(weight->value.number <= MAX_TOTAL))
             return 0;
         total += weight->value.number;

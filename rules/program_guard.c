@@ -45,8 +45,7 @@ static uint32_t guard_length(struct compiler *compiler, const struct node *node,
 
 /* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it
  * takes. */
-static uint32_t recognise_guard(struct compiler *compiler, const struct node *node,
-                                struct instruction *out)
+uint32_t compile_guard(struct compiler *compiler, const struct node *node, struct instruction *out)
 {
     /* The second expression tells most conditions apart from a guard without writing one. A guard
      * that another begins with stands behind it; so do the forms without the parts that only some
@@ -104,7 +103,7 @@ void compile_and(struct compiler *compiler, const struct node *list, struct inst
     if (!arguments)
         return;
     for (const struct node *node = list->first; node;) {
-        uint32_t taken = recognise_guard(compiler, node, &arguments[count]);
+        uint32_t taken = compile_guard(compiler, node, &arguments[count]);
         if (taken == 0) {
             compile_expression(compiler, node, &arguments[count]);
             taken = 1;

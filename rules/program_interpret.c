@@ -151,6 +151,8 @@ static bool interpret_shortcut(struct compiler *compiler, const struct node *lis
                              .slot = (uint16_t)builtin,
                              .count = builtin == BUILTIN_ADD ? ARGUMENT_AS_IT_IS : ARGUMENT_AS_LIST,
                              .arguments = whole};
+    if (whole->op == OP_CONSTANT && !fold_instruction(compiler, &pair[0]))
+        return false;
     if (start && !(start->type == NODE_NULL && builtin == BUILTIN_ADD)) {
         if (!interpret_expression(compiler, start, &pair[1]))
             return false;
@@ -160,29 +162,16 @@ static bool interpret_shortcut(struct compiler *compiler, const struct node *lis
     }
     *out = (struct instruction){
         .op = OP_BUILTIN, .slot = (uint16_t)builtin, .count = 2, .arguments = pair};
-    return true;
+    return compiler->status != STATUS_OK || !all_constant(out) || fold_instruction(compiler, out);
 }
 
 static bool interpret_iterator(struct compiler *compiler, const struct operator_row *row,
                                const struct node *list, struct instruction *out)
 {
-    bool reduces = row->kind == KIND_REDUCE, done;
+    bool reduces = row->kind == KIND_REDUCE;
     uint32_t count = reduces && list->count > 2 ? 3 : 2;
     if (list->type != NODE_LIST || list->count == 0)
         return thrown(compiler, "an iterator needs a list and what to do with each element");
-    if (row->op == OP_FILTER && list->count == 2) {
-        if (!interpret_filter(compiler, list, out, &done))
-            return false;
-        if (done)
-            return true;
-    }
-    if (reduces && list->count > 1) {
-        const struct node *mapper = list->first->next;
-        if (shortcut(mapper, "+"))
-            return interpret_shortcut(compiler, list, BUILTIN_ADD, out);
-        if (shortcut(mapper, "*"))
-            return interpret_shortcut(compiler, list, BUILTIN_MULTIPLY, out);
-    }
     struct instruction *arguments = new_instructions(compiler, count);
     if (!arguments)
         return true;
@@ -234,6 +223,29 @@ static bool interpret_builtin(struct compiler *compiler, const struct operator_r
     return true;
 }
 
+/* Some forms are taken apart before it is asked whether they depend on anything: they are evaluated
+ * with the context at hand. Sets *done for these. */
+static bool interpret_idiom(struct compiler *compiler, const struct operator_row *row,
+                            const struct node *list, struct instruction *out, bool *done)
+{
+    const struct node *mapper = list->count > 1 ? list->first->next : NULL;
+    *done = true;
+    if (row->kind == KIND_IF && list->count == 3)
+        return interpret_ternary(compiler, list, out);
+    if (row->kind == KIND_COMPARE && (list->count == 2 || list->count == 3))
+        return interpret_comparison(compiler, row->op, list, out);
+    if (row->kind == KIND_REDUCE && (!mapper || mapper->type == NODE_NULL))
+        return thrown(compiler, "reduce needs something to do with each element");
+    if (row->kind == KIND_REDUCE && shortcut(mapper, "+"))
+        return interpret_shortcut(compiler, list, BUILTIN_ADD, out);
+    if (row->kind == KIND_REDUCE && shortcut(mapper, "*"))
+        return interpret_shortcut(compiler, list, BUILTIN_MULTIPLY, out);
+    if (row->op == OP_FILTER && list->count == 2)
+        return interpret_filter(compiler, list, out, done);
+    *done = false;
+    return true;
+}
+
 static bool interpret_operator(struct compiler *compiler, const struct operator_row *row,
                                const struct node *lower, struct instruction *out)
 {
@@ -256,7 +268,7 @@ static bool interpret_operator(struct compiler *compiler, const struct operator_
     case KIND_COMPARE:
         if (lower->type != NODE_LIST || lower->count < 2)
             compile_failure(out, "a comparison needs two arguments");
-        else
+        else /* of four and more */
             return interpret_comparison(compiler, row->op, lower, out);
         return true;
     case KIND_ITERATOR:
@@ -265,6 +277,21 @@ static bool interpret_operator(struct compiler *compiler, const struct operator_
     default:
         return interpret_builtin(compiler, row, lower, out);
     }
+}
+
+/* What asks for nothing is evaluated at once, without a context: the last argument of reduce may
+ * ask all the same. */
+static bool interpret_now(struct compiler *compiler, const struct operator_row *row,
+                          const struct node *lower, struct instruction *out)
+{
+    unsigned scopes = compiler->scopes;
+    bool folding = compiler->folding;
+    compiler->scopes = 0;
+    compiler->folding = true;
+    bool good = interpret_operator(compiler, row, lower, out) && fold_instruction(compiler, out);
+    compiler->scopes = scopes;
+    compiler->folding = folding;
+    return good;
 }
 
 static bool interpret_map(struct compiler *compiler, const struct node *node,
@@ -280,12 +307,15 @@ static bool interpret_map(struct compiler *compiler, const struct node *node,
         return thrown(compiler, compile_message(compiler, UNKNOWN, lower->key));
     if (node->count > 1)
         return thrown(compiler, MORE_OPERATORS);
-    if (row->kind == KIND_IF && lower->type == NODE_LIST && lower->count == 3)
-        return interpret_ternary(compiler, lower, out);
-    enum determinism determinism = expression_determinism(compiler, node, false);
-    if (determinism == UNKNOWN_OPERATOR || !interpret_operator(compiler, row, lower, out))
+    bool done = false;
+    if (lower->type == NODE_LIST && !interpret_idiom(compiler, row, lower, out, &done))
         return false;
-    return determinism == DEPENDS || fold_instruction(compiler, out);
+    if (done)
+        return true;
+    enum determinism determinism = expression_determinism(compiler, node, false);
+    if (determinism == DEPENDS)
+        return interpret_operator(compiler, row, lower, out);
+    return determinism == CONSTANT && interpret_now(compiler, row, lower, out);
 }
 
 bool interpret_expression(struct compiler *compiler, const struct node *node,

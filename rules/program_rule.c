@@ -226,7 +226,7 @@ static bool compile_folded(struct compiler *compiler, const struct node *node,
     if (determinism == CONSTANT && compiler->status == STATUS_OK) {
         unsigned scopes = compiler->scopes, comparing = compiler->comparing;
         compiler->scopes = compiler->comparing = 0;
-        compiler->folding = true;
+        compiler->folding = true; /* an if of three is not evaluated at once by the interpreter */
         if (!interpret_expression(compiler, node, out) || !fold_instruction(compiler, out))
             compile_refuse(compiler, compiler->thrown);
         compiler->folding = false;

@@ -94,6 +94,9 @@ void compile_fractional(struct compiler *compiler, const struct node *list,
 
 /* program_guard.c: and, with the guards in it. */
 void compile_and(struct compiler *compiler, const struct node *list, struct instruction *out);
+/* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it
+ * takes, 0 where there is none. */
+uint32_t compile_guard(struct compiler *compiler, const struct node *node, struct instruction *out);
 void compile_flatten(struct compiler *compiler, struct instruction *chain);
 
 /* program_interpret.c: as the interpreter would evaluate it. False where it would fail before it

@@ -159,7 +159,8 @@ char *weir_explain(const weir_document *document, const char *key, weir_context 
     if (!bind(inner, inner_context(context)))
         out.failed = STATUS_NO_MEMORY;
     else
-        explain(document_find(inner, text_of(key)), inner_context(context), now, &out);
+        explain(document_find(inner, text_of(key)), text_of(key), inner_context(context), now,
+                EXPLAIN_TEXT, &out);
     char *text = buffer_take(&out, NULL);
     buffer_dispose(&out);
     return text;

@@ -80,6 +80,12 @@ class Logic:
         (name, operand), = rule.items()
         return name in BARE or (name == "/" and isinstance(operand, dict))
 
+    def in_brackets(self, kind, depth, inside):
+        while True:
+            argument = kind(depth, inside)
+            if not isinstance(argument, dict) or not self.is_bare(argument):
+                return argument
+
     def some_arguments(self, least, most, depth, inside):
         return [self.argument(depth - 1, inside) for _ in range(self.chance.randint(least, most))]
 
@@ -94,7 +100,7 @@ class Logic:
         roll = self.chance.random()
         if roll < 0.25:
             return {"fractional": shares}
-        key = {"cat": ["seed/", {"var": "key"}]} if roll < 0.6 else {"var": self.chance.choice(["key", "n", "list"])}
+        key = {"cat": ["seed/", {"var": "key"}]} if roll < 0.6 else {"var": self.chance.choice(["key", "n"])}
         return {"fractional": [key, *shares]}
 
     def rule(self, depth, inside=0):
@@ -137,6 +143,90 @@ class Logic:
             return self.fractional(depth)
         return {name: many(1, 5)}
 
+    # --- rules that a person could mean: each operator gets what it works on, mostly ---
+
+    def number(self, depth, inside):
+        pick = self.chance.random()
+        if depth <= 0 or pick < 0.3:
+            return self.chance.choice(NUMBERS)
+        if pick < 0.55:
+            return {"var": self.chance.choice(["n", "n", "c", "list.length", "$flagd.timestamp"] if not inside else ["", "k", "current", "../index"])}
+        if pick < 0.6:
+            return self.rule(depth - 1, inside)
+        name = self.chance.choice(["+", "-", "*", "/", "%", "min", "max", "if", "reduce"])
+        if name == "if":
+            return {name: [self.boolean(depth - 1, inside), self.number(depth - 1, inside), self.number(depth - 1, inside)]}
+        if name == "reduce":
+            return {name: [self.items(depth - 1, inside), {self.chance.choice("+*-"): [{"var": "accumulator"}, {"var": "current"}]},
+                           self.number(depth - 1, inside)]}
+        return {name: [self.number(depth - 1, inside) for _ in range(2 if name in "%/" else self.chance.randint(1, 3) if name in "+-" else 2)]}
+
+    def string(self, depth, inside):
+        pick = self.chance.random()
+        if depth <= 0 or pick < 0.3:
+            return self.chance.choice(STRINGS)
+        if pick < 0.55:
+            return {"var": self.chance.choice(["a", "b", "key", "$flagd.flagKey", "é"] if not inside else ["", "k", "0"])}
+        if pick < 0.6:
+            return self.rule(depth - 1, inside)
+        name = self.chance.choice(["cat", "substr", "if"])
+        if name == "cat":
+            return {name: [self.in_brackets(self.chance.choice([self.string, self.number]), 0 if self.chance.random() < 0.5 else depth - 2, inside)
+                           for _ in range(self.chance.randint(1, 3))]}
+        if name == "substr":
+            return {name: [self.string(depth - 1, inside), self.chance.choice([0, 1, 2, -1, -2, 5, 1.5]),
+                           *([self.chance.choice([0, 1, 2, -1, -2, 99])] if self.chance.random() < 0.6 else [])]}
+        return {name: [self.boolean(depth - 1, inside), self.string(depth - 1, inside), self.string(depth - 1, inside)]}
+
+    def items(self, depth, inside):
+        pick = self.chance.random()
+        if depth <= 0 or pick < 0.25:
+            return [self.primitive() for _ in range(self.chance.randint(0, 4))]
+        if pick < 0.6:
+            return {"var": "list" if not inside else self.chance.choice(["", "../../list", "k"])}
+        name = self.chance.choice(["map", "filter", "merge"])
+        if name == "merge":
+            return {name: [self.items(depth - 1, inside), self.chance.choice([self.items, self.string])(depth - 1, inside)]}
+        return {name: [self.items(depth - 1, inside), (self.boolean if name == "filter" else self.chance.choice([self.number, self.string, self.boolean]))(depth - 1, inside + 1)]}
+
+    def boolean(self, depth, inside):
+        pick = self.chance.random()
+        if depth <= 0 or pick < 0.1:
+            return self.chance.choice([True, False, {"var": "a" if not inside else ""}])
+        name = self.chance.choice(["==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "and", "or", "!", "!!", "some", "all", "none", "starts_with", "ends_with",
+                                   "sem_ver", "missing"])
+        if name in ("==", "===", "!=", "!=="):
+            kind = self.chance.choice([self.number, self.string, self.boolean])
+            return {name: [kind(depth - 1, inside), kind(depth - 1, inside)]}
+        if name in ("<", "<=", ">", ">="):
+            kind = self.chance.choice([self.number, self.number, self.string])
+            return {name: [kind(depth - 1, inside) for _ in range(self.chance.randint(2, 3))]}
+        if name == "in":
+            return {name: [self.string(depth - 1, inside), self.in_brackets(self.chance.choice([self.string, self.items]), depth - 1, inside)]}
+        if name in ("and", "or"):
+            return {name: [self.boolean(depth - 1, inside) for _ in range(self.chance.randint(1, 4))]}
+        if name in ("!", "!!"):
+            return {name: [self.boolean(depth - 1, inside)]}
+        if name in ("some", "all", "none"):
+            return {name: [self.in_brackets(self.items, depth - 1, inside), self.boolean(depth - 1, inside + 1)]}
+        if name == "missing":
+            return {"!": [{name: [self.chance.choice(NAMES)]}]}
+        if inside:
+            return {"!!": [{"var": "k"}]}
+        if name == "sem_ver":
+            return {name: [{"var": "a"}, self.chance.choice(["=", "!=", ">", "<", ">=", "<=", "~", "^"]), self.chance.choice(["1.0.0", "2.4.0"])]}
+        return {name: [self.string(depth - 1, inside), self.chance.choice(["a", "", "1", "b"])]}
+
+    def targeting(self):
+        depth = self.chance.choice([1, 2, 3, 4, 5])
+        if self.chance.random() < 0.4:
+            return self.rule(depth)
+        branches = []
+        for _ in range(self.chance.randint(1, 4)):
+            served = self.chance.choice([self.string, self.number, self.boolean])(depth - 1, 0) if self.chance.random() < 0.7 else self.fractional(2)
+            branches += [self.boolean(depth, 0), served]
+        return {"if": [*branches, *([self.string(depth, 0)] if self.chance.random() < 0.7 else [])]}
+
     def attribute(self, depth=2):
         roll = self.chance.random()
         if roll < 0.35:
@@ -172,7 +262,7 @@ def compare(seed, arguments):
     chance = random.Random(seed)
     logic = Logic(chance)
     document = {"flags": {f"f{index}": {"state": "ENABLED", "defaultVariant": "b", "variants": {name: name for name in VARIANTS},
-                                        "targeting": logic.rule(chance.choice([1, 2, 3, 4, 5]))} for index in range(arguments.flags)}}
+                                        "targeting": logic.targeting()} for index in range(arguments.flags)}}
     pairs = [(f"f{chance.randrange(arguments.flags)}", logic.context()) for _ in range(arguments.pairs)]
     build = Path(arguments.build)
     with tempfile.TemporaryDirectory(prefix="weir-differential-") as folder:

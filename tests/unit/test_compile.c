@@ -238,62 +238,7 @@ START_TEST(fragments_stand_alone)
 }
 END_TEST
 
-START_TEST(a_decision_is_told)
-{
-    struct rig rig;
-    struct buffer out;
-    buffer_init(&out, 0);
-    rig_build(&rig,
-              RIG_PRODUCTION RIG_FLAG(
-                  "f", "  rules:\n    - {when: {attribute: email, endsWith: \"@x\"}, serve: on}\n"
-                       "    - {when: {attribute: n, is: 3}, split: {on: 100}}\n")
-                  RIG_FLAG("plain", "") RIG_FLAG("dark", "  enabled: false\n"));
-    static const struct {
-        const char *flag, *context, *story;
-    } cases[] = {
-        {"f", "{\"email\":\"a@x\"}",
-         "f = true (variant \"on\", TARGETING_MATCH)\n"
-         "  rule 1: matched, serves \"on\"\n"
-         "    "
-         "{\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@"
-         "x\"]}]}  is true  "
-         "email = \"a@x\"\n"},
-        {"f", "{\"n\":3,\"email\":5}",
-         "f = false (variant \"off\", DEFAULT)\n"
-         "  rule 1: no\n"
-         "    "
-         "{\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@"
-         "x\"]}]}  is false  "
-         "email = 5\n"
-         "  rule 2: matched, serves the default\n"
-         "    {\"===\":[{\"var\":\"n\"},3]}  is true  n = 3\n"},
-        {"f", "{\"n\":[1,2]}",
-         "f = false (variant \"off\", DEFAULT)\n"
-         "  rule 1: no\n"
-         "    "
-         "{\"and\":[{\"!==\":[{\"var\":\"email\"},null]},{\"ends_with\":[{\"var\":\"email\"},\"@"
-         "x\"]}]}  is false  "
-         "email = missing\n"
-         "  rule 2: no\n"
-         "    {\"===\":[{\"var\":\"n\"},3]}  is false  n = list of 2\n"
-         "  no rule matched\n"},
-        {"plain", "{}", "plain = false (variant \"off\", STATIC)\n"},
-        {"dark", "{}", "dark = the caller's own default (DISABLED)\n"},
-        {"none", "{}", "flag: FLAG_NOT_FOUND, flag does not exist\n"},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct decision decision;
-        rig_decide(&rig, cases[i].flag, cases[i].context, &decision);
-        buffer_clear(&out);
-        explain(document_find(rig.document, text_of(cases[i].flag)), &rig.context, RIG_NOW, &out);
-        ck_assert_text(buffer_text(&out), cases[i].story);
-    }
-    rig_dispose(&rig);
-    buffer_dispose(&out);
-}
-END_TEST
-
 UNIT_MAIN("compile", the_shop_compiles_to_the_reviewed_bytes, documents_are_canonical,
           a_document_read_back_is_the_same, unchanged_fragments_are_shared,
           the_incremental_digest_is_the_recomputed_one, only_what_matters_changes_the_bytes,
-          fragments_stand_alone, a_decision_is_told)
+          fragments_stand_alone)

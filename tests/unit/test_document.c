@@ -47,19 +47,17 @@ static void expect(const char *json, const char *flag, const char *context, cons
 
 START_TEST(references_are_replaced_wherever_they_stand)
 {
-    static const char
-        json[] =
-            "{\"flags\":{\"a\":" FLAG(
-                "{\"if\":[{\"$ref\":\"staff\"},\"on\"]}") ",\"b\":" FLAG("{\"if\":[{\"and\":[true,{"
-                                                                         "\"$ref\":\"staff\"}]},{"
-                                                                         "\"$ref\":\"name\"},null]"
-                                                                         "}") "},"
-                                                                              "\"$evaluators\":{"
-                                                                              "\"name\":\"on\","
-                                                                              "\"staff\":{\"ends_"
-                                                                              "with\":[{\"var\":"
-                                                                              "\"email\"},\"@x\"]}}"
-                                                                              "}";
+    static const char json[] = "{\"flags\":{\"a\":" FLAG(
+        "{\"if\":[{\"$ref\":\"staff\"},\"on\"]}") ",\"b\":" FLAG("{\"if\":[{\"and\":[true,{"
+                                                                 "\"$ref\":\"staff\"}]},{"
+                                                                 "\"$ref\":\"name\"},null]"
+                                                                 "}") "},"
+                                                                      "\"$evaluators\":{"
+                                                                      "\"name\":\"on\","
+                                                                      "\"staff\":{\"ends_"
+                                                                      "with\":[{\"var\":"
+                                                                      "\"email\"},\"@x\"]}}"
+                                                                      "}";
     expect(json, "a", "{\"email\":\"u@x\"}", "on TARGETING_MATCH");
     expect(json, "a", "{}", "off DEFAULT");
     expect(json, "b", "{\"email\":\"u@x\"}", "on TARGETING_MATCH");

@@ -107,8 +107,9 @@ static enum status go(const struct schema_set *schemas, struct text yaml, struct
         status = context_read(&context, next->attributes, TEXT(context_json), NULL);
     if (status == STATUS_OK) {
         document_write(next, out);
-        for (size_t i = 0; i < COUNT_OF(told); i++)
-            explain(document_find(next, text_of(told[i])), &context, RIG_NOW, out);
+        for (size_t i = 0; i < 2 * COUNT_OF(told); i++)
+            explain(document_find(next, text_of(told[i / 2])), text_of(told[i / 2]), &context,
+                    RIG_NOW, i % 2 ? EXPLAIN_JSON : EXPLAIN_TEXT, out);
         status = out->failed;
     }
     plan.armed = false; /* check allocates too */
@@ -222,7 +223,7 @@ START_TEST(the_library_says_no_memory)
                                "\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]]},\"on\",null]}}},"
                                "\"metadata\":{\"x\":1}}";
     static const char story[] =
-        "f = true (variant \"on\", TARGETING_MATCH)\n  rule 1: matched, serves \"on\"\n";
+        "f = true (variant \"on\", TARGETING_MATCH)\n✓ rule 1 serves \"on\"\n";
     bool passed = false;
     size_t failures = 0;
     for (size_t n = 1; !passed; n++) {

@@ -182,11 +182,9 @@ START_TEST(a_decision_is_told)
     weir_context *context = weir_context_new();
     read_context(context, document, "{\"user\":{\"country\":\"FR\"}}");
     char *story = weir_explain(document, "checkout", context, 0);
-    ck_assert_str_eq(
-        story,
-        "checkout = false (variant \"off\", DEFAULT)\n  rule 1: no\n"
-        "    {\"===\":[{\"var\":\"user.country\"},\"DE\"]}  is false  user.country = \"FR\"\n"
-        "  no rule matched\n");
+    ck_assert_ptr_nonnull(strstr(story, "checkout = false (variant \"off\", DEFAULT)\n✗ rule 1\n"));
+    ck_assert_ptr_nonnull(strstr(story, "  ✗ user.country === \"DE\" "));
+    ck_assert_ptr_nonnull(strstr(story, "  user.country = \"FR\"\n"));
     free(story);
     story = weir_explain(document, "nowhere", context, 0);
     ck_assert_ptr_nonnull(strstr(story, "FLAG_NOT_FOUND"));
