@@ -121,9 +121,9 @@ $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/cmd.a $(BUILD)/controll
 	  $(CHECK_LIBS) $(CONTROLLER_LIBS) $(RULES_LIBS)
 
 CONFORMANCE_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/conformance/*.c))
-$(BUILD)/tests/conformance/%: tests/conformance/%.c $(BUILD)/rules.a
+$(BUILD)/tests/conformance/%: tests/conformance/%.c $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/rules.a $(LDFLAGS_ALL) $(RULES_LIBS)
+	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(LDFLAGS_ALL) $(CONTROLLER_LIBS) $(RULES_LIBS)
 
 .PHONY: unit-programs conformance-programs
 unit-programs: $(UNIT_PROGRAMS)
@@ -147,13 +147,13 @@ demo:
 # TESTS="unit/test_yaml integration" runs only those.
 test:
 	$(DEPS) build test
-	$(MAKE_ALL) all unit-programs conformance-programs
+	$(MAKE_ALL) all unit-programs conformance-programs fuzz-programs
 	@tests/run --build $(BUILD) $(TESTS)
 
 conformance:
 	$(DEPS) build test
-	$(MAKE_ALL) conformance-programs
-	@$(foreach program,$(CONFORMANCE_PROGRAMS),$(program) &&) true
+	$(MAKE_ALL) all conformance-programs
+	@tests/run --build $(BUILD) conformance
 
 # Random definitions and random targeting, evaluated by libweir and by npm's flagd-core (the package is fetched into $(BUILD)/npm).
 SEEDS ?= 20
@@ -178,7 +178,7 @@ sanitize:
 	test -z "$$failed"
 
 # Reads of what was never written, which no sanitizer here sees: what parses what strangers send (test_evaluate takes minutes).
-VALGRIND := yaml json context definitions schema bundle http command weir
+VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http command weir
 valgrind:
 	$(DEPS) build test
 	$(MAKE_ALL) unit-programs
@@ -219,13 +219,15 @@ help:
 	  'make lint         clang-tidy and cppcheck' \
 	  'make sanitize     the tests under ASan and UBSan, the threaded ones under TSan' \
 	  'make valgrind     the parsers under valgrind' \
-	  'make conformance  the JSON Schema test suite, file by file' \
+	  'make conformance  the JSON Schema test suite and the cases of flagd' \
 	  'make differential compares with flagd in JavaScript on SEEDS × PAIRS random flags and contexts' \
   'make deps         installs the Debian packages of GOALS="build test", only those that are missing' \
 	  'make install      into PREFIX ($(PREFIX)), below DESTDIR' \
 	  'make clean        removes build/' \
 	  $(HELP_MORE)
 -include tests/bench/bench.mk
+-include tests/fuzz/fuzz.mk
+-include tests/portability/portability.mk
 
 .PHONY: clean
 clean:

@@ -221,6 +221,19 @@ enum status attributes_slot_of(struct attributes *attributes, const struct text 
     return give_slot(attributes, at, out);
 }
 
+bool attributes_find_of(const struct attributes *attributes, const struct text *names, size_t count,
+                        uint16_t *out)
+{
+    uint32_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        at = attributes_child(attributes, at, names[i]);
+        if (at == 0)
+            return false;
+    }
+    *out = attributes->names[at].slot;
+    return *out != ATTRIBUTE_NONE;
+}
+
 enum status attributes_root(struct attributes *attributes, uint16_t *out)
 {
     return give_slot(attributes, 0, out);

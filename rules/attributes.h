@@ -46,6 +46,10 @@ enum status attributes_slot_of(struct attributes *attributes, const struct text 
                                size_t count, uint16_t *out);
 /* The slot of the whole context; no names. */
 enum status attributes_root(struct attributes *attributes, uint16_t *out);
+/* The same for a table that others read: changes nothing, false where there is no such slot. No
+ * names at all are the whole context. */
+bool attributes_find_of(const struct attributes *attributes, const struct text *names, size_t count,
+                        uint16_t *out);
 /* The slot of a path that has one already; false where it has none. Changes nothing. */
 bool attributes_find(const struct attributes *attributes, struct text path, uint16_t *out);
 /* The child of `parent` called `name`, or 0. */

@@ -2,6 +2,24 @@
 
 #include <stdarg.h>
 
+#include "utf8.h"
+
+/* What is quoted may hold line ends and terminal controls, and "%.80s" may cut a character in two:
+ * a message stays one line of UTF-8. */
+static void make_printable(char *message)
+{
+    size_t length = strlen(message), at = 0;
+    while (at < length) {
+        size_t end = at + utf8_valid_length((struct text){message + at, length - at});
+        for (; at < end; at++) {
+            if ((unsigned char)message[at] < 0x20 || message[at] == 0x7f)
+                message[at] = '?';
+        }
+        if (at < length)
+            message[at++] = '?';
+    }
+}
+
 static enum status set(struct error *error, enum status status, uint32_t line, uint32_t column,
                        const char *format, va_list arguments)
 {
@@ -12,6 +30,7 @@ static enum status set(struct error *error, enum status status, uint32_t line, u
     error->column = column;
     if (vsnprintf(error->message, sizeof error->message, format, arguments) < 0)
         error->message[0] = '\0';
+    make_printable(error->message);
     return status;
 }
 

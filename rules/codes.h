@@ -2,7 +2,8 @@
  *
  * W1xx reading: bytes, YAML, the tree      W2xx schema: one document by itself
  * W3xx linking: documents together         W4xx compiling for an environment
- * W5xx the outside: targets, reach         W6xx Git                                            */
+ * W5xx the outside: targets, reach         W6xx Git
+ * W8xx flagd documents, loaded strictly                                                        */
 #ifndef WEIR_CODES_H
 #define WEIR_CODES_H
 
@@ -55,7 +56,32 @@
     X(CODE_TARGET_PATH, "W501", SEVERITY_ERROR, "target path is outside the allowed folders")      \
     X(CODE_TARGET_HOST, "W502", SEVERITY_ERROR, "target host is not allowed")                      \
     X(CODE_TARGET_SECRET, "W503", SEVERITY_ERROR, "secret is not known, or not for this host")     \
-    X(CODE_GIT_REWRITTEN, "W601", SEVERITY_ERROR, "branch was rewritten")
+    X(CODE_GIT_REWRITTEN, "W601", SEVERITY_ERROR, "branch was rewritten")                          \
+    X(CODE_FLAGD_JSON, "W801", SEVERITY_ERROR, "not JSON")                                         \
+    X(CODE_FLAGD_SHAPE, "W802", SEVERITY_ERROR, "not as a flagd document is made")                 \
+    X(CODE_FLAGD_MEMBER, "W803", SEVERITY_ERROR, "member that flagd does not know")                \
+    X(CODE_FLAGD_DUPLICATE, "W804", SEVERITY_ERROR, "key or flag stands twice")                    \
+    X(CODE_FLAGD_VARIANTS, "W805", SEVERITY_ERROR,                                                 \
+      "variants are of different types, or of none that there is")                                 \
+    X(CODE_FLAGD_VARIANT, "W806", SEVERITY_ERROR, "variant does not exist")                        \
+    X(CODE_FLAGD_METADATA, "W807", SEVERITY_ERROR, "metadata is not a string, number or boolean")  \
+    X(CODE_FLAGD_OPERATOR, "W808", SEVERITY_ERROR, "unknown operator")                             \
+    X(CODE_FLAGD_ARGUMENTS, "W809", SEVERITY_ERROR, "operator takes other arguments")              \
+    X(CODE_FLAGD_PATH, "W810", SEVERITY_ERROR, "attribute path is refused")                        \
+    X(CODE_FLAGD_VERSION, "W811", SEVERITY_ERROR, "version is not X.Y.Z")                          \
+    X(CODE_FLAGD_WEIGHTS, "W812", SEVERITY_ERROR, "weights share nothing out, or too much")        \
+    X(CODE_FLAGD_REF, "W813", SEVERITY_ERROR, "evaluator does not exist")                          \
+    X(CODE_FLAGD_REF_NESTED, "W814", SEVERITY_ERROR, "$ref inside an evaluator")                   \
+    X(CODE_FLAGD_REF_CYCLE, "W815", SEVERITY_ERROR, "evaluators refer to each other in a circle")  \
+    X(CODE_FLAGD_EVALUATOR_EMPTY, "W816", SEVERITY_ERROR, "evaluator is empty")                    \
+    X(CODE_FLAGD_EVALUATOR_UNUSED, "W817", SEVERITY_WARNING, "evaluator is not used")              \
+    X(CODE_FLAGD_NUMBER, "W818", SEVERITY_WARNING, "number that not every engine keeps")           \
+    X(CODE_FLAGD_DEPTH, "W819", SEVERITY_ERROR, "nested too deep, or too many values")             \
+    X(CODE_FLAGD_DEEP, "W820", SEVERITY_WARNING, "nested deeper than every engine reads")          \
+    X(CODE_FLAGD_RULE, "W821", SEVERITY_ERROR, "rule without one operator")                        \
+    X(CODE_FLAGD_ENGINES, "W822", SEVERITY_WARNING, "engines differ")                              \
+    X(CODE_FLAGD_SIZE, "W823", SEVERITY_ERROR, "document is too large")                            \
+    X(CODE_FLAGD_ARRAY, "W824", SEVERITY_ERROR, "faulty rule in an array that no schema looks into")
 
 #define DIAGNOSTIC_NAME(name, code, severity, title)                                               \
     static const char name[] __attribute__((unused)) = code;

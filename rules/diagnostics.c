@@ -66,6 +66,20 @@ static struct text whole_characters(const char *data, size_t length)
     return text;
 }
 
+/* "%.100s" may cut a quoted name in the middle of a character; what stands behind it must not be
+ * lost with it. Returns the new length. */
+static size_t drop_halves(char *message, size_t length)
+{
+    size_t kept = 0, at = 0;
+    while (at < length) {
+        size_t whole = utf8_valid_length((struct text){message + at, length - at});
+        memmove(message + kept, message + at, whole);
+        kept += whole;
+        at += whole + 1;
+    }
+    return kept;
+}
+
 struct diagnostic *diagnostics_add(struct diagnostics *list, const char *code, struct place place,
                                    const char *hint, const char *format, ...)
 {
@@ -79,6 +93,7 @@ struct diagnostic *diagnostics_add(struct diagnostics *list, const char *code, s
         length = 0;
     if ((size_t)length >= sizeof message)
         length = sizeof message - 1;
+    struct text text = {message, drop_halves(message, (size_t)length)};
     if (made.severity == SEVERITY_ERROR)
         list->errors++;
     else
@@ -86,7 +101,7 @@ struct diagnostic *diagnostics_add(struct diagnostics *list, const char *code, s
     if (list->count >= DIAGNOSTICS_KEPT)
         return NULL;
     if (!make_room(list) || !copy_place(list, place, &made.place) ||
-        !arena_copy(&list->arena, whole_characters(message, (size_t)length), &made.message) ||
+        !arena_copy(&list->arena, text, &made.message) ||
         !arena_copy(&list->arena, text_of(hint ? hint : ""), &made.hint)) {
         list->failed = STATUS_NO_MEMORY;
         return NULL;
@@ -145,33 +160,54 @@ void diagnostics_sort(struct diagnostics *list)
     list->count = kept + 1;
 }
 
-/* The text of line `line`, without its end. */
-static struct text find_line(struct text source, uint32_t line)
+/* Where in which text the last excerpt was: faults are mostly sorted, so that a large file is
+ * walked through once and not for each of its faults. */
+struct reading_place {
+    struct text path, source;
+    uint32_t line; /* that `at` is the beginning of; 0: nowhere yet */
+    const char *at;
+};
+
+/* Where the line at `p` ends: "\n", "\r\n" and "\r" end one, as YAML has it. */
+static const char *line_end(const char *p, const char *end)
 {
-    const char *p = source.data, *end = p + source.length;
-    for (uint32_t n = 1; n < line && p < end; n++) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
-        p = newline ? newline + 1 : end;
+    while (p < end && *p != '\n' && *p != '\r')
+        p++;
+    return p;
+}
+
+/* The text of line `line`, without its end. */
+static struct text find_line(struct reading_place *place, uint32_t line)
+{
+    const char *p = place->at, *end = place->source.data + place->source.length;
+    for (; place->line < line && p < end; place->line++) {
+        p = line_end(p, end);
+        if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+            p++;
+        p += p < end;
     }
-    if (p == end)
-        return (struct text){p, 0};
-    const char *stop = memchr(p, '\n', (size_t)(end - p));
-    if (!stop)
-        stop = end;
-    if (stop > p && stop[-1] == '\r')
-        stop--;
-    size_t length = (size_t)(stop - p);
+    place->at = p;
+    place->line = line; /* past the end all lines are empty */
+    size_t length = (size_t)(line_end(p, end) - p);
     return (struct text){p, length < EXCERPT_MAX ? length : EXCERPT_MAX};
 }
 
 void diagnostics_excerpts(struct diagnostics *list, diagnostics_source *source, void *context)
 {
+    struct reading_place place = {.line = 0};
     for (size_t i = 0; i < list->count; i++) {
         struct diagnostic *item = &list->items[i];
-        struct text text;
-        if (item->place.line == 0 || !source(context, item->place.path, &text))
+        if (item->place.line == 0)
             continue;
-        struct text line = find_line(text, item->place.line);
+        if (place.line == 0 || item->place.line < place.line ||
+            !text_equal(item->place.path, place.path)) {
+            place = (struct reading_place){.path = item->place.path};
+            if (!source(context, item->place.path, &place.source))
+                continue;
+            place.line = 1;
+            place.at = place.source.data;
+        }
+        struct text line = find_line(&place, item->place.line);
         line = whole_characters(line.data, line.length);
         if (line.length && !arena_copy(&list->arena, line, &item->excerpt))
             list->failed = STATUS_NO_MEMORY;

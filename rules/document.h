@@ -37,6 +37,7 @@ void document_write(const struct document *document, struct buffer *out);
 void document_digest_text(const struct document *document, char out[DIGEST_TEXT_SIZE]);
 
 struct document_options {
+    bool strict; /* refuse what flagd only warns of; flagd_check.h tells all of it at once */
     enum fractional fractional;
 };
 

@@ -6,6 +6,7 @@
  * configuration has them, in a list of objects with a "key". */
 #include "document.h"
 #include "document_refs.h"
+#include "flagd_check.h"
 #include "json.h"
 #include "json_scan.h"
 
@@ -265,6 +266,27 @@ static enum status make_document(struct loader *loader, struct document **out)
     return status;
 }
 
+/* The first of the faults that a strict reader finds. */
+static enum status check_strictly(struct text json, struct error *error)
+{
+    struct diagnostics faults;
+    diagnostics_init(&faults);
+    enum status status = flagd_check(json, "", &faults);
+    diagnostics_sort(&faults);
+    for (size_t i = 0; i < faults.count && status == STATUS_OK; i++) {
+        const struct diagnostic *fault = &faults.items[i];
+        if (fault->severity == SEVERITY_ERROR)
+            status = error_set_at(error, STATUS_INVALID, fault->place.line, fault->place.column,
+                                  "%.*s", (int)fault->message.length, fault->message.data);
+    }
+    if (status == STATUS_LIMIT)
+        error_set(error, status, "larger than 64 MiB, too large to be checked strictly");
+    if (status == STATUS_NO_MEMORY || faults.failed)
+        status = error_set(error, STATUS_NO_MEMORY, "no memory");
+    diagnostics_dispose(&faults);
+    return status;
+}
+
 enum status document_read(struct text json, const struct document_options *options,
                           struct document **out, struct error *error)
 {
@@ -273,6 +295,11 @@ enum status document_read(struct text json, const struct document_options *optio
     *out = NULL;
     if (options)
         loader.options = *options;
+    if (loader.options.strict) {
+        enum status status = check_strictly(json, error);
+        if (status != STATUS_OK)
+            return status;
+    }
     loader.attributes = attributes_new();
     if (!loader.attributes)
         return error_set(error, STATUS_NO_MEMORY, "no memory");

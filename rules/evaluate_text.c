@@ -165,10 +165,13 @@ struct value builtin_substr(struct machine *machine, const struct value *data)
 
 /* --- in -------------------------------------------------------------------------------------- */
 
-static bool contains_text(struct text whole_text, struct text part)
+static struct value contains_text(struct machine *machine, struct text all, struct text part)
 {
-    return part.length == 0 || (whole_text.length &&
-                                memmem(whole_text.data, whole_text.length, part.data, part.length));
+    if (!utf16_has_half(part))
+        return value_bool(part.length == 0 ||
+                          (all.length && memmem(all.data, all.length, part.data, part.length)));
+    char *work = machine_scratch(machine, (all.length + part.length) / 2 * 3 + 6);
+    return work ? value_bool(utf16_contains(all, part, work)) : out_of_scratch();
 }
 
 /* Array.prototype.includes: as ===, but NaN is itself. */
@@ -197,7 +200,7 @@ static struct value is_in(struct machine *machine, const struct value *item,
         return value_error("in needs a list or a string");
     if (!machine_string(machine, item, digits, &part))
         return out_of_scratch();
-    return value_bool(contains_text(value_text(list), part));
+    return contains_text(machine, value_text(list), part);
 }
 
 struct value machine_in(struct machine *machine, const struct instruction *instruction)

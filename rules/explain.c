@@ -13,6 +13,7 @@ struct teller {
     struct compiler compiler;
     struct story *story;
     size_t told;
+    bool interpreted; /* as rules with less than three parts are */
 };
 
 static bool keep_text(struct teller *teller, struct buffer *buffer, struct text *out)
@@ -32,13 +33,15 @@ static void keep_expression(struct teller *teller, const struct node *node, stru
     keep_text(teller, &buffer, out);
 }
 
-/* What a part of the rules comes to by itself. The flag was compiled against the same attributes,
- * so no new ones turn up. */
+/* What a part of the rules comes to by itself. */
 static struct value evaluate_part(struct teller *teller, const struct node *node)
 {
     struct instruction instruction = {0};
     struct compiler *compiler = &teller->compiler;
-    compile_expression(compiler, node, &instruction);
+    if (!teller->interpreted)
+        compile_expression(compiler, node, &instruction);
+    else if (!interpret_expression(compiler, node, &instruction))
+        return value_error(compiler->thrown);
     if (compiler->status != STATUS_OK) {
         teller->story->out_of_memory = true;
         return value_error("no memory");
@@ -48,7 +51,13 @@ static struct value evaluate_part(struct teller *teller, const struct node *node
         compiler->problem = NULL;
         return value_error(problem);
     }
-    return machine_evaluate(&teller->machine, &instruction);
+    teller->machine.context->scratch_used = 0;
+    struct value value = machine_evaluate(&teller->machine, &instruction), kept;
+    if (!value_copy(&teller->arena, &value, &kept)) {
+        teller->story->out_of_memory = true;
+        return value_error("no memory");
+    }
+    return kept;
 }
 
 /* --- attributes ------------------------------------------------------------------------------ */
@@ -178,7 +187,6 @@ static struct told *tell(struct teller *teller, const struct node *node)
         return NULL;
     }
     teller->told++;
-    teller->machine.context->scratch_used = 0;
     told->kind = kind_of(teller, node);
     told->result = evaluate_part(teller, node);
     if (told->result.type == VALUE_ERROR || told->kind == TOLD_LEAF) {
@@ -225,6 +233,7 @@ static void tell_rules(struct teller *teller, const struct node *targeting)
     const struct node *branches = node_get(targeting, "if"), *node;
     bool chain = targeting->type == NODE_MAP && targeting->count == 1 && branches &&
                  branches->type == NODE_LIST && branches->count > 1;
+    teller->interpreted = chain && branches->count < 3;
     for (node = chain ? branches->first : NULL; node && node->next; node = node->next->next) {
         rule = new_rule(teller, &end);
         if (!rule)
@@ -268,6 +277,7 @@ void explain(const struct fragment *fragment, struct text flag, struct context *
         teller.compiler = (struct compiler){
             .arena = &teller.arena, .attributes = context->attributes, .json = fragment->json};
         buffer_init(&teller.compiler.guard, 1 << 16);
+        teller.compiler.frozen = true;
         tell_targeting(&teller, fragment);
         fold_dispose(&teller.compiler);
         buffer_dispose(&teller.compiler.guard);

@@ -11,6 +11,31 @@
 
 /* --- values ---------------------------------------------------------------------------------- */
 
+/* As JSON; what substr may leave of a character, half a surrogate pair, is shown as U+FFFD. */
+static void write_string(struct buffer *out, struct text text)
+{
+    struct buffer whole;
+    if (utf8_valid_length(text) == text.length) {
+        json_write_string(out, text);
+        return;
+    }
+    buffer_init(&whole, 0);
+    while (text.length) {
+        size_t valid = utf8_valid_length(text);
+        buffer_append(&whole, text.data, valid);
+        text = (struct text){text.data + valid, text.length - valid};
+        size_t half = text.length < 3 ? text.length : 3;
+        if (half)
+            buffer_append_string(&whole, "\xef\xbf\xbd");
+        text = (struct text){text.data + half, text.length - half};
+    }
+    if (whole.failed)
+        out->failed = whole.failed;
+    else
+        json_write_string(out, buffer_text(&whole));
+    buffer_dispose(&whole);
+}
+
 static void write_value(struct buffer *out, const struct value *value, size_t limit)
 {
     bool is_list = value->type == VALUE_LIST;
@@ -28,7 +53,7 @@ static void write_value(struct buffer *out, const struct value *value, size_t li
             buffer_append_string(out, "null");
         return;
     case VALUE_STRING:
-        json_write_string(out, value_text(value));
+        write_string(out, value_text(value));
         return;
     case VALUE_ERROR:
         json_write_string(out, text_of(value->problem));
@@ -131,7 +156,7 @@ static void write_decision_text(struct buffer *out, const struct story *story)
         buffer_printf(out, ": %s, %s", error_code_name(decision->error), decision->problem);
         if (decision->resolved.data) {
             buffer_append_string(out, ": ");
-            json_write_string(out, decision->resolved);
+            write_string(out, decision->resolved);
         }
         buffer_append_char(out, '\n');
         return;
@@ -259,7 +284,7 @@ static void write_decision_json(struct buffer *out, const struct story *story)
     }
     if (decision->resolved.data) {
         buffer_append_string(out, ",\"resolved\":");
-        json_write_string(out, decision->resolved);
+        write_string(out, decision->resolved);
     }
 }
 

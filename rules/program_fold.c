@@ -72,53 +72,6 @@ enum determinism expression_determinism(struct compiler *compiler, const struct 
 
 /* --- evaluating now -------------------------------------------------------------------------- */
 
-static bool keep(struct compiler *compiler, const struct value *from, struct value *out);
-
-static bool keep_list(struct compiler *compiler, const struct value *from, struct value *out)
-{
-    struct value *items = ARENA_ARRAY(compiler->arena, struct value, from->length + (size_t)1);
-    if (!items)
-        return false;
-    for (uint32_t i = 0; i < from->length; i++) {
-        if (!keep(compiler, &from->items[i], &items[i]))
-            return false;
-    }
-    out->items = items;
-    return true;
-}
-
-static bool keep_map(struct compiler *compiler, const struct value *from, struct value *out)
-{
-    struct value_member *members =
-        ARENA_ARRAY(compiler->arena, struct value_member, from->length + (size_t)1);
-    if (!members)
-        return false;
-    for (uint32_t i = 0; i < from->length; i++) {
-        if (!arena_copy(compiler->arena, from->members[i].name, &members[i].name) ||
-            !keep(compiler, &from->members[i].value, &members[i].value))
-            return false;
-    }
-    out->members = members;
-    return true;
-}
-
-/* Copies a value out of scratch memory. */
-static bool keep(struct compiler *compiler, const struct value *from, struct value *out)
-{
-    struct text copy;
-    *out = *from;
-    if (from->type == VALUE_LIST)
-        return keep_list(compiler, from, out);
-    if (from->type == VALUE_MAP)
-        return keep_map(compiler, from, out);
-    if (from->type != VALUE_STRING)
-        return true;
-    if (!arena_copy(compiler->arena, value_text(from), &copy))
-        return false;
-    out->string = copy.data;
-    return true;
-}
-
 static bool make_context(struct compiler *compiler)
 {
     if (compiler->constant)
@@ -154,7 +107,7 @@ bool fold_instruction(struct compiler *compiler, struct instruction *instruction
         compiler->thrown = value.problem;
         return false;
     }
-    if (!keep(compiler, &value, &kept))
+    if (!value_copy(compiler->arena, &value, &kept))
         compiler->status = STATUS_NO_MEMORY;
     *instruction = (struct instruction){.op = OP_CONSTANT, .value = kept};
     return true;

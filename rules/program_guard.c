@@ -6,17 +6,21 @@
 
 /* The JSON text of the attribute that a guard would test: the first argument of
  * {"!==":[X,null]}. */
-static bool guarded_operand(const struct compiler *compiler, const struct node *node,
-                            struct text *out, uint16_t *slot)
+static bool guarded_operand(struct compiler *compiler, const struct node *node, struct text *out,
+                            uint16_t *slot)
 {
     const struct node *list = node_get(node, "!==");
     if (!list || list->type != NODE_LIST || list->count != 2 ||
         list->first->next->type != NODE_NULL)
         return false;
     const struct node *path = node_get(list->first, "var");
-    if (!path || path->type != NODE_STRING || text_starts_with(path->string, TEXT("$flagd.")) ||
-        attributes_slot(compiler->attributes, path->string, slot) != STATUS_OK)
+    struct instruction operand = {0};
+    if (!path || path->type != NODE_STRING)
         return false;
+    compile_expression(compiler, list->first, &operand);
+    if (operand.op != OP_SLOT || compiler->status != STATUS_OK)
+        return false;
+    *slot = operand.slot;
     *out = (struct text){compiler->json.data + list->first->start,
                          list->first->end - list->first->start};
     return true;

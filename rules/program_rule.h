@@ -16,6 +16,7 @@ struct compiler {
     bool in_reduce;           /* the innermost iterator is reduce */
     bool in_iterator;         /* one of those around is another */
     bool folding;             /* the context is an empty object */
+    bool frozen;              /* the attributes are others' too: what has no slot is missing */
     bool depends_on_more;     /* than attributes: on the flag, the time, the whole context */
     struct buffer guard;      /* what a guard would be, while it is compared */
     struct context *constant; /* where parts without attributes are evaluated; NULL until then */

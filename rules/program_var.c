@@ -76,7 +76,7 @@ void compile_whole(struct compiler *compiler)
 {
     uint16_t slot;
     compiler->depends_on_more = true;
-    if (!compiler->folding)
+    if (!compiler->folding && !compiler->frozen)
         note(compiler, attributes_root(compiler->attributes, &slot));
 }
 
@@ -107,6 +107,18 @@ static bool is_plain(struct text name)
     return name.length == 0;
 }
 
+/* The longest part of a path that has a slot already; where there is none, nothing is there. */
+static uint32_t find_known(struct compiler *compiler, const struct names *names, uint32_t plain,
+                           struct instruction *out)
+{
+    for (uint32_t count = plain; count > 0; count--) {
+        if (attributes_find_of(compiler->attributes, names->names, count, &out->slot))
+            return count;
+    }
+    out->op = OP_CONSTANT;
+    return names->count;
+}
+
 static void compile_attribute(struct compiler *compiler, const struct names *names,
                               enum manner manner, struct instruction *out)
 {
@@ -119,7 +131,10 @@ static void compile_attribute(struct compiler *compiler, const struct names *nam
     while (!stops && plain < names->count && is_plain(names->names[plain]))
         plain++;
     out->op = OP_SLOT;
-    note(compiler, attributes_slot_of(compiler->attributes, names->names, plain, &out->slot));
+    if (compiler->frozen)
+        plain = find_known(compiler, names, plain, out);
+    else
+        note(compiler, attributes_slot_of(compiler->attributes, names->names, plain, &out->slot));
     if (plain < names->count)
         walk_on(compiler, names, plain, manner == INTERPRETED && !stops ? GENERATED : manner, out);
 }
@@ -142,7 +157,10 @@ static void compile_names(struct compiler *compiler, const struct names *names, 
     } else {
         compile_whole(compiler);
         out->op = OP_SLOT;
-        note(compiler, attributes_root(compiler->attributes, &out->slot));
+        if (!compiler->frozen)
+            note(compiler, attributes_root(compiler->attributes, &out->slot));
+        else if (!attributes_find_of(compiler->attributes, NULL, 0, &out->slot))
+            out->op = OP_CONSTANT;
     }
 }
 

@@ -128,6 +128,39 @@ size_t utf16_append(char *out, size_t length, struct text part)
     return length + part.length;
 }
 
+bool utf16_has_half(struct text text)
+{
+    for (size_t i = 0; i + 2 < text.length; i++) {
+        if ((unsigned char)text.data[i] == 0xed && (unsigned char)text.data[i + 1] >= 0xa0)
+            return true;
+    }
+    return false;
+}
+
+/* All pairs taken apart. */
+static size_t take_apart(struct text text, char *out)
+{
+    const char *p = text.data, *end = text.data + text.length;
+    size_t length = 0, bytes;
+    for (; p < end; p += bytes) {
+        uint32_t code = decode(p, end, &bytes);
+        if (code >= SUPPLEMENTARY) {
+            length += encode_half(high_half(code), out + length);
+            length += encode_half(low_half(code), out + length);
+        } else {
+            memcpy(out + length, p, bytes);
+            length += bytes;
+        }
+    }
+    return length;
+}
+
+bool utf16_contains(struct text whole, struct text part, char *work)
+{
+    size_t size = take_apart(whole, work), needle = take_apart(part, work + size);
+    return needle == 0 || (size && memmem(work, size, work + size, needle));
+}
+
 static bool is_space(uint32_t code)
 {
     return code == ' ' || (code >= 0x09 && code <= 0x0d) || code == 0xa0 || code == 0x1680 ||

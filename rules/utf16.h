@@ -19,6 +19,10 @@ int utf16_compare(struct text a, struct text b);
 /* Appends `part` to the `length` bytes at `out`, where there is room for it; returns the new
  * length. */
 size_t utf16_append(char *out, size_t length, struct text part);
+/* Whether `text` holds half of a pair; and whether `whole` holds `part`, of which that may be so.
+ * The search needs memory for whole.length * 3 / 2 and part.length * 3 / 2 bytes at `work`. */
+bool utf16_has_half(struct text text);
+bool utf16_contains(struct text whole, struct text part, char *work);
 /* What JavaScript's trim() leaves: without white space and line ends, Unicode's included. */
 struct text utf16_trim(struct text text);
 

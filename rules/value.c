@@ -105,3 +105,49 @@ struct value value_member(const struct value *value, struct text name, char unit
         return value_null();
     }
 }
+
+/* --- copies ---------------------------------------------------------------------------------- */
+
+static bool copy_list(struct arena *arena, const struct value *from, struct value *out)
+{
+    struct value *items = ARENA_ARRAY(arena, struct value, from->length + (size_t)1);
+    if (!items)
+        return false;
+    for (uint32_t i = 0; i < from->length; i++) {
+        if (!value_copy(arena, &from->items[i], &items[i]))
+            return false;
+    }
+    out->items = items;
+    return true;
+}
+
+static bool copy_map(struct arena *arena, const struct value *from, struct value *out)
+{
+    struct value_member *members =
+        ARENA_ARRAY(arena, struct value_member, from->length + (size_t)1);
+    if (!members)
+        return false;
+    for (uint32_t i = 0; i < from->length; i++) {
+        if (!arena_copy(arena, from->members[i].name, &members[i].name) ||
+            !value_copy(arena, &from->members[i].value, &members[i].value))
+            return false;
+    }
+    out->members = members;
+    return true;
+}
+
+bool value_copy(struct arena *arena, const struct value *from, struct value *out)
+{
+    struct text copy;
+    *out = *from;
+    if (from->type == VALUE_LIST)
+        return copy_list(arena, from, out);
+    if (from->type == VALUE_MAP)
+        return copy_map(arena, from, out);
+    if (from->type != VALUE_STRING)
+        return true;
+    if (!arena_copy(arena, value_text(from), &copy))
+        return false;
+    out->string = copy.data;
+    return true;
+}

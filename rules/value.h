@@ -5,7 +5,7 @@
 #ifndef WEIR_VALUE_H
 #define WEIR_VALUE_H
 
-#include "base.h"
+#include "arena.h"
 
 enum value_type {
     VALUE_NULL, /* missing; `length` is 1 where null was written, which only `missing` asks */
@@ -63,6 +63,8 @@ static inline struct text value_text(const struct value *string)
     return (struct text){string->string, string->length};
 }
 
+/* All of a value, with its strings, into an arena; false without memory. */
+bool value_copy(struct arena *arena, const struct value *from, struct value *out) MUST_CHECK;
 /* As JSONLogic means it: "", 0, NaN, [], {} and null are not. */
 bool value_is_truthy(const struct value *value);
 /* As JavaScript means it: [] and {} are. */

@@ -57,7 +57,10 @@ weir_document *weir_document_read(const char *json, size_t length, const weir_op
     struct error inner = {0};
     struct document_options inner_options = {0};
     if (options)
-        inner_options.fractional = (enum fractional)options->fractional;
+        inner_options = (struct document_options){
+            .strict = options->strict != 0,
+            .fractional = (enum fractional)options->fractional,
+        };
     if (document_read((struct text){json, length}, &inner_options, &document, &inner) == STATUS_OK)
         return (weir_document *)document;
     give_error(error, &inner);

@@ -85,6 +85,7 @@ enum weir_fractional {
 
 typedef struct weir_options {
     enum weir_fractional fractional;
+    int strict; /* refuse what flagd itself only warns of */
 } weir_options;
 
 /* Reads a flagd document (as `weir build` writes it). `options` NULL: lenient as flagd, second

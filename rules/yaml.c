@@ -6,6 +6,7 @@
 
 #include "codes.h"
 #include "json.h"
+#include "json_scan.h"
 #include "utf8.h"
 
 #define SMALL_MAP 32
@@ -427,6 +428,28 @@ static struct place place_of_byte(const struct loader *loader, size_t offset)
     return place;
 }
 
+/* U+0085, U+2028 and U+2029 end a line for libyaml, as in YAML 1.1, and are characters like others
+ * for YAML 1.2 and for editors: the value would change, and every place behind them. */
+static bool has_plain_lines(struct loader *loader)
+{
+    static const struct text breaks[] = {{"\xc2\x85", 2}, {"\xe2\x80\xa8", 3}, {"\xe2\x80\xa9", 3}};
+    for (size_t i = 0; i < COUNT_OF(breaks); i++) {
+        const char *found = loader->source.length
+                                ? memmem(loader->source.data, loader->source.length, breaks[i].data,
+                                         breaks[i].length)
+                                : NULL;
+        if (!found)
+            continue;
+        struct place place = {loader->path, 1, 1};
+        json_place(loader->source.data, found, &place.line, &place.column);
+        diagnostics_add(loader->diagnostics, CODE_YAML, place,
+                        "write it as \\u0085, \\u2028 or \\u2029 in double quotes",
+                        "a character that only YAML 1.1 takes for the end of a line");
+        return false;
+    }
+    return true;
+}
+
 static bool source_is_acceptable(struct loader *loader)
 {
     if (loader->source.length > YAML_MAX_BYTES) {
@@ -437,7 +460,7 @@ static bool source_is_acceptable(struct loader *loader)
     }
     size_t valid = utf8_valid_length(loader->source);
     if (valid == loader->source.length)
-        return true;
+        return has_plain_lines(loader);
     diagnostics_add(loader->diagnostics, CODE_UTF8, place_of_byte(loader, valid),
                     "save the file as UTF-8", "byte 0x%02x is not UTF-8",
                     (unsigned char)loader->source.data[valid]);

@@ -11,7 +11,7 @@ class Decision(ctypes.Structure):
 
 
 class Options(ctypes.Structure):
-    _fields_ = [("fractional", ctypes.c_int)]
+    _fields_ = [("fractional", ctypes.c_int), ("strict", ctypes.c_int)]
 
 
 class Refused(Exception):
@@ -25,14 +25,14 @@ def text_of(pointer, length):
 class Weir:
     """A flagd document, and one context at a time."""
 
-    def __init__(self, library, document, fractional="v2"):
+    def __init__(self, library, document, fractional="v2", strict=False):
         self.library = ctypes.CDLL(str(library))
         for name in ("weir_document_read", "weir_context_new", "weir_explain"):
             getattr(self.library, name).restype = ctypes.c_void_p
         for name in ("weir_reason_name", "weir_error_code_name"):
             getattr(self.library, name).restype = ctypes.c_char_p
         self.error = ctypes.create_string_buffer(300)
-        options = Options(["v2", "v3"].index(fractional))
+        options = Options(["v2", "v3"].index(fractional), strict)
         self.document = ctypes.c_void_p(self.library.weir_document_read(
             document, ctypes.c_size_t(len(document)), ctypes.byref(options), self.error))
         if not self.document:

@@ -62,7 +62,7 @@ def check_answers(program, document, tree=None):
     done = ask(program, document, "checkout-v2", '{"targetingKey": "ann", "email": "ann@acme.example"}', tree)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('checkout-v2 = true\n\ncheckout-v2 = true (variant "on", TARGETING_MATCH)\n')
-    assert "rule 1: matched" in done.stdout
+    assert '✓ rule 1 serves "on"\n' in done.stdout
     done = ask(program, document, "checkout-v2", "{}", tree)
     assert done.stdout.startswith("checkout-v2 = false\n\n")
     done = ask(program, document, "nowhere", "{}", tree)

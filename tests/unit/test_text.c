@@ -156,7 +156,19 @@ START_TEST(errors_are_cut_not_overrun)
 }
 END_TEST
 
+START_TEST(errors_are_one_line_of_utf8)
+{
+    struct error error;
+    error_set(&error, STATUS_INVALID, "flag \"%s\" is not \x1b[31mred", "a\nb\r\tc\x7f");
+    ck_assert_str_eq(error.message, "flag \"a?b??c?\" is not ?[31mred");
+    error_set(&error, STATUS_INVALID, "flag \"%.4s\" has no variants", "a\xc3\xa9\xc3\xa9");
+    ck_assert_str_eq(error.message, "flag \"a\xc3\xa9?\" has no variants");
+    error_set_at(&error, STATUS_INVALID, 1, 2, "\xff%s", "\xf0\x9f\x98\x80");
+    ck_assert_str_eq(error.message, "?\xf0\x9f\x98\x80");
+}
+END_TEST
+
 UNIT_MAIN("text", texts_compare_by_bytes_and_shorter_first, texts_know_their_ends,
           malformed_utf8_is_found_at_its_first_byte, utf8_encodes_every_code_point,
           utf8_counts_code_points, distance_counts_edits, similar_keeps_the_nearest,
-          errors_are_cut_not_overrun)
+          errors_are_cut_not_overrun, errors_are_one_line_of_utf8)

@@ -189,6 +189,12 @@ START_TEST(what_could_mislead_is_refused)
     expect_fault(TEXT("? {a: 1}\n: 1\n"), CODE_KEY, 1, 3, NULL);
     expect_fault(TEXT("{[1]: 2}\n"), CODE_KEY, 1, 2, NULL);
     expect_json(TEXT("\"<<\": 1\n"), "{\"<<\":1}\n"); /* in quotes it is only a name */
+    /* libyaml would take them for line ends. */
+    expect_fault(TEXT("a: 1\nb: \"x\xe2\x80\xa8y\"\n"), CODE_YAML, 2, 6,
+                 "a character that only YAML 1.1 takes for the end of a line");
+    expect_fault(TEXT("\xc3\xa9: \xe2\x80\xa9\n"), CODE_YAML, 1, 4, NULL);
+    expect_fault(TEXT("a: b\xc2\x85"), CODE_YAML, 1, 5, NULL);
+    expect_json(TEXT("\"\\u2028\\N\"\n"), "\"\xe2\x80\xa8\xc2\x85\"\n");
 }
 END_TEST
 
