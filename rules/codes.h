@@ -3,6 +3,7 @@
  * W1xx reading: bytes, YAML, the tree      W2xx schema: one document by itself
  * W3xx linking: documents together         W4xx compiling for an environment
  * W5xx the outside: targets, reach         W6xx Git
+ * W7xx importing other systems' flags
  * W8xx flagd documents, loaded strictly                                                        */
 #ifndef WEIR_CODES_H
 #define WEIR_CODES_H
@@ -57,6 +58,19 @@
     X(CODE_TARGET_HOST, "W502", SEVERITY_ERROR, "target host is not allowed")                      \
     X(CODE_TARGET_SECRET, "W503", SEVERITY_ERROR, "secret is not known, or not for this host")     \
     X(CODE_GIT_REWRITTEN, "W601", SEVERITY_ERROR, "branch was rewritten")                          \
+    X(CODE_IMPORT_FILE, "W701", SEVERITY_ERROR, "not a file of flags that can be imported")        \
+    X(CODE_IMPORT_NAME, "W702", SEVERITY_ERROR, "name cannot be carried over")                     \
+    X(CODE_IMPORT_VARIANTS, "W703", SEVERITY_ERROR, "variants cannot be carried over")             \
+    X(CODE_IMPORT_DEFAULT, "W704", SEVERITY_ERROR, "there is no default variant")                  \
+    X(CODE_IMPORT_RULE, "W705", SEVERITY_ERROR, "rule has no exact counterpart")                   \
+    X(CODE_IMPORT_SPLIT, "W706", SEVERITY_ERROR,                                                   \
+      "shares cannot be carried over without moving users")                                        \
+    X(CODE_IMPORT_FIELD, "W707", SEVERITY_ERROR, "field cannot be carried over")                   \
+    X(CODE_IMPORT_METADATA, "W708", SEVERITY_WARNING, "metadata is kept, but not served")          \
+    X(CODE_IMPORT_ERRORS, "W709", SEVERITY_WARNING, "weir answers where the foreign rule fails")   \
+    X(CODE_IMPORT_MOVES, "W710", SEVERITY_WARNING, "users move")                                   \
+    X(CODE_IMPORT_ASSUMED, "W711", SEVERITY_WARNING, "rule holds for attributes as it is written") \
+    X(CODE_IMPORT_IGNORED, "W712", SEVERITY_WARNING, "field means nothing and is left out")        \
     X(CODE_FLAGD_JSON, "W801", SEVERITY_ERROR, "not JSON")                                         \
     X(CODE_FLAGD_SHAPE, "W802", SEVERITY_ERROR, "not as a flagd document is made")                 \
     X(CODE_FLAGD_MEMBER, "W803", SEVERITY_ERROR, "member that flagd does not know")                \

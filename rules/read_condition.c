@@ -132,6 +132,17 @@ static void check_time(struct reader *reader, const struct node *node)
                         node->string.data);
 }
 
+/* Behind a dot, an index or "length" is part of a string or a list to some engines, and a member
+ * only to others. */
+static bool is_index_or_length(struct text part)
+{
+    for (size_t i = 0; i < part.length; i++) {
+        if (part.data[i] < '0' || part.data[i] > '9')
+            return text_is(part, "length");
+    }
+    return true;
+}
+
 /* Paths that no engine reads alike: empty parts, escapes, JavaScript's __proto__, flagd's own
  * names. */
 static void check_attribute(struct reader *reader, const struct node *node, bool is_time)
@@ -150,6 +161,7 @@ static void check_attribute(struct reader *reader, const struct node *node, bool
         const char *dot = memchr(rest.data, '.', rest.length);
         struct text part = {rest.data, dot ? (size_t)(dot - rest.data) : rest.length};
         if (part.length == 0 || text_is(part, "__proto__") ||
+            (part.data != node->string.data && is_index_or_length(part)) ||
             memchr(part.data, '\\', part.length)) {
             diagnostics_add(reader->diagnostics, CODE_ATTRIBUTE, place_of(reader, node),
                             "a path is names with dots between them, like app.version",

@@ -161,6 +161,10 @@ START_TEST(what_the_schema_cannot_say_is_checked)
 {
     expect_rule("attribute: __proto__.x, is: 1", CODE_ATTRIBUTE, 37,
                 "attribute path \"__proto__.x\" cannot be read alike by all evaluators");
+    expect_rule("attribute: a.0, is: 1", CODE_ATTRIBUTE, 37,
+                "attribute path \"a.0\" cannot be read alike by all evaluators");
+    expect_rule("attribute: a.length, is: 1", CODE_ATTRIBUTE, 37,
+                "attribute path \"a.length\" cannot be read alike by all evaluators");
     expect_rule("attribute: a.__proto__, is: 1", CODE_ATTRIBUTE, 37,
                 "attribute path \"a.__proto__\" cannot be read alike by all evaluators");
     expect_rule("attribute: $flagd.timestamp, gt: 1", CODE_ATTRIBUTE, 37,
