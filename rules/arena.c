@@ -1,7 +1,5 @@
 #include "arena.h"
 
-#include <stdalign.h>
-
 #define BLOCK_FIRST ((size_t)16 << 10)
 #define BLOCK_LARGEST ((size_t)1 << 20)
 
@@ -76,29 +74,16 @@ static bool add_block(struct arena *arena, size_t least)
     return true;
 }
 
-void *arena_allocate(struct arena *arena, size_t size)
+void *arena_allocate_more(struct arena *arena, size_t size)
 {
     const size_t alignment = alignof(max_align_t);
     if (size > SIZE_MAX - alignment)
         return NULL;
     size_t rounded = (size + (size == 0) + alignment - 1) & ~(alignment - 1);
-    if (rounded > (size_t)(arena->end - arena->next)) { /* both are NULL without a block */
-        if (!add_block(arena, rounded))
-            return NULL;
-    }
+    if (rounded > (size_t)(arena->end - arena->next) && !add_block(arena, rounded))
+        return NULL;
     void *memory = arena->next;
     arena->next += rounded;
-    return memory;
-}
-
-void *arena_allocate_zero(struct arena *arena, size_t count, size_t size)
-{
-    size_t total;
-    if (!size_multiply(count, size, &total))
-        return NULL;
-    void *memory = arena_allocate(arena, total);
-    if (memory)
-        memset(memory, 0, total);
     return memory;
 }
 

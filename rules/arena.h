@@ -7,6 +7,8 @@
 #ifndef WEIR_ARENA_H
 #define WEIR_ARENA_H
 
+#include <stdalign.h>
+
 #include "base.h"
 
 struct arena_block;
@@ -28,14 +30,45 @@ void arena_dispose(struct arena *arena);
 void arena_reset(struct arena *arena);
 
 /* `size` bytes aligned for any type, not cleared; NULL when memory or the maximum is exhausted. */
-void *arena_allocate(struct arena *arena, size_t size) MUST_CHECK;
+static inline void *arena_allocate(struct arena *arena, size_t size) MUST_CHECK;
 /* `count * size` bytes, all zero; NULL also when the product overflows. */
-void *arena_allocate_zero(struct arena *arena, size_t count, size_t size) MUST_CHECK;
+static inline void *arena_allocate_zero(struct arena *arena, size_t count, size_t size) MUST_CHECK;
 /* A NUL-terminated copy. *out is left alone when false is returned. */
 bool arena_copy(struct arena *arena, struct text source, struct text *out) MUST_CHECK;
 
 #define ARENA_NEW(arena, type) ((type *)arena_allocate_zero((arena), 1, sizeof(type)))
 #define ARENA_ARRAY(arena, type, count)                                                            \
     ((type *)arena_allocate_zero((arena), (count), sizeof(type)))
+
+/* --- here, since a compile makes millions of small things whose sizes are constants ------------
+ */
+
+/* arena_allocate() where the newest block has no room. */
+void *arena_allocate_more(struct arena *arena, size_t size) MUST_CHECK;
+
+static inline void *arena_allocate(struct arena *arena, size_t size)
+{
+    const size_t alignment = alignof(max_align_t);
+    size_t room = (size_t)(arena->end - arena->next); /* both are NULL without a block */
+    if (size == 0 || size > room)
+        return arena_allocate_more(arena, size);
+    size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+    if (rounded > room)
+        return arena_allocate_more(arena, size);
+    void *memory = arena->next;
+    arena->next += rounded;
+    return memory;
+}
+
+static inline void *arena_allocate_zero(struct arena *arena, size_t count, size_t size)
+{
+    size_t total;
+    if (!size_multiply(count, size, &total))
+        return NULL;
+    void *memory = arena_allocate(arena, total);
+    if (memory)
+        memset(memory, 0, total);
+    return memory;
+}
 
 #endif

@@ -21,7 +21,7 @@ void buffer_clear(struct buffer *buffer)
     buffer->failed = STATUS_OK;
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t length)
+char *buffer_reserve_more(struct buffer *buffer, size_t length)
 {
     size_t needed;
     if (buffer->failed)
@@ -34,6 +34,8 @@ char *buffer_reserve(struct buffer *buffer, size_t length)
         size_t size = buffer->size ? buffer->size : FIRST_SIZE;
         while (size < needed)
             size = size > buffer->maximum / 2 ? buffer->maximum : size * 2;
+        if (size > buffer->maximum) /* so that what fits into the memory is within the maximum */
+            size = buffer->maximum;
         char *data = realloc(buffer->data, size);
         if (!data) {
             buffer->failed = STATUS_NO_MEMORY;
@@ -45,30 +47,9 @@ char *buffer_reserve(struct buffer *buffer, size_t length)
     return buffer->data + buffer->length;
 }
 
-void buffer_append(struct buffer *buffer, const void *data, size_t length)
-{
-    if (length == 0)
-        return;
-    char *room = buffer_reserve(buffer, length);
-    if (!room)
-        return;
-    memcpy(room, data, length);
-    buffer->length += length;
-}
-
-void buffer_append_text(struct buffer *buffer, struct text text)
-{
-    buffer_append(buffer, text.data, text.length);
-}
-
 void buffer_append_string(struct buffer *buffer, const char *string)
 {
     buffer_append(buffer, string, strlen(string));
-}
-
-void buffer_append_char(struct buffer *buffer, char c)
-{
-    buffer_append(buffer, &c, 1);
 }
 
 void buffer_append_u64(struct buffer *buffer, uint64_t number)

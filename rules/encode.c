@@ -280,7 +280,9 @@ void encode_compare(struct encoder *encoder, const char *operator_text, const st
 {
     encode_raw(encoder, "{\"and\":[");
     guard_number(encoder->out, operand, encoder->evaluators);
-    buffer_printf(encoder->out, ",{\"%s\":[", operator_text);
+    buffer_append_text(encoder->out, TEXT(",{\""));
+    encode_raw(encoder, operator_text);
+    buffer_append_text(encoder->out, TEXT("\":["));
     buffer_append_text(encoder->out, operand);
     buffer_append_char(encoder->out, ',');
     json_write_number(encoder->out, scalar->number);
@@ -320,7 +322,9 @@ static void encode_affix(struct encoder *encoder, const char *operator_text,
     bool guarded = encoder->evaluators & EVALUATOR_FLAGD;
     if (guarded)
         encode_template(encoder->out, "{\"and\":[{\"!==\":[$,null]},", operand);
-    buffer_printf(encoder->out, "{\"%s\":[", operator_text);
+    buffer_append_text(encoder->out, TEXT("{\""));
+    encode_raw(encoder, operator_text);
+    buffer_append_text(encoder->out, TEXT("\":["));
     buffer_append_text(encoder->out, operand);
     buffer_append_char(encoder->out, ',');
     json_write_string(encoder->out, scalar->string);

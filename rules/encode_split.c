@@ -31,7 +31,9 @@ static void write_cat(const struct split *split, const char *suffix)
     json_write_string(out, buffer_text(&seed));
     buffer_append_char(out, ',');
     buffer_append_text(out, split->operand);
-    buffer_printf(out, ",\"%s\"]}", suffix);
+    buffer_append_text(out, TEXT(",\""));
+    buffer_append_string(out, suffix);
+    buffer_append_text(out, TEXT("\"]}"));
     if (seed.failed)
         out->failed = seed.failed;
     buffer_dispose(&seed);
@@ -75,7 +77,9 @@ static void write_share(const struct split *split, const struct share *share, ui
 {
     encode_raw(split->encoder, ",[");
     json_write_string(split->encoder->out, share->variant.text);
-    buffer_printf(split->encoder->out, ",%u]", weight);
+    buffer_append_char(split->encoder->out, ',');
+    buffer_append_u64(split->encoder->out, weight);
+    buffer_append_char(split->encoder->out, ']');
 }
 
 static void write_fractional(const struct split *split, uint32_t factor)

@@ -198,10 +198,10 @@ static struct value share_too(struct machine *machine, const struct instruction 
     struct value *pairs = shares + count;
     shares[0] = *key;
     for (uint32_t i = 1; i < count; i++, pairs += 2) {
-        pairs[0] = machine_argument(machine, &instruction->arguments[2 * i - 1]);
-        pairs[1] = machine_argument(machine, &instruction->arguments[2 * i]);
+        pairs[0] = machine_argument(machine, &instruction->arguments[2 * (size_t)i - 1]);
+        pairs[1] = machine_argument(machine, &instruction->arguments[2 * (size_t)i]);
         if (pairs[0].type == VALUE_ERROR || pairs[1].type == VALUE_ERROR)
-            return pairs[pairs[0].type != VALUE_ERROR];
+            return pairs[0].type == VALUE_ERROR ? pairs[0] : pairs[1];
         shares[i] = (struct value){.type = VALUE_LIST, .length = 2, .items = pairs};
     }
     struct value all = {.type = VALUE_LIST, .length = count, .items = shares};

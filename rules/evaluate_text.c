@@ -145,20 +145,18 @@ static struct text cut(struct machine *machine, struct text text, double from, d
 
 struct value builtin_substr(struct machine *machine, const struct value *data)
 {
-    struct value null = value_null();
-    const struct value *string = data->length > 0 ? &data->items[0] : &null,
-                       *count = data->length > 2 ? &data->items[2] : NULL;
-    double from = data->length > 1 ? whole(machine_number(machine, &data->items[1])) : 0;
-    double length = count ? machine_number(machine, count) : HUGE_VAL;
-    if (string->type != VALUE_STRING)
+    struct value string = data->length > 0 ? data->items[0] : value_null(),
+                 start = data->length > 1 ? data->items[1] : value_null(),
+                 count = data->length > 2 ? data->items[2] : value_number(HUGE_VAL);
+    double from = whole(machine_number(machine, &start)), length = machine_number(machine, &count);
+    if (string.type != VALUE_STRING)
         return value_error("substr needs a string");
     bool from_end = length < 0;
-    struct text text = cut(machine, value_text(string), from, from_end ? HUGE_VAL : whole(length));
+    struct text text = cut(machine, value_text(&string), from, from_end ? HUGE_VAL : whole(length));
     if (text.data && from_end) { /* stop that far from the end */
         /* JavaScript puts what is no number behind the size instead of adding it. */
         double size = (double)utf16_length(text);
-        double rest = count->type == VALUE_NUMBER ? whole(size + length) : 0;
-        text = cut(machine, text, 0, rest);
+        text = cut(machine, text, 0, count.type == VALUE_NUMBER ? whole(size + length) : 0);
     }
     return text.data ? value_string(text) : out_of_scratch();
 }

@@ -455,6 +455,7 @@ static enum status load_map(struct loader *loader, struct schema *schema)
     }
     schema->has_choices = schema->all_of.count || schema->any_of.count || schema->one_of.count ||
                           schema->not || schema->if_schema;
+    schema->only_required = schema->source->count == 1 && schema->required.count > 0;
     return status;
 }
 

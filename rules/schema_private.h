@@ -86,7 +86,8 @@ struct schema {
 
     struct schema_list all_of, any_of, one_of;
     const struct schema * not, *if_schema, *then_schema, *else_schema;
-    bool has_choices; /* any of the eight above */
+    bool has_choices;   /* any of the eight above */
+    bool only_required; /* `required` is all there is to it, as in a choice of one of many fields */
 
     struct text error_message, later; /* ours; data NULL where absent */
 };

@@ -148,7 +148,8 @@ static bool read_number(struct loader *loader, struct node *node, struct text te
         return false;
     bool prefixed = read_prefixed(text, &node->number);
     if (!prefixed && !looks_like_number(text)) {
-        if (is_one_of(text, special_numbers))
+        /* Asked of nearly every string, and nearly always answered by its first byte. */
+        if (text.length && strchr(".+-", text.data[0]) && is_one_of(text, special_numbers))
             return fault(loader, CODE_NUMBER, mark, "put it in quotes when it is a string",
                          "infinities and NaN are refused");
         return false;

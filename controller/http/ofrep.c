@@ -170,53 +170,98 @@ static char *put(char *out, struct text text)
     return out + text.length;
 }
 
-static void write_key(struct buffer *out, struct text key)
+/* ,"reason":"STATIC" and so on: what stands between an answer's metadata and its value. */
+static struct text reason_member(enum reason reason)
 {
-    static const struct text start = {"{\"key\":", sizeof "{\"key\":" - 1};
-    size_t plain = 0;
-    while (plain < key.length && (unsigned char)key.data[plain] >= ' ' && key.data[plain] != '"' &&
-           key.data[plain] != '\\')
-        plain++;
-    if (plain < key.length) {
-        buffer_append_text(out, start);
-        json_write_string(out, key);
-        return;
+#define MEMBER(name) TEXT(",\"reason\":\"" name "\"")
+    switch (reason) {
+    case REASON_STATIC:
+        return MEMBER("STATIC");
+    case REASON_DEFAULT:
+        return MEMBER("DEFAULT");
+    case REASON_TARGETING_MATCH:
+        return MEMBER("TARGETING_MATCH");
+    case REASON_DISABLED:
+        return MEMBER("DISABLED");
+    case REASON_ERROR:
+        break;
     }
-    char *room = buffer_reserve(out, start.length + key.length + 2), *end = room;
-    if (!room)
-        return;
-    end = put(end, start);
-    *end++ = '"';
-    end = put(end, key);
-    *end++ = '"';
-    out->length += (size_t)(end - room);
+    return MEMBER("ERROR");
+#undef MEMBER
 }
 
-/* A bulk answer is hundreds of these: room is made once, for all that follows the key. */
+/* Whether one of eight bytes has to be escaped in a JSON string: below ' ', a quote or a backslash.
+ * Subtracting borrows into a byte's high bit exactly where the byte was too small for it, up to
+ * the first such byte. */
+static bool is_odd_word(const char *bytes)
+{
+    static const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+    return (((word - ones * ' ') & ~word) | ((quote - ones) & ~quote) |
+            ((backslash - ones) & ~backslash)) &
+           highs;
+}
+
+/* Whether a key is, between quotes, a JSON string as it stands. */
+static bool is_plain(struct text key)
+{
+    size_t i = 0;
+    for (; i + 8 <= key.length; i += 8) {
+        if (is_odd_word(key.data + i))
+            return false;
+    }
+    if (key.length >= 8) /* what is left, and some before it once more */
+        return !is_odd_word(key.data + key.length - 8);
+    for (; i < key.length; i++) {
+        unsigned char c = (unsigned char)key.data[i];
+        if (c < ' ' || c == '"' || c == '\\')
+            return false;
+    }
+    return true;
+}
+
+static char *put_members(char *out, struct text reason, const struct decision *decision)
+{
+    if (decision->metadata.length) {
+        out = put(out, TEXT(",\"metadata\":"));
+        out = put(out, decision->metadata);
+    }
+    out = put(out, reason);
+    if (decision->value.length) {
+        out = put(out, TEXT(",\"value\":"));
+        out = put(out, decision->value);
+        out = put(out, TEXT(",\"variant\":"));
+        out = put(out, decision->variant_json);
+    }
+    *out++ = '}';
+    return out;
+}
+
+/* A bulk answer is hundreds of these: room is made once, for all of one. */
 static void write_success(struct buffer *out, const struct decision *decision, struct text key)
 {
-    enum { MEMBERS = sizeof ",\"metadata\":,\"reason\":\"\",\"value\":,\"variant\":}" };
-    struct text reason = text_of(reason_name(decision->reason));
-    write_key(out, key);
-    char *room = buffer_reserve(out, MEMBERS + decision->metadata.length + reason.length +
-                                         decision->value.length + decision->variant_json.length);
+    static const struct text start = {"{\"key\":", sizeof "{\"key\":" - 1};
+    enum { MEMBERS = sizeof ",\"metadata\":,\"value\":,\"variant\":}" };
+    struct text reason = reason_member(decision->reason);
+    size_t most = start.length + key.length + 2 + MEMBERS + decision->metadata.length +
+                  reason.length + decision->value.length + decision->variant_json.length;
+    bool plain = is_plain(key);
+    if (!plain) {
+        buffer_append_text(out, start);
+        json_write_string(out, key);
+    }
+    char *room = buffer_reserve(out, most), *end = room;
     if (!room)
         return;
-    char *end = room;
-    if (decision->metadata.length) {
-        end = put(end, TEXT(",\"metadata\":"));
-        end = put(end, decision->metadata);
+    if (plain) {
+        end = put(end, start);
+        *end++ = '"';
+        end = put(end, key);
+        *end++ = '"';
     }
-    end = put(end, TEXT(",\"reason\":\""));
-    end = put(end, reason);
-    *end++ = '"';
-    if (decision->value.length) {
-        end = put(end, TEXT(",\"value\":"));
-        end = put(end, decision->value);
-        end = put(end, TEXT(",\"variant\":"));
-        end = put(end, decision->variant_json);
-    }
-    *end++ = '}';
+    end = put_members(end, reason, decision);
     out->length += (size_t)(end - room);
 }
 

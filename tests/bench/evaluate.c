@@ -1,194 +1,100 @@
-/* evaluate.c - how long one evaluation takes in process, through the public face (weir.h), on
- * documents that weir compiled from definitions.
+/* evaluate.c - how long one evaluation takes in process, through the public face (weir.h).
  *
- * Each kind of flag is evaluated for KEYS users in turn, whose contexts differ in their targeting
- * key, so that a split does not always go the same way. What is evaluated is checked first: no
- * figure for an error. */
-#include "../../rules/compile.h"
+ *     evaluate time DOCUMENT CONTEXTS FLAG...       nanoseconds, medians of ROUNDS rounds
+ *     evaluate count DOCUMENT CONTEXTS FLAG CALLS   evaluates that often and times nothing: for
+ *                                                   callgrind, which counts what is in the calls
+ *
+ * DOCUMENT is what weir build wrote, CONTEXTS a file of KEYS JSON objects, one a line, evaluated in
+ * turn. What each evaluation answers is printed too, so that whoever runs this can check that it is
+ * what the figures are to be about, and the same that others answer. */
 #include "../../rules/weir.h"
 #include "bench.h"
-#include "definitions.h"
+#include "input.h"
 
 #define KEYS 64
-#define CONTEXT_BYTES 409 /* as libraries.md measured JSON readers with */
-#define LIST_VALUES 1000
-#define ROUNDS_MAX 15
-#define NOW 1767225600 /* 2026-01-01 */
+#define ROUNDS 5
+#define EVALUATIONS 200000 /* a round */
+#define READINGS 50000     /* a round; each also evaluates */
+#define WARM 20000         /* evaluations, before anything is timed */
+#define NOW 1767225600     /* 2026-01-01 */
 
 struct bench {
+    struct input document_json, contexts_json;
     weir_document *document;
     weir_context *contexts[KEYS], *fresh;
-    char json[KEYS][CONTEXT_BYTES + 1];
+    struct text json[KEYS];
 };
 
-/* --- what is evaluated
- * ---------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name, *flag;
-    enum weir_reason reason;
-    unsigned least, most; /* of KEYS users get "on" */
-} cases[] = {
-    {"static", "static", WEIR_STATIC, KEYS, KEYS},
-    {"three", "three", WEIR_TARGETING_MATCH, 5, 30},
-    {"split", "split", WEIR_TARGETING_MATCH, 5, 30},
-    {"list", "list", WEIR_TARGETING_MATCH, KEYS, KEYS},
-    {"segments", "segments", WEIR_TARGETING_MATCH, KEYS, KEYS},
-};
-
-#define FLAG(name)                                                                                 \
-    "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: " name                                      \
-    "}\nspec:\n  variants: {on: true, off: false}\n"
-
-static const char flags[] =
-    "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n"
-    "---\n" FLAG(
-        "static") "  default: on\n"
-                  "---\n" FLAG(
-                      "three") "  default: off\n"
-                               "  rules:\n"
-                               "    - when:\n"
-                               "        all:\n"
-                               "          - {attribute: country, in: [AT, BE, DE, FR, NL, PL]}\n"
-                               "          - {attribute: app.version, semver: \">=2.4.0\"}\n"
-                               "          - {attribute: email, endsWith: \"@example.com\"}\n"
-                               "      split: {on: 25, off: 75}\n"
-                               "---\n" FLAG("split") "  default: off\n"
-                                                     "  rules:\n"
-                                                     "    - split: {on: 25, off: 75}\n";
-
-static void add_list(struct bundle *bundle)
-{
-    struct buffer yaml;
-    buffer_init(&yaml, 0);
-    buffer_append_string(&yaml, FLAG("list") "  default: off\n  rules:\n    - when:\n        "
-                                             "attribute: account\n        in:\n");
-    for (unsigned i = 0; i < LIST_VALUES; i++)
-        buffer_printf(&yaml, "          - account-%05u\n", i * 7);
-    buffer_append_string(&yaml, "      serve: on\n");
-    definitions_add(bundle, "flags/list.yaml", buffer_string(&yaml));
-    buffer_dispose(&yaml);
-}
-
-/* Ten segments of which only the last has the user: all ten are looked at. */
-static void add_segments(struct bundle *bundle)
-{
-    struct buffer yaml, flag;
-    buffer_init(&yaml, 0);
-    buffer_init(&flag, 0);
-    buffer_append_string(&flag,
-                         FLAG("segments") "  default: off\n  rules:\n    - when:\n        any:\n");
-    for (unsigned i = 0; i < 10; i++) {
-        buffer_printf(
-            &yaml,
-            "---\napiVersion: weir/v1\nkind: Segment\nmetadata: {name: segment-%u}\nspec:\n"
-            "  match: {attribute: email, endsWith: \"@%s\"}\n"
-            "  include: [guest-%u]\n"
-            "  exclude: [banned-%u]\n",
-            i, i == 9 ? "example.com" : "elsewhere.example", i, i);
-        buffer_printf(&flag, "          - {segment: segment-%u}\n", i);
-    }
-    buffer_append_string(&flag, "      serve: on\n");
-    definitions_add(bundle, "flags/segments.yaml", buffer_string(&flag));
-    definitions_add(bundle, "segments/all.yaml", buffer_string(&yaml));
-    buffer_dispose(&yaml);
-    buffer_dispose(&flag);
-}
-
-/* Definitions → document → its bytes → the library's own reader, as an application would have it.
- */
-static weir_document *make_document(void)
-{
-    struct bundle bundle;
-    struct catalog catalog;
-    struct diagnostics diagnostics;
-    struct error error;
-    struct buffer json;
-    struct document *document = NULL;
-    weir_error failure;
-    bundle_init(&bundle);
-    diagnostics_init(&diagnostics);
-    buffer_init(&json, 0);
-    definitions_add(&bundle, "flags/all.yaml", flags);
-    add_list(&bundle);
-    add_segments(&bundle);
-    bundle_sort(&bundle);
-    struct schema_set *schemas = catalog_schemas(&error);
-    if (!schemas)
-        bench_fail("%s", error.message);
-    bench_catalog(&catalog, schemas, &bundle, &diagnostics);
-    if (compile_environment(&catalog, catalog.environments[0], NULL, &document, &diagnostics) !=
-        STATUS_OK)
-        bench_fail("definitions do not compile");
-    document_write(document, &json);
-    weir_document *read = weir_document_read(json.data, json.length, NULL, &failure);
-    if (!read)
-        bench_fail("%s", failure.message);
-    document_release(document);
-    catalog_dispose(&catalog);
-    schema_set_free(schemas);
-    buffer_dispose(&json);
-    diagnostics_dispose(&diagnostics);
-    bundle_dispose(&bundle);
-    return read;
-}
-
-/* 15 attributes, five of which the rules look at. */
-static void write_context(char out[CONTEXT_BYTES + 1], unsigned key)
-{
-    static const char format[] =
-        "{\"targetingKey\":\"user-%05u\",\"email\":\"user-%05u@example.com\",\"country\":\"DE\","
-        "\"app\":{\"version\":\"2.7.13\"},\"account\":\"account-%05u\",\"plan\":\"business\","
-        "\"orders\":37,"
-        "\"spent\":1249.95,\"newsletter\":true,\"language\":\"de-DE\",\"device\":\"phone\",\"os\":"
-        "\"Android 16\","
-        "\"firstSeen\":\"2024-03-19T08:15:00Z\",\"roles\":[\"buyer\",\"reviewer\"],\"userAgent\":"
-        "\"%.*s\"}";
-    static const char agent[] =
-        "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome";
-    int bare = snprintf(out, CONTEXT_BYTES + 1, format, key, key, key % LIST_VALUES * 7, 0, "");
-    int filler = CONTEXT_BYTES - bare;
-    if (filler < 0 || filler > (int)sizeof agent - 1 ||
-        snprintf(out, CONTEXT_BYTES + 1, format, key, key, key % LIST_VALUES * 7, filler, agent) !=
-            CONTEXT_BYTES)
-        bench_fail("context cannot be brought to %d bytes", CONTEXT_BYTES);
-}
-
-static void prepare(struct bench *bench)
+static void read_context(const struct bench *bench, weir_context *context, unsigned key)
 {
     weir_error error;
-    bench->document = make_document();
+    struct text json = bench->json[key];
+    if (weir_context_read(context, bench->document, json.data, json.length, &error) != WEIR_OK)
+        bench_fail("context %u cannot be read: %s", key, error.message);
+}
+
+static void split_lines(struct bench *bench)
+{
+    const char *at = bench->contexts_json.data, *end = at + bench->contexts_json.length;
+    for (unsigned i = 0; i < KEYS; i++) {
+        const char *line_end = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+        if (!line_end)
+            bench_fail("there are fewer than %d contexts", KEYS);
+        bench->json[i] = (struct text){at, (size_t)(line_end - at)};
+        at = line_end + 1;
+    }
+}
+
+static void prepare(struct bench *bench, const char *document, const char *contexts)
+{
+    weir_error error;
+    input_read(&bench->document_json, document);
+    input_read(&bench->contexts_json, contexts);
+    bench->document =
+        weir_document_read(bench->document_json.data, bench->document_json.length, NULL, &error);
+    if (!bench->document)
+        bench_fail("\"%s\" is no document: %s", document, error.message);
+    split_lines(bench);
     bench->fresh = weir_context_new();
     if (!bench->fresh)
         bench_fail("no memory");
     for (unsigned i = 0; i < KEYS; i++) {
-        write_context(bench->json[i], i * 1031);
         bench->contexts[i] = weir_context_new();
-        if (!bench->contexts[i] ||
-            weir_context_read(bench->contexts[i], bench->document, bench->json[i], CONTEXT_BYTES,
-                              &error) != WEIR_OK)
-            bench_fail("context cannot be read");
+        if (!bench->contexts[i])
+            bench_fail("no memory");
+        read_context(bench, bench->contexts[i], i);
     }
 }
 
-static void check_cases(const struct bench *bench)
+static void dispose(struct bench *bench)
 {
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        unsigned on = 0;
-        for (unsigned j = 0; j < KEYS; j++) {
-            weir_decision decision;
-            weir_evaluate(bench->document, cases[i].flag, bench->contexts[j], NOW, &decision);
-            if (decision.reason != cases[i].reason || !decision.value)
-                bench_fail("flag '%s' gives %s", cases[i].flag, weir_reason_name(decision.reason));
-            on += decision.variant_length == 2;
-        }
-        if (on < cases[i].least || on > cases[i].most)
-            bench_fail("flag '%s' is on for %u of %d users", cases[i].flag, on, KEYS);
-    }
+    for (unsigned i = 0; i < KEYS; i++)
+        weir_context_free(bench->contexts[i]);
+    weir_context_free(bench->fresh);
+    weir_document_release(bench->document);
+    input_dispose(&bench->document_json);
+    input_dispose(&bench->contexts_json);
 }
 
-/* --- measuring
- * ------------------------------------------------------------------------------------ */
+/* The reason of all (or "MIXED") and a letter a user: what the value begins with. */
+static void print_answers(const struct bench *bench, const char *flag)
+{
+    char values[KEYS + 1];
+    const char *reason = NULL;
+    for (unsigned i = 0; i < KEYS; i++) {
+        weir_decision decision;
+        weir_evaluate(bench->document, flag, bench->contexts[i], NOW, &decision);
+        const char *name = weir_reason_name(decision.reason);
+        reason = !reason || strcmp(reason, name) == 0 ? name : "MIXED";
+        values[i] = '-';
+        if (decision.value && decision.value_length)
+            values[i] = decision.value[0];
+    }
+    values[KEYS] = '\0';
+    printf("{\"name\":\"answers.%s\",\"reason\":\"%s\",\"values\":\"%s\"}\n", flag, reason, values);
+}
+
+/* --- measuring ------------------------------------------------------------------------------- */
 
 typedef void evaluation(const weir_document *document, const char *key, weir_context *context,
                         int64_t now, weir_decision *decision);
@@ -217,65 +123,74 @@ static double time_evaluations(const struct bench *bench, evaluation *call, cons
     return (bench_now() - start) / count;
 }
 
-static double time_with_reading(const struct bench *bench, evaluation *call, const char *flag,
-                                unsigned count)
+static double time_readings(const struct bench *bench, const char *flag, unsigned count)
 {
     weir_decision decision = {0};
-    weir_error error;
+    evaluation *call = whole;
     double start = bench_now();
     for (unsigned i = 0; i < count; i++) {
-        if (weir_context_read(bench->fresh, bench->document, bench->json[i % KEYS], CONTEXT_BYTES,
-                              &error) != WEIR_OK)
-            bench_fail("context cannot be read");
+        read_context(bench, bench->fresh, i % KEYS);
         call(bench->document, flag, bench->fresh, NOW, &decision);
     }
     return (bench_now() - start) / count;
 }
 
-/* Nanoseconds, a round each. */
-struct samples {
-    double nothing[ROUNDS_MAX];
-    double read[COUNT_OF(cases)][ROUNDS_MAX];    /* the context is read already */
-    double reading[COUNT_OF(cases)][ROUNDS_MAX]; /* it is read each time */
-};
-
-static void measure(const struct bench *bench, struct samples *samples, unsigned rounds,
-                    unsigned count)
+static void time_flag(const struct bench *bench, const char *flag)
 {
-    for (unsigned round = 0; round < rounds; round++) {
-        samples->nothing[round] = time_evaluations(bench, nothing, "", count);
-        for (size_t i = 0; i < COUNT_OF(cases); i++) {
-            samples->read[i][round] = time_evaluations(bench, whole, cases[i].flag, count);
-            samples->reading[i][round] = time_with_reading(bench, whole, cases[i].flag, count / 4);
-        }
-    }
-}
-
-static void report(struct samples *samples, unsigned rounds)
-{
+    double evaluations[ROUNDS], readings[ROUNDS];
     char name[64];
-    bench_report("evaluate.floor", bench_median(samples->nothing, rounds));
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        snprintf(name, sizeof name, "evaluate.%s", cases[i].name);
-        bench_report(name, bench_median(samples->read[i], rounds));
-        snprintf(name, sizeof name, "evaluate.%s.reading", cases[i].name);
-        bench_report(name, bench_median(samples->reading[i], rounds));
+    time_evaluations(bench, whole, flag, WARM);
+    time_readings(bench, flag, WARM);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        evaluations[i] = time_evaluations(bench, whole, flag, EVALUATIONS);
+        readings[i] = time_readings(bench, flag, READINGS);
     }
+    snprintf(name, sizeof name, "%s", flag);
+    bench_report(name, bench_median(evaluations, ROUNDS));
+    snprintf(name, sizeof name, "%s.reading", flag);
+    bench_report(name, bench_median(readings, ROUNDS));
+    print_answers(bench, flag);
 }
 
-int main(void)
+static void time_floor(const struct bench *bench)
+{
+    double rounds[ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++)
+        rounds[i] = time_evaluations(bench, nothing, "", EVALUATIONS);
+    bench_report("floor", bench_median(rounds, ROUNDS));
+}
+
+/* Every call of weir_evaluate() and, as many, of weir_context_read() beyond the KEYS first ones. */
+static void count_calls(const struct bench *bench, const char *flag, unsigned calls)
+{
+    /* Arguments lie where the length of all of them and of the environment puts them, and what
+     * looks at a string takes another way close to the end of a page. */
+    static _Alignas(64) char name[64];
+    snprintf(name, sizeof name, "%s", flag);
+    time_readings(bench, name, calls);
+    bench_report("evaluations", calls);
+    bench_report("readings", calls + KEYS);
+}
+
+int main(int count, char **arguments)
 {
     static struct bench bench;
-    static struct samples samples;
-    unsigned rounds = bench_is_quick() ? 5 : ROUNDS_MAX;
-    prepare(&bench);
-    check_cases(&bench);
-    measure(&bench, &samples, 1, 20000); /* warms up */
-    measure(&bench, &samples, rounds, 200000);
-    report(&samples, rounds);
-    for (unsigned i = 0; i < KEYS; i++)
-        weir_context_free(bench.contexts[i]);
-    weir_context_free(bench.fresh);
-    weir_document_release(bench.document);
+    bool timing = count > 4 && strcmp(arguments[1], "time") == 0;
+    bool counting = count == 6 && strcmp(arguments[1], "count") == 0;
+    unsigned long calls = counting ? strtoul(arguments[5], NULL, 10) : 0;
+    if (!timing && (calls == 0 || calls > 1000000)) {
+        fprintf(stderr, "usage: evaluate time DOCUMENT CONTEXTS FLAG...\n"
+                        "       evaluate count DOCUMENT CONTEXTS FLAG CALLS\n");
+        return 2;
+    }
+    prepare(&bench, arguments[2], arguments[3]);
+    if (counting) {
+        count_calls(&bench, arguments[4], (unsigned)calls);
+    } else {
+        time_floor(&bench);
+        for (int i = 4; i < count; i++)
+            time_flag(&bench, arguments[i]);
+    }
+    dispose(&bench);
     return 0;
 }

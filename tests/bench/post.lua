@@ -1,11 +1,13 @@
--- post.lua - for wrk: POSTs of BENCH_BODY to the paths of BENCH_PATHS (one a line) in turn, and what came of
--- it as one line of JSON.
+-- post.lua - for wrk: POSTs of BENCH_BODY with BENCH_HEADERS to the paths of BENCH_PATHS (one a line each) in turn,
+-- and what came of it as one line of JSON.
 local requests, next = {}, 0
 
 function init()
    wrk.method = "POST"
    wrk.body = os.getenv("BENCH_BODY")
-   wrk.headers["Content-Type"] = "application/json"
+   for name, value in os.getenv("BENCH_HEADERS"):gmatch("([^\n:]+): ([^\n]+)") do
+      wrk.headers[name] = value
+   end
    for path in os.getenv("BENCH_PATHS"):gmatch("[^\n]+") do
       requests[#requests + 1] = wrk.format(nil, path)
    end

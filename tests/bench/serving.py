@@ -10,42 +10,10 @@ import subprocess
 import tempfile
 import time
 
+import flags
+
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 60.0
-FLAGS = 350
-COUNTRIES = "AT BE CH DE DK ES FI FR IE IT NL NO PL PT SE UK".split()
-
-# 130 bytes with the envelope; the rules below look at four of its attributes.
-CONTEXT = {"targetingKey": "user-48151", "email": "ann@example.com", "country": "DE", "app": {"version": "2.7.13"},
-           "plan": "enterprise1"}
-
-
-def body():
-    return json.dumps({"context": CONTEXT}, separators=(",", ":"))
-
-
-def flag_yaml(i):
-    """Three conditions, all of which hold for CONTEXT, and a 25 % split. No two flags' rules are the same."""
-    countries = ", ".join(["DE"] + [COUNTRIES[(i + k) % len(COUNTRIES)] for k in (0, 4, 9, 13) if
-                                    COUNTRIES[(i + k) % len(COUNTRIES)] != "DE"])
-    return f"""apiVersion: weir/v1
-kind: Flag
-metadata:
-  name: flag-{i:03}
-  description: Generated
-  owner: team-{i % 23}
-spec:
-  variants: {{on: true, off: false}}
-  default: off
-  rules:
-    - name: experiment
-      when:
-        all:
-          - {{attribute: country, in: [{countries}]}}
-          - {{attribute: app.version, semver: ">={i % 2 + 1}.{i % 7}.{i % 10}"}}
-          - {{attribute: email, endsWith: "{"@example.com"[i % 8:]}"}}
-      split: {{on: 25, off: 75}}
-"""
 
 
 def environment():
@@ -81,24 +49,25 @@ class Repository:
         git("push", "-q", "origin", "main", cwd=self.work)
 
 
-class Server:
-    """A process that prints where it listens; `core` pins it."""
+class Process:
+    """A server's process; `core` pins it. What it prints goes to the file `log`, or to `stdout`."""
 
-    def __init__(self, command, log, core=None):
+    def __init__(self, command, log, core=None, stdout=None, variables=None):
+        command = list(map(str, command))
         if core is not None:
             command = ["taskset", "-c", str(core), *command]
-        self.log = log
-        with open(log, "wb") as errors:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment())
-        line = self.process.stdout.readline().decode().strip()
-        if not line.startswith("listening on http://"):
-            self.stop()
-            raise RuntimeError(f"{command} did not start: {pathlib.Path(log).read_text()[-500:]}")
-        self.address = line.removeprefix("listening on http://")
+        self.command, self.log, self.address = command, log, None
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout or out, stderr=out,
+                                            env=environment() | (variables or {}))
 
     @property
     def pid(self):
         return self.process.pid
+
+    def fail(self, why):
+        tail = pathlib.Path(self.log).read_text(errors="replace")[-500:]
+        raise RuntimeError(f"{' '.join(self.command)} {why}: {tail}")
 
     def cpu_seconds(self):
         """Of all its threads, user and system, from /proc."""
@@ -113,7 +82,38 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        self.process.stdout.close()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Server(Process):
+    """One that prints where it listens: on a port that the system chose."""
+
+    def __init__(self, command, log, core=None):
+        super().__init__(command, log, core, stdout=subprocess.PIPE)
+        line = self.process.stdout.readline().decode().strip()
+        if not line.startswith("listening on http://"):
+            self.stop()
+            self.fail("did not start")
+        self.address = line.removeprefix("listening on http://")
+
+
+class Target:
+    """What wrk asks a server for: POSTs of `body` to `paths` in turn."""
+
+    def __init__(self, server, paths, body, headers=None):
+        self.server, self.paths, self.body = server, paths, body
+        self.headers = {"Content-Type": "application/json"} | (headers or {})
+
+    def ask(self, body=None):
+        """One answer, to look at: of the first path."""
+        return Client(self.server.address).ask("POST", self.paths[0], body or self.body, self.headers)
 
 
 class Client:
@@ -123,55 +123,53 @@ class Client:
         self.connection = http.client.HTTPConnection(address, timeout=PATIENCE)
 
     def get(self, path):
-        return self._ask("GET", path, None)
+        return self.ask("GET", path)
 
     def post(self, path, text):
-        return self._ask("POST", path, text)
+        return self.ask("POST", path, text, {"Content-Type": "application/json"})
 
-    def _ask(self, method, path, text):
-        headers = {"Content-Type": "application/json"} if text else {}
-        self.connection.request(method, path, text, headers)
+    def ask(self, method, path, text=None, headers=None):
+        self.connection.request(method, path, text, headers or {})
         answer = self.connection.getresponse()
         return answer.status, answer.read()
 
 
 @contextlib.contextmanager
-def controller(build, threads=1, core=None):
-    """weir run over a repository of FLAGS flags, ready to answer: yields (server, repository, client)."""
+def controller(build, count, threads=1, core=None):
+    """weir run over a repository of `count` flags, ready to answer: yields (server, repository, client)."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name:
         folder = pathlib.Path(name)
         repository = Repository(folder)
-        repository.write("environments/production.yaml",
-                         "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n")
-        for i in range(FLAGS):
-            repository.write(f"flags/flag-{i:03}.yaml", flag_yaml(i))
+        flags.write_definitions(repository.work, count)
         repository.commit("Flags")
         repository.push()
-        server = Server([f"{build}/weir", "run", "--repo", str(repository.bare), "--listen", "127.0.0.1:0", "--data",
-                         str(folder / "data"), "--poll", "1h", "--http-threads", str(threads)],
-                        folder / "log", core)
-        try:
+        with Server([f"{build}/weir", "run", "--repo", repository.bare, "--listen", "127.0.0.1:0", "--data",
+                     folder / "data", "--poll", "1h", "--http-threads", threads], folder / "log", core) as server:
             client = Client(server.address)
             end = time.monotonic() + PATIENCE
             while client.get("/readyz")[0] != 200:
                 if time.monotonic() > end:
-                    raise RuntimeError(f"never ready: {(folder / 'log').read_text()[-500:]}")
+                    server.fail("is never ready")
                 time.sleep(0.02)
             yield server, repository, client
-        finally:
-            server.stop()
 
 
-def wrk(server, paths, seconds, core, connections=32):
-    """One round: requests and bytes a second, microseconds of the server's CPU a request, its share of a core."""
-    before = server.cpu_seconds()
-    done = subprocess.run(["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
-                           str(HERE / "post.lua"), f"http://{server.address}/"],
-                          env=dict(os.environ, BENCH_BODY=body(), BENCH_PATHS="\n".join(paths)),
-                          capture_output=True, text=True, check=True)
-    used = server.cpu_seconds() - before
-    result = json.loads(done.stdout.strip().splitlines()[-1])
+def wrk(target, seconds, core, connections):
+    """One round: requests a second, microseconds of the server's CPU a request, its share of a core. A round in which
+    not one answer came is made longer: the slowest answers take seconds when all connections ask at once."""
+    variables = {"BENCH_BODY": target.body, "BENCH_PATHS": "\n".join(target.paths),
+                 "BENCH_HEADERS": "\n".join(f"{name}: {value}" for name, value in target.headers.items())}
+    for lasting in (seconds, 4 * seconds, 16 * seconds):
+        before = target.server.cpu_seconds()
+        done = subprocess.run(["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{lasting}s",
+                               f"--timeout={PATIENCE:.0f}s", "-s", str(HERE / "post.lua"),
+                               f"http://{target.server.address}/"],
+                              env=os.environ | variables, capture_output=True, text=True, check=True)
+        used = target.server.cpu_seconds() - before
+        result = json.loads(done.stdout.strip().splitlines()[-1])
+        if result["requests"] or result["failed"]:
+            break
     if result["failed"] or not result["requests"]:
-        raise RuntimeError(f"wrk saw {result['failed']} failures in {result['requests']} requests")
+        raise RuntimeError(f"wrk saw {result['failed']} failures in {result['requests']} requests to {target.paths[0]}")
     return {"rate": result["requests"] / result["seconds"], "cpu": used / result["requests"] * 1e6,
             "busy": used / result["seconds"]}
