@@ -91,15 +91,30 @@ static struct value taken(const struct machine *machine, size_t start)
         (struct text){machine->context->scratch + start, machine->context->scratch_used - start});
 }
 
+/* A string behind what does not end in half a surrogate pair: most of what is put together. */
+static bool append_plainly(struct context *context, size_t start, size_t length,
+                           const struct value *value)
+{
+    char *end = context->scratch + start + length;
+    if (value->type != VALUE_STRING || value->length > CONTEXT_SCRATCH - start - length ||
+        (length >= 3 && (unsigned char)end[-3] == 0xed))
+        return false;
+    memmove(end, value->string, value->length); /* it may have been put together just behind */
+    context->scratch_used = start + length + value->length;
+    return true;
+}
+
 struct value machine_cat(struct machine *machine, const struct instruction *instruction)
 {
-    size_t start = machine->context->scratch_used;
+    struct context *context = machine->context;
+    size_t start = context->scratch_used;
     for (uint32_t i = 0; i < instruction->count; i++) {
-        size_t length = machine->context->scratch_used - start;
+        size_t length = context->scratch_used - start;
         struct value value = machine_argument(machine, &instruction->arguments[i]);
         if (value.type == VALUE_ERROR)
             return value;
-        if (!append_value(machine, start, length, &value))
+        if (!append_plainly(context, start, length, &value) &&
+            !append_value(machine, start, length, &value))
             return out_of_scratch();
     }
     return taken(machine, start);
@@ -172,6 +187,17 @@ static struct value contains_text(struct machine *machine, struct text all, stru
     return work ? value_bool(utf16_contains(all, part, work)) : out_of_scratch();
 }
 
+static bool is_element_text(struct text item, const struct value *list)
+{
+    for (uint32_t i = 0; i < list->length; i++) {
+        const struct value *element = &list->items[i];
+        if (element->length == item.length && element->type == VALUE_STRING &&
+            string_is_same(element->string, item.data, item.length))
+            return true;
+    }
+    return false;
+}
+
 /* Array.prototype.includes: as ===, but NaN is itself. */
 static bool is_element(const struct value *item, const struct value *list)
 {
@@ -191,7 +217,8 @@ static struct value is_in(struct machine *machine, const struct value *item,
     char digits[NUMBER_TEXT_SIZE];
     struct text part;
     if (list->type == VALUE_LIST)
-        return value_bool(is_element(item, list));
+        return value_bool(item->type == VALUE_STRING ? is_element_text(value_text(item), list)
+                                                     : is_element(item, list));
     if (!value_is_true(list))
         return value_bool(false);
     if (list->type != VALUE_STRING)

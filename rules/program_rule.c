@@ -78,7 +78,7 @@ void compile_remember(struct compiler *compiler, struct instruction *out)
 
 /* --- what is worth remembering --------------------------------------------------------------- */
 
-#define ONCE_COST 8 /* below, looking it up costs as much as evaluating it */
+#define ONCE_COST 4 /* below, looking it up costs as much as evaluating it */
 
 static unsigned cost_of(const struct instruction *instruction, unsigned limit)
 {

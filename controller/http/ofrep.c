@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "../../rules/json.h"
+#include "../../rules/utf8.h"
 #include "route.h"
 
 /* --- failures -------------------------------------------------------------------------------- */
@@ -290,8 +291,14 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
     if (decision.error == ERROR_FLAG_NOT_FOUND) {
         fail_not_found(worker, request, environment, answer);
     } else if (decision.error) {
+        buffer_append_string(&worker->details, decision.problem);
+        if (decision.resolved.data &&
+            utf8_valid_length(decision.resolved) == decision.resolved.length) {
+            buffer_append_string(&worker->details, ": ");
+            json_write_string(&worker->details, decision.resolved);
+        }
         fail(worker, request, answer, 400, error_code_name(decision.error),
-             text_of(decision.problem));
+             buffer_text(&worker->details));
     } else {
         write_success(answer->body, &decision, request->argument);
         if (worker->body.failed)

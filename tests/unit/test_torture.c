@@ -3,6 +3,7 @@
  * nothing leaks (that shows under ASan or valgrind). Linked with --wrap, see TEST_LDFLAGS_torture
  * in the Makefile; what libyaml and nettle allocate is not made to fail. */
 #include "../../rules/explain.h"
+#include "../../rules/json.h"
 #include "../../rules/weir.h"
 #include "rules_unit.h"
 
@@ -264,5 +265,74 @@ START_TEST(the_library_says_no_memory)
 }
 END_TEST
 
-UNIT_MAIN("torture", one_allocation_fails, all_allocations_from_one_on_fail, faults_do_not_vanish,
-          the_library_says_no_memory)
+/* The rules of tests/conformance/operators.json: each operator with an attribute in each of its
+ * places. */
+static struct document *read_operators(struct arena *arena)
+{
+    FILE *file = fopen("tests/conformance/operators.json", "rbe");
+    struct buffer text, json;
+    const struct node *table;
+    struct document *document;
+    unsigned count = 0;
+    ck_assert_msg(file, "run from the top of the tree");
+    buffer_init(&text, 0);
+    buffer_init(&json, 0);
+    for (size_t got = 1; got; text.length += got)
+        got = fread(buffer_reserve(&text, 65536), 1, 65536, file);
+    fclose(file);
+    ck_assert_int_eq(json_read(arena, buffer_text(&text), JSON_LIMITS_DEFAULT, &table, NULL),
+                     STATUS_OK);
+    buffer_append_string(&json, "{\"flags\":{");
+    for (const struct node *row = node_get(table, "rows")->first; row; row = row->next) {
+        buffer_printf(&json, "%s\"%u\":{\"state\":\"ENABLED\",\"variants\":{},\"targeting\":",
+                      count ? "," : "", count);
+        json_write_node(&json, node_get(row, "rule"));
+        buffer_append_char(&json, '}');
+        count++;
+    }
+    buffer_append_string(&json, "}}");
+    ck_assert_uint_gt(count, 200);
+    ck_assert_int_eq(document_read(buffer_text(&json), NULL, &document, NULL), STATUS_OK);
+    buffer_dispose(&json);
+    buffer_dispose(&text);
+    return document;
+}
+
+START_TEST(evaluating_allocates_nothing)
+{
+    static const char *const contexts[] = {"{}",
+                                           "{\"x\":\"10\",\"targetingKey\":\"u\"}",
+                                           "{\"x\":[1,\"a\",[2]],\"targetingKey\":7}",
+                                           "{\"x\":{\"k\":1}}",
+                                           "{\"x\":1.5}",
+                                           "{\"x\":\"2.4.0\",\"targetingKey\":\"u\"}"};
+    struct arena arena;
+    struct context context;
+    arena_init(&arena, 0);
+    struct document *document = read_operators(&arena);
+    ck_assert_int_eq(context_init(&context), STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(contexts); i++) {
+        ck_assert_int_eq(context_read(&context, document->attributes, text_of(contexts[i]), NULL),
+                         STATUS_OK);
+        plan.seen = 0;
+        plan.failing = SIZE_MAX;
+        plan.lasting = false;
+        plan.armed = true;
+        for (size_t flag = 0; flag < document->count; flag++) {
+            struct decision decision;
+            evaluate(document->fragments[flag], &context, 0, &decision);
+            if (plan.seen) {
+                plan.armed = false;
+                ck_abort_msg("%s", document->fragments[flag]->json.data);
+            }
+        }
+        plan.armed = false;
+    }
+    context_dispose(&context);
+    document_release(document);
+    arena_dispose(&arena);
+}
+END_TEST
+
+UNIT_MAIN("torture", evaluating_allocates_nothing, one_allocation_fails,
+          all_allocations_from_one_on_fail, faults_do_not_vanish, the_library_says_no_memory)
