@@ -51,8 +51,8 @@ struct compilation {
     struct diagnostics *diagnostics;
     struct attributes *attributes;
     struct fragment **fragments;
-    size_t count, bytes; /* of fragments so far, of their JSON */
-    struct arena arena;
+    size_t count, bytes;      /* of fragments so far, of their JSON */
+    struct arena arena, work; /* of the metadata; of one flag at a time */
     const struct node *metadata;
     struct buffer metadata_json, json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
@@ -71,9 +71,10 @@ static enum status make_fragment(struct compilation *compilation, const struct f
         compilation->count++;
         return STATUS_OK;
     }
-    enum status status =
-        fragment_new(key, json, (struct program_settings){.metadata = compilation->metadata},
-                     compilation->attributes, out, &error);
+    enum status status = fragment_new(
+        key, json,
+        (struct program_settings){.metadata = compilation->metadata, .arena = &compilation->work},
+        compilation->attributes, out, &error);
     if (status == STATUS_OK)
         compilation->count++;
     else if (status != STATUS_NO_MEMORY)
@@ -154,6 +155,7 @@ enum status compile_environment(const struct catalog *catalog,
     size_t errors = diagnostics->errors;
     *out = NULL;
     arena_init(&compilation.arena, 0);
+    arena_init(&compilation.work, 0);
     buffer_init(&compilation.json, FRAGMENT_MAX);
     buffer_init(&compilation.metadata_json, 0);
     enum status status = compile_all(&compilation);
@@ -171,5 +173,6 @@ enum status compile_environment(const struct catalog *catalog,
     buffer_dispose(&compilation.json);
     buffer_dispose(&compilation.metadata_json);
     arena_dispose(&compilation.arena);
+    arena_dispose(&compilation.work);
     return status;
 }

@@ -18,6 +18,7 @@ struct loader {
     struct json_cursor at;
     struct attributes *attributes;
     struct arena arena; /* of metadata and keys */
+    struct arena work;  /* of one flag at a time */
     const struct node *metadata, *evaluators;
     struct references references;
     struct buffer expanded; /* a flag with its references replaced */
@@ -139,6 +140,7 @@ static bool take_flag(struct loader *loader, struct text key, struct text value)
 {
     struct error inner = {0};
     struct program_settings settings = {.metadata = loader->metadata,
+                                        .arena = &loader->work,
                                         .fractional = loader->options.fractional};
     if (!make_room(loader))
         return stop(loader, STATUS_NO_MEMORY, "no memory");
@@ -304,6 +306,7 @@ enum status document_read(struct text json, const struct document_options *optio
     if (!loader.attributes)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     arena_init(&loader.arena, 0);
+    arena_init(&loader.work, 0);
     buffer_init(&loader.expanded, EXPANDED_MAX);
     if (read_document(&loader))
         loader.status = make_document(&loader, out);
@@ -312,6 +315,7 @@ enum status document_read(struct text json, const struct document_options *optio
     free(loader.fragments);
     attributes_release(loader.attributes);
     arena_dispose(&loader.arena);
+    arena_dispose(&loader.work);
     buffer_dispose(&loader.expanded);
     return loader.status;
 }

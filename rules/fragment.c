@@ -4,6 +4,7 @@
 
 #include "json.h"
 #include "json_scan.h"
+#include "program_pack.h"
 
 void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t out[SHA256_SIZE])
 {
@@ -58,47 +59,67 @@ static bool read_without_targeting(struct arena *arena, struct text json, const 
     return json_read(arena, rest, limits, out, NULL) == STATUS_OK;
 }
 
-static enum status fill(struct fragment *fragment, struct text key, struct text json,
-                        struct program_settings settings, struct attributes *attributes,
-                        struct error *error)
+/* The flag's program as it was compiled, in `arena`, with strings left in `json`. */
+static enum status compile(struct arena *arena, struct text key, struct text json,
+                           struct program_settings settings, struct attributes *attributes,
+                           const struct program **out, struct error *error)
 {
-    struct arena scratch; /* the nodes are not needed after compiling */
     const struct node *node;
-    if (!arena_copy(&fragment->arena, key, &fragment->key) ||
-        !arena_copy(&fragment->arena, json, &fragment->json))
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
     struct json_limits limits = JSON_LIMITS_DEFAULT;
     limits.views = true;
-    arena_init(&scratch, 0);
-    enum status status = json_read(&scratch, fragment->json, limits, &node, error);
-    if (status == STATUS_LIMIT && read_without_targeting(&scratch, fragment->json, &node)) {
+    enum status status = json_read(arena, json, limits, &node, error);
+    if (status == STATUS_LIMIT && read_without_targeting(arena, json, &node)) {
         settings.problem = "targeting is nested deeper than 512 levels";
         status = STATUS_OK;
     }
-    if (status == STATUS_OK)
-        status = program_compile(&fragment->arena, key, node, fragment->json, settings, attributes,
-                                 &fragment->program, error);
-    arena_dispose(&scratch);
-    fragment_hash("flag", key, json, fragment->hash);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    return program_compile(arena, key, node, json, settings, attributes, out, error);
+}
+
+/* One block: the fragment, its program, its JSON. */
+static struct fragment *pack(const struct program *program, struct text json)
+{
+    struct packer packer = {.used = sizeof(struct fragment), .from = json};
+    program_pack(&packer, program);
+    size_t size = packer.used;
+    if (size_add(size, json.length + 1, &size) == false)
+        return NULL;
+    struct fragment *fragment = malloc(size);
+    if (!fragment)
+        return NULL;
+    char *copy = (char *)fragment + packer.used;
+    if (json.length)
+        memcpy(copy, json.data, json.length);
+    copy[json.length] = '\0';
+    packer = (struct packer){.base = (char *)fragment,
+                             .used = sizeof *fragment,
+                             .from = json,
+                             .to = {copy, json.length}};
+    *fragment = (struct fragment){.references = 1, .json = packer.to};
+    fragment->program = program_pack(&packer, program);
+    fragment->key = fragment->program->key;
+    return fragment;
 }
 
 enum status fragment_new(struct text key, struct text json, struct program_settings settings,
                          struct attributes *attributes, struct fragment **out, struct error *error)
 {
-    struct fragment *fragment = calloc(1, sizeof *fragment);
+    struct arena own, *arena = settings.arena ? settings.arena : &own;
+    const struct program *program;
     *out = NULL;
-    if (!fragment)
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
-    fragment->references = 1;
-    /* As measured, a program takes some two and a half times the bytes of its JSON: one block is
-     * enough. */
-    arena_init_small(&fragment->arena, 0, json.length / 2 * 7 + 256);
-    enum status status = fill(fragment, key, json, settings, attributes, error);
-    if (status == STATUS_OK)
-        *out = fragment;
-    else
-        fragment_release(fragment);
+    arena_init(&own, 0);
+    enum status status = compile(arena, key, json, settings, attributes, &program, error);
+    if (status == STATUS_OK) {
+        *out = pack(program, json);
+        if (*out)
+            fragment_hash("flag", key, json, (*out)->hash);
+        else
+            status = error_set(error, STATUS_NO_MEMORY, "no memory");
+    }
+    if (settings.arena)
+        arena_reset(settings.arena);
+    arena_dispose(&own);
     return status;
 }
 
@@ -112,6 +133,5 @@ void fragment_release(struct fragment *fragment)
 {
     if (!fragment || __atomic_sub_fetch(&fragment->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    arena_dispose(&fragment->arena);
     free(fragment);
 }

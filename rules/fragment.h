@@ -1,6 +1,6 @@
 /* fragment.h - one flag of a state document, standing alone.
  *
- * A fragment is one counted block: its key, its canonical JSON, its compiled program and its hash.
+ * A fragment is one counted block of memory: its key, its JSON, its compiled program and its hash.
  * It never changes; snapshots of successive commits share it by reference. */
 #ifndef WEIR_FRAGMENT_H
 #define WEIR_FRAGMENT_H
@@ -18,7 +18,6 @@ struct fragment {
     struct text json;          /* the flag object, canonical when weir compiled it */
     uint8_t hash[SHA256_SIZE]; /* SHA-256("flag" 0x00 key 0x00 json) */
     const struct program *program;
-    struct arena arena; /* holds all of that */
 };
 
 /* Compiles `json` (a flag object by itself) against `attributes`, which may grow by the attributes

@@ -131,13 +131,12 @@ static enum status make_targeting(struct maker *maker, const struct node *flag,
         return STATUS_NO_MEMORY;
     compile_expression(&maker->compiler, node, root);
     fold_dispose(&maker->compiler);
-    program->targeting = root;
     program->problem = maker->compiler.problem;
-    if (maker->compiler.status == STATUS_LIMIT) { /* the other flags go on working */
+    if (maker->compiler.status == STATUS_LIMIT) /* the other flags go on working */
         program->problem = "the rules are too large, or use too many attributes";
-        return STATUS_OK;
-    }
-    return maker->compiler.status;
+    if (!program->problem)
+        program->targeting = root;
+    return maker->compiler.status == STATUS_LIMIT ? STATUS_OK : maker->compiler.status;
 }
 
 static enum status make(struct maker *maker, const struct node *flag,

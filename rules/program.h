@@ -171,7 +171,7 @@ struct program {
     const struct program_variant *variants;
     uint32_t variant_count;
     const struct program_variant *default_variant; /* NULL: the caller's own default */
-    const struct instruction *targeting;           /* NULL: there is none */
+    const struct instruction *targeting;           /* NULL: there is none, or a problem */
     struct text key;
     struct text metadata; /* of set and flag merged, canonical; or empty */
 };
@@ -180,12 +180,13 @@ struct program {
 struct program_settings {
     const struct node *metadata; /* of the set, a map; or NULL */
     const char *problem;         /* why its targeting could not even be read; static; or NULL */
+    struct arena *arena; /* to work in, emptied afterwards; NULL: one of its own each time */
     enum fractional fractional;
 };
 
-/* Compiles the flag object `flag`, whose source text is `json` and must live as long as `arena`.
- * STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants, a state
- * that is none, a default that does not exist). */
+/* Compiles the flag object `flag`, whose source text is `json` and must live as long as the
+ * program. STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants,
+ * a state that is none, a default that does not exist). */
 enum status program_compile(struct arena *arena, struct text key, const struct node *flag,
                             struct text json, struct program_settings settings,
                             struct attributes *attributes, const struct program **out,
@@ -197,5 +198,11 @@ enum status program_compile(struct arena *arena, struct text key, const struct n
 const struct string_set *string_set_new(struct arena *arena, const struct value *items,
                                         uint32_t count);
 bool string_set_has(const struct string_set *set, struct text text);
+/* For program_pack.c: the bytes of a set, its cells, what stands in one (data NULL: nothing), and
+ * the same string at another address. */
+size_t string_set_size(const struct string_set *set);
+size_t string_set_cells(const struct string_set *set);
+struct text string_set_at(const struct string_set *set, size_t cell);
+void string_set_move(struct string_set *set, size_t cell, struct text text);
 
 #endif

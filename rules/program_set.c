@@ -46,3 +46,23 @@ bool string_set_has(const struct string_set *set, struct text text)
     }
     return false;
 }
+
+size_t string_set_size(const struct string_set *set)
+{
+    return sizeof *set + (set->mask + 1) * sizeof(struct cell);
+}
+
+size_t string_set_cells(const struct string_set *set)
+{
+    return set->mask + 1;
+}
+
+struct text string_set_at(const struct string_set *set, size_t cell)
+{
+    return set->cells[cell].text;
+}
+
+void string_set_move(struct string_set *set, size_t cell, struct text text)
+{
+    set->cells[cell].text = text;
+}

@@ -1,0 +1,210 @@
+#include "program_pack.h"
+
+#include <stdalign.h>
+
+static void *take(struct packer *packer, size_t size, size_t alignment)
+{
+    size_t start = (packer->used + alignment - 1) & ~(alignment - 1);
+    packer->used = start + size;
+    return packer->base ? packer->base + start : NULL;
+}
+
+void *pack_take(struct packer *packer, size_t size)
+{
+    return take(packer, size, alignof(max_align_t));
+}
+
+static bool is_inside(struct text text, struct text whole)
+{
+    uintptr_t at = (uintptr_t)text.data, start = (uintptr_t)whole.data;
+    return at >= start && at - start <= whole.length && text.length <= whole.length - (at - start);
+}
+
+/* A string: where it stands in the JSON, or a NUL-terminated copy. */
+static struct text pack_text(struct packer *packer, struct text text)
+{
+    if (text.length == 0)
+        return (struct text){text.data ? "" : NULL, 0};
+    if (is_inside(text, packer->from))
+        return (struct text){packer->to.data + (text.data - packer->from.data), text.length};
+    char *copy = take(packer, text.length + 1, 1);
+    if (copy) {
+        memcpy(copy, text.data, text.length);
+        copy[text.length] = '\0';
+    }
+    return (struct text){copy, text.length};
+}
+
+static struct value pack_value(struct packer *packer, struct value value)
+{
+    size_t count = value.length ? value.length : 1; /* lists and maps have an identity */
+    if (value.type == VALUE_STRING) {
+        value.string = pack_text(packer, value_text(&value)).data;
+    } else if (value.type == VALUE_ERROR) {
+        value.problem = pack_text(packer, text_of(value.problem)).data;
+    } else if (value.type == VALUE_LIST) {
+        struct value *items = take(packer, count * sizeof *items, alignof(struct value));
+        for (uint32_t i = 0; i < value.length; i++) {
+            struct value item = pack_value(packer, value.items[i]);
+            if (items)
+                items[i] = item;
+        }
+        value.items = items;
+    } else if (value.type == VALUE_MAP) {
+        struct value_member *members =
+            take(packer, count * sizeof *members, alignof(struct value_member));
+        for (uint32_t i = 0; i < value.length; i++) {
+            struct value_member member = {pack_text(packer, value.members[i].name),
+                                          pack_value(packer, value.members[i].value)};
+            if (members)
+                members[i] = member;
+        }
+        value.members = members;
+    }
+    return value;
+}
+
+static const struct path *pack_path(struct packer *packer, const struct path *path)
+{
+    struct path *copy =
+        take(packer, sizeof *path + path->count * sizeof path->names[0], alignof(struct path));
+    if (copy)
+        *copy = *path;
+    for (uint32_t i = 0; i < path->count; i++) {
+        struct text name = pack_text(packer, path->names[i]);
+        if (copy)
+            copy->names[i] = name;
+    }
+    return copy;
+}
+
+static const struct version_test *pack_test(struct packer *packer, const struct version_test *test)
+{
+    struct version_test *copy = take(packer, sizeof *copy, alignof(struct version_test));
+    struct text prerelease = pack_text(packer, test->version.prerelease);
+    if (copy) {
+        *copy = *test;
+        copy->version.prerelease = prerelease;
+    }
+    return copy;
+}
+
+static const struct string_set *pack_set(struct packer *packer, const struct string_set *set)
+{
+    size_t size = string_set_size(set);
+    struct string_set *copy = take(packer, size, alignof(max_align_t));
+    if (copy)
+        memcpy(copy, set, size);
+    for (size_t i = 0, cells = string_set_cells(set); i < cells; i++) {
+        struct text text = string_set_at(set, i);
+        if (!text.data)
+            continue;
+        text = pack_text(packer, text);
+        if (copy)
+            string_set_move(copy, i, text);
+    }
+    return copy;
+}
+
+/* Operators that hold an attribute and a constant themselves when they have no arguments. */
+static bool holds_value(const struct instruction *instruction)
+{
+    switch ((enum op)instruction->op) {
+    case OP_CONSTANT:
+    case OP_FAIL:
+        return true;
+    case OP_SAME:
+    case OP_NOT_SAME:
+    case OP_EQUAL:
+    case OP_NOT_EQUAL:
+    case OP_LESS:
+    case OP_LESS_EQUAL:
+    case OP_GREATER:
+    case OP_GREATER_EQUAL:
+    case OP_IN:
+    case OP_STARTS_WITH:
+    case OP_ENDS_WITH:
+        return !instruction->arguments;
+    default:
+        return false;
+    }
+}
+
+static struct instruction pack_instruction(struct packer *packer, struct instruction instruction);
+
+static const struct instruction *pack_arguments(struct packer *packer,
+                                                const struct instruction *arguments, uint32_t count)
+{
+    if (count >= ARGUMENT_AS_LIST)
+        count = 1;
+    struct instruction *copies =
+        take(packer, (count ? count : 1) * sizeof *copies, alignof(struct instruction));
+    for (uint32_t i = 0; i < count; i++) {
+        struct instruction copy = pack_instruction(packer, arguments[i]);
+        if (copies)
+            copies[i] = copy;
+    }
+    return copies;
+}
+
+static const struct once *pack_once(struct packer *packer, const struct once *once)
+{
+    struct once *copy = take(packer, sizeof *copy, alignof(struct once));
+    const struct instruction *condition = pack_arguments(packer, once->condition, 1);
+    if (copy) {
+        *copy = *once;
+        copy->condition = condition;
+    }
+    return copy;
+}
+
+static struct instruction pack_instruction(struct packer *packer, struct instruction instruction)
+{
+    if (instruction.arguments)
+        instruction.arguments = pack_arguments(packer, instruction.arguments, instruction.count);
+    if (holds_value(&instruction))
+        instruction.value = pack_value(packer, instruction.value);
+    else if (instruction.op == OP_WALK || instruction.op == OP_LOCAL)
+        instruction.path = pack_path(packer, instruction.path);
+    else if (instruction.op == OP_ONCE)
+        instruction.once = pack_once(packer, instruction.once);
+    else if (instruction.op == OP_IN_SET)
+        instruction.set = pack_set(packer, instruction.set);
+    else if (instruction.op == OP_SEM_VER)
+        instruction.test = pack_test(packer, instruction.test);
+    return instruction;
+}
+
+static const struct program_variant *pack_variants(struct packer *packer,
+                                                   const struct program *program)
+{
+    struct program_variant *copies =
+        take(packer, program->variant_count * sizeof *copies, alignof(struct program_variant));
+    for (uint32_t i = 0; i < program->variant_count; i++) {
+        const struct program_variant *variant = &program->variants[i];
+        struct program_variant copy = {pack_text(packer, variant->name),
+                                       pack_text(packer, variant->name_json),
+                                       pack_text(packer, variant->value_json)};
+        if (copies)
+            copies[i] = copy;
+    }
+    return copies;
+}
+
+const struct program *program_pack(struct packer *packer, const struct program *program)
+{
+    struct program *copy = take(packer, sizeof *copy, alignof(struct program)), packed = *program;
+    if (program->targeting)
+        packed.targeting = pack_arguments(packer, program->targeting, 1);
+    packed.variants = pack_variants(packer, program);
+    packed.key = pack_text(packer, program->key);
+    packed.metadata = pack_text(packer, program->metadata);
+    if (program->problem)
+        packed.problem = pack_text(packer, text_of(program->problem)).data;
+    if (!copy)
+        return NULL;
+    if (program->default_variant)
+        packed.default_variant = packed.variants + (program->default_variant - program->variants);
+    *copy = packed;
+    return copy;
+}

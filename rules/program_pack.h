@@ -1,0 +1,24 @@
+/* program_pack.h - a program with all that it points to, moved into one block of its exact size.
+ *
+ * Compiling leaves drafts, spare room and steps on the way in its arena; a fragment lives long, and
+ * of a hundred thousand of them every byte counts. What is evaluated together lies together:
+ * instructions first, in the order in which they are evaluated. The same code measures and moves:
+ * a packer without `base` only counts. */
+#ifndef WEIR_PROGRAM_PACK_H
+#define WEIR_PROGRAM_PACK_H
+
+#include "program.h"
+
+struct packer {
+    char *base;  /* NULL: only count */
+    size_t used; /* bytes so far, from the base; begin with what stands before */
+    struct text from,
+        to; /* the flag's JSON while compiling, and in the block: strings in it stay there */
+};
+
+/* Room for `size` bytes, aligned for any type; NULL when only counting. */
+void *pack_take(struct packer *packer, size_t size);
+/* The packed program; NULL when only counting. */
+const struct program *program_pack(struct packer *packer, const struct program *program);
+
+#endif
