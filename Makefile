@@ -165,8 +165,8 @@ differential:
 	@command -v npm >/dev/null || { echo 'skipped: there is no npm on this machine'; exit 0; }; \
 	  mkdir -p $(BUILD)/npm && cp tests/conformance/npm/* $(BUILD)/npm && \
 	  npm install --prefix $(BUILD)/npm --no-package-lock --no-audit --no-fund --silent && \
-	  /usr/bin/python3 tests/conformance/definitions.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS) && \
-	  /usr/bin/python3 tests/conformance/logic.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
+	  /usr/bin/python3 tests/conformance/random_definitions.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS) && \
+	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
 THREADS := pthread_create|http_server_start|fleet_new|worker_start|serving_start

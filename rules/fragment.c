@@ -105,10 +105,11 @@ static struct fragment *pack(const struct program *program, struct text json)
 enum status fragment_new(struct text key, struct text json, struct program_settings settings,
                          struct attributes *attributes, struct fragment **out, struct error *error)
 {
-    struct arena own, *arena = settings.arena ? settings.arena : &own;
+    struct arena own;
     const struct program *program;
     *out = NULL;
     arena_init(&own, 0);
+    struct arena *arena = settings.arena ? settings.arena : &own;
     enum status status = compile(arena, key, json, settings, attributes, &program, error);
     if (status == STATUS_OK) {
         *out = pack(program, json);

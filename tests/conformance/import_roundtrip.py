@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from definitions import FLEETS, NUMBERS, STRINGS, Definitions, random_context
+from random_definitions import FLEETS, NUMBERS, STRINGS, Definitions, random_context
 from libweir import Weir
 
 FAR = [1000000000, 4000000000, 1000000000.5]  # long ago, and long to come

@@ -1,6 +1,6 @@
 """Random targeting, as flagd's schema allows it, evaluated by libweir and by npm's flagd-core: every answer must be alike.
 
-    make differential                      a short run of this and of definitions.py
+    make differential                      a short run of this and of random_definitions.py
     make differential SEEDS=1000 PAIRS=10000
 
 Each seed makes one flagd document (all operators of targeting.json, nested, numbers at the edges, unicode) and PAIRS
