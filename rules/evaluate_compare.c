@@ -31,17 +31,12 @@ static bool holds(enum op op, double a, double b)
     }
 }
 
-static bool is_container(const struct value *value)
-{
-    return value->type == VALUE_LIST || value->type == VALUE_MAP;
-}
-
 /* ToPrimitive: lists and objects become strings. */
 static struct value primitive(struct machine *machine, const struct value *value)
 {
     char digits[NUMBER_TEXT_SIZE];
     struct text text;
-    if (!is_container(value))
+    if (!value_is_container(value))
         return *value;
     return machine_string(machine, value, digits, &text) ? value_string(text) : out_of_scratch();
 }
@@ -55,7 +50,8 @@ static bool is_equal(struct machine *machine, const struct value *a, const struc
         return false;
     struct value x = primitive(machine, a), y = primitive(machine, b);
     if (x.type == VALUE_STRING && y.type == VALUE_STRING)
-        return !(is_container(a) && is_container(b)) && text_equal(value_text(&x), value_text(&y));
+        return !(value_is_container(a) && value_is_container(b)) &&
+               text_equal(value_text(&x), value_text(&y));
     return machine_number(machine, &x) == machine_number(machine, &y);
 }
 
@@ -76,13 +72,13 @@ static struct value relate(struct machine *machine, enum op op, const struct val
 
 static bool is_refused(const struct value *value)
 {
-    return is_container(value) || (value->type == VALUE_NUMBER && isnan(value->number));
+    return value_is_container(value) || (value->type == VALUE_NUMBER && isnan(value->number));
 }
 
 /* Neither a list, nor an object, nor a string that is no number. */
 static bool is_numeric(struct machine *machine, const struct value *value)
 {
-    return !is_container(value) && !isnan(machine_number(machine, value));
+    return !value_is_container(value) && !isnan(machine_number(machine, value));
 }
 
 static bool is_text(const struct value *value)

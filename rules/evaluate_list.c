@@ -187,16 +187,12 @@ struct value machine_iterate(struct machine *machine, const struct instruction *
 
 /* --- reduce ---------------------------------------------------------------------------------- */
 
-static bool is_container(const struct value *value)
-{
-    return value->type == VALUE_LIST || value->type == VALUE_MAP;
-}
-
 /* What reduce hands on may hold no list or object within a list or object. */
 static struct value allowed(struct value value)
 {
-    for (uint32_t i = 0; is_container(&value) && i < value.length; i++) {
-        if (is_container(value.type == VALUE_LIST ? &value.items[i] : &value.members[i].value))
+    for (uint32_t i = 0; value_is_container(&value) && i < value.length; i++) {
+        if (value_is_container(value.type == VALUE_LIST ? &value.items[i]
+                                                        : &value.members[i].value))
             return value_error("what reduce accumulates is nested too deep");
     }
     return value;

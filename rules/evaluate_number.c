@@ -30,8 +30,7 @@ double machine_number(struct machine *machine, const struct value *value)
  * yet. */
 static bool coerce(struct machine *machine, const struct value *value, double *out)
 {
-    if (value->type == VALUE_LIST || value->type == VALUE_MAP ||
-        (value->type == VALUE_NUMBER && isnan(value->number)))
+    if (value_is_container(value) || (value->type == VALUE_NUMBER && isnan(value->number)))
         return false;
     *out = machine_number(machine, value);
     return true;
@@ -173,11 +172,6 @@ static struct value of_one(struct machine *machine, const struct value *data, bo
     return number_or_error(negated ? -number : number);
 }
 
-static bool is_container(const struct value *value)
-{
-    return value->type == VALUE_LIST || value->type == VALUE_MAP;
-}
-
 static enum op op_of(enum builtin builtin)
 {
     return builtin == BUILTIN_ADD        ? OP_ADD
@@ -195,7 +189,7 @@ static struct value interpreted_list(struct machine *machine, enum op op, const 
                                                  : value_error("arithmetic needs an argument");
     for (uint32_t i = 0; i < list->length; i++) {
         const struct value *value = &list->items[i];
-        if (is_container(value) || (op == OP_DIVIDE && i > 0 && !value_is_true(value)))
+        if (value_is_container(value) || (op == OP_DIVIDE && i > 0 && !value_is_true(value)))
             return value_error(NOT_A_NUMBER);
         number = machine_number(machine, value);
         result = i == 0 ? number : op == OP_DIVIDE ? result / number : combine(op, result, number);

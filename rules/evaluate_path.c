@@ -1,8 +1,7 @@
 /* var and missing where a slot alone does not answer: paths through strings and lists, elements of
  * iterators, names that an expression gives. */
 #include "machine.h"
-
-#define MAX_NAMES 64 /* of a path that is put together while evaluating */
+#include "path.h"
 
 /* The object under "$flagd", as a rule that asks for all of it sees it. */
 struct value machine_flagd(struct machine *machine)
@@ -117,37 +116,16 @@ struct value machine_local(struct machine *machine, const struct path *path)
 
 /* --- names that are put together ------------------------------------------------------------- */
 
-/* Splits "a.b\.c" at its dots; a backslash keeps the dot, the slash or the backslash behind it. */
 static bool split(struct machine *machine, struct text path, struct text *names, uint32_t *count)
 {
     char *copy = machine_scratch(machine, path.length);
-    size_t length = 0, start = 0;
-    *count = 0;
-    if (!copy)
-        return false;
-    for (size_t i = 0; i <= path.length; i++) {
-        char next = i + 1 < path.length ? path.data[i + 1] : '\0';
-        if (i == path.length || path.data[i] == '.') {
-            if (*count == MAX_NAMES)
-                return false;
-            if (i == path.length && *count == path.length)
-                break; /* "." is one empty name, not two */
-            names[(*count)++] = (struct text){copy + start, length - start};
-            start = length;
-        } else if (path.data[i] == '\\' && (next == '.' || next == '/' || next == '\\')) {
-            copy[length++] = next;
-            i++;
-        } else {
-            copy[length++] = path.data[i];
-        }
-    }
-    return true;
+    return copy && path_split(path, copy, names, count);
 }
 
 struct value builtin_var(struct machine *machine, const struct value *data)
 {
     char digits[NUMBER_TEXT_SIZE];
-    struct text names[MAX_NAMES], path;
+    struct text names[PATH_MAX_NAMES], path;
     struct value key = *data, fallback = value_null();
     uint32_t climbs = 0, count;
     if (data->type == VALUE_LIST) {
@@ -200,7 +178,7 @@ struct value builtin_missing(struct machine *machine, const struct value *data)
         return out_of_scratch();
     for (uint32_t i = 0; i < data->length; i++) {
         char digits[NUMBER_TEXT_SIZE];
-        struct text names[MAX_NAMES], path;
+        struct text names[PATH_MAX_NAMES], path;
         uint32_t name_count;
         size_t before = machine->context->scratch_used;
         if (!machine_string(machine, &data->items[i], digits, &path) ||

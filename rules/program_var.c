@@ -1,42 +1,20 @@
 /* var, missing and missing_some: paths become slots where they can. */
 #include "machine.h"
+#include "path.h"
 #include "program_rule.h"
 
-#define MAX_NAMES 64
-
 struct names {
-    struct text names[MAX_NAMES];
+    struct text names[PATH_MAX_NAMES];
     uint32_t count;
     uint16_t climbs;
 };
 
-/* Splits "a.b\.c" at its dots, as json-logic-engine's splitPath; a backslash keeps the dot, the
- * slash or the backslash behind it. */
 static bool split(struct compiler *compiler, struct text path, struct names *out)
 {
     char *copy = arena_allocate(compiler->arena, path.length + 1);
-    size_t length = 0, start = 0;
-    if (!copy) {
+    if (!copy)
         compiler->status = STATUS_NO_MEMORY;
-        return false;
-    }
-    for (size_t i = 0; i <= path.length; i++) {
-        char next = i + 1 < path.length ? path.data[i + 1] : '\0';
-        if (i == path.length || path.data[i] == '.') {
-            if (i == path.length && out->count == path.length)
-                break; /* "." is one empty name, not two */
-            if (out->count == MAX_NAMES)
-                return false;
-            out->names[out->count++] = (struct text){copy + start, length - start};
-            start = length;
-        } else if (path.data[i] == '\\' && (next == '.' || next == '/' || next == '\\')) {
-            copy[length++] = next;
-            i++;
-        } else {
-            copy[length++] = path.data[i];
-        }
-    }
-    return true;
+    return copy && path_split(path, copy, out->names, &out->count);
 }
 
 static const struct path *make_path(struct compiler *compiler, const struct names *names,
@@ -174,7 +152,7 @@ static void compile_path(struct compiler *compiler, struct text path, enum manne
         names.climbs++;
     }
     if (path.length && !split(compiler, path, &names)) {
-        compile_refuse(compiler, "a path has more than 64 names");
+        out->op = OP_CONSTANT; /* nothing: no context is as deep */
         return;
     }
     compile_names(compiler, &names, manner, out);
@@ -343,7 +321,7 @@ static void compile_listed(struct compiler *compiler, const struct node *list,
         else if (simple)
             compiler->status = STATUS_NO_MEMORY;
         else if (!split(compiler, item->string, &names))
-            compile_refuse(compiler, "a path has more than 64 names");
+            continue; /* missing: no context is as deep */
         if (compiler->status == STATUS_OK && !compiler->problem)
             compile_names(compiler, &names, simple ? GENERATED : ASKING, &arguments[i]);
     }

@@ -62,6 +62,10 @@ static inline struct text value_text(const struct value *string)
 {
     return (struct text){string->string, string->length};
 }
+static inline bool value_is_container(const struct value *value)
+{
+    return value->type == VALUE_LIST || value->type == VALUE_MAP;
+}
 
 /* All of a value, with its strings, into an arena; false without memory. */
 bool value_copy(struct arena *arena, const struct value *from, struct value *out) MUST_CHECK;

@@ -129,6 +129,25 @@ START_TEST(logic_of_any_depth_harms_only_its_flag)
 }
 END_TEST
 
+/* A context is at most 64 deep: below that there is nothing. */
+START_TEST(paths_of_any_length_lead_to_nothing)
+{
+    struct buffer json;
+    buffer_init(&json, 0);
+    buffer_append_string(
+        &json, "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1,\"off\":2},"
+               "\"defaultVariant\":\"off\",\"targeting\":{\"if\":[{\"missing\":[\"a");
+    for (int i = 0; i < 20000; i++)
+        buffer_append_string(&json, ".a");
+    buffer_append_string(&json, "\"]},{\"var\":[\"a");
+    for (int i = 0; i < 20000; i++)
+        buffer_append_string(&json, ".a");
+    buffer_append_string(&json, "\",\"on\"]},null]}}}}");
+    expect(buffer_string(&json), "f", "{\"a\":{\"a\":1}}", "on TARGETING_MATCH");
+    buffer_dispose(&json);
+}
+END_TEST
+
 START_TEST(flags_may_stand_in_a_list_and_the_last_of_a_key_counts)
 {
     expect("{\"flags\":[{\"key\":\"f\",\"state\":\"DISABLED\",\"variants\":{\"a\":1}}]}", "f", "{}",
@@ -232,6 +251,6 @@ END_TEST
 
 UNIT_MAIN("document", references_are_replaced_wherever_they_stand,
           evaluators_may_refer_to_later_ones_only, references_that_multiply_harm_only_their_flag,
-          logic_of_any_depth_harms_only_its_flag,
+          logic_of_any_depth_harms_only_its_flag, paths_of_any_length_lead_to_nothing,
           flags_may_stand_in_a_list_and_the_last_of_a_key_counts, what_is_no_default_is_none,
           the_third_generation_hashes_cbor, equal_conditions_are_evaluated_once_for_a_context)
