@@ -54,6 +54,12 @@ enum determinism expression_determinism(struct compiler *compiler, const struct 
         compiler->thrown = compile_message(compiler, UNKNOWN, lower->key);
         return UNKNOWN_OPERATOR;
     }
+    return operator_determinism(compiler, row, lower, inside_iterator);
+}
+
+enum determinism operator_determinism(struct compiler *compiler, const struct operator_row *row,
+                                      const struct node *lower, bool inside_iterator)
+{
     switch (row->kind) {
     case KIND_VAR:
         return inside_iterator && !climbs_twice(lower) ? CONSTANT : DEPENDS;

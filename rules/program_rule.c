@@ -217,10 +217,10 @@ static void compile_list(struct compiler *compiler, const struct node *node,
 /* --- expressions ----------------------------------------------------------------------------- */
 
 /* A part that asks for nothing is evaluated now, by the interpreter. False where it asks. */
-static bool compile_folded(struct compiler *compiler, const struct node *node,
-                           struct instruction *out)
+static bool compile_folded(struct compiler *compiler, const struct operator_row *row,
+                           const struct node *node, struct instruction *out)
 {
-    enum determinism determinism = expression_determinism(compiler, node, false);
+    enum determinism determinism = operator_determinism(compiler, row, node->first, false);
     if (determinism == DEPENDS)
         return false;
     if (determinism == CONSTANT && compiler->status == STATUS_OK) {
@@ -252,7 +252,7 @@ static void compile_map(struct compiler *compiler, const struct node *node, stru
     }
     bool more = compiler->depends_on_more;
     compiler->depends_on_more = false;
-    if (!compile_folded(compiler, node, out))
+    if (!compile_folded(compiler, row, node, out))
         compile_operator(compiler, row, node, out);
     compiler->depends_on_more |= more;
 }

@@ -109,6 +109,8 @@ bool interpret_expression(struct compiler *compiler, const struct node *node,
 enum determinism { DEPENDS, CONSTANT, UNKNOWN_OPERATOR };
 enum determinism expression_determinism(struct compiler *compiler, const struct node *node,
                                         bool inside_iterator);
+enum determinism operator_determinism(struct compiler *compiler, const struct operator_row *row,
+                                      const struct node *lower, bool inside_iterator);
 /* Evaluates an instruction that asks for nothing and makes it OP_CONSTANT; false with
  * compiler->thrown. */
 bool fold_instruction(struct compiler *compiler, struct instruction *instruction);
