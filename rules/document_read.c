@@ -120,20 +120,24 @@ static bool make_room(struct loader *loader)
     return true;
 }
 
-/* The flag's JSON with the evaluators put in; as it stands where that is not possible, so that what
- * is left of references is an unknown operator. */
-static struct text expand(struct loader *loader, struct text value)
+/* The flag's JSON with the evaluators put in; as it stands where it is too deep or too large for
+ * that, so that what is left of references is an unknown operator. */
+static enum status expand(struct loader *loader, struct text value, struct text *out)
 {
     struct arena arena;
     const struct node *flag;
+    *out = value;
     buffer_clear(&loader->expanded);
     if (loader->references.count == 0 || !memmem(value.data, value.length, "\"$ref\"", 6))
-        return value;
+        return STATUS_OK;
     arena_init(&arena, 0);
-    bool good = json_read(&arena, value, JSON_LIMITS_DEFAULT, &flag, NULL) == STATUS_OK &&
-                references_write(&loader->references, flag, &loader->expanded);
+    enum status status = json_read(&arena, value, JSON_LIMITS_DEFAULT, &flag, NULL);
+    if (status == STATUS_OK && references_write(&loader->references, flag, &loader->expanded))
+        *out = buffer_text(&loader->expanded);
     arena_dispose(&arena);
-    return good ? buffer_text(&loader->expanded) : value;
+    return loader->expanded.failed == STATUS_NO_MEMORY ? STATUS_NO_MEMORY
+           : status == STATUS_NO_MEMORY                ? status
+                                                       : STATUS_OK;
 }
 
 static bool take_flag(struct loader *loader, struct text key, struct text value)
@@ -144,7 +148,9 @@ static bool take_flag(struct loader *loader, struct text key, struct text value)
                                         .fractional = loader->options.fractional};
     if (!make_room(loader))
         return stop(loader, STATUS_NO_MEMORY, "no memory");
-    struct text json = expand(loader, value);
+    struct text json;
+    if (expand(loader, value, &json) != STATUS_OK)
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
     enum status status = fragment_new(key, json, settings, loader->attributes,
                                       &loader->fragments[loader->count], &inner);
     if (status != STATUS_OK) {
@@ -158,26 +164,24 @@ static bool take_flag(struct loader *loader, struct text key, struct text value)
 /* A flag of a list: its key is a member. */
 static bool take_listed_flag(struct loader *loader)
 {
-    struct arena arena;
-    const struct node *flag;
     const char *start = loader->at.p;
+    const struct node *key = NULL;
+    struct text member;
     if (!json_skip_value(&loader->at, FLAG_MAX_DEPTH))
         return scan_fault(loader);
-    struct text value = {start, (size_t)(loader->at.p - start)};
     const char *end = loader->at.p;
-    arena_init(&arena, 0);
-    bool good = json_read(&arena, value, JSON_LIMITS_DEFAULT, &flag, NULL) == STATUS_OK;
-    const struct node *key = good ? node_get(flag, "key") : NULL;
-    if (key && key->type == NODE_STRING) {
-        good = take_flag(loader, key->string, value);
-    } else {
+    struct text value = {start, (size_t)(end - start)};
+    if (json_find_member(value, "key", FLAG_MAX_DEPTH, &member) &&
+        json_read(&loader->arena, member, JSON_LIMITS_DEFAULT, &key, NULL) == STATUS_NO_MEMORY)
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
+    if (!key || key->type != NODE_STRING) {
         loader->at.p = start;
-        good = stop(loader, STATUS_INVALID, "a flag in a list needs a \"key\"");
+        return stop(loader, STATUS_INVALID, "a flag in a list needs a \"key\"");
     }
-    arena_dispose(&arena);
-    if (good)
-        loader->at.p = end;
-    return good;
+    if (!take_flag(loader, key->string, value))
+        return false;
+    loader->at.p = end;
+    return true;
 }
 
 static bool each_listed_flag(struct loader *loader)

@@ -30,7 +30,8 @@ struct decision {
 };
 
 /* `context` was read for the document's attributes. `now` is seconds since 1970 ($flagd.timestamp).
- * What the decision points to belongs to the fragment. `fragment` NULL gives FLAG_NOT_FOUND. */
+ * What the decision points to
+ * belongs to the fragment, but for `resolved`. `fragment` NULL gives FLAG_NOT_FOUND. */
 void evaluate(const struct fragment *fragment, struct context *context, int64_t now,
               struct decision *out);
 

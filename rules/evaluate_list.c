@@ -56,18 +56,25 @@ static void begin(struct iteration *iteration, struct machine *machine, enum sco
                                     .previous = machine->previous};
 }
 
-static void enter(struct iteration *iteration, struct machine *machine, uint32_t index,
+static bool enter(struct iteration *iteration, struct machine *machine, uint32_t index,
                   struct value element)
 {
     iteration->scope.index = index;
     iteration->scope.element = element;
     machine->scope = &iteration->scope;
+    return machine_step(machine, 1);
 }
 
 static void leave(struct iteration *iteration, struct machine *machine)
 {
     machine->scope = iteration->scope.outer;
     machine->previous = iteration->previous;
+}
+
+/* What it was put together from may go. */
+static bool is_plain(const struct machine *machine, const struct value *value)
+{
+    return machine->comparing == 0 && value->type != VALUE_STRING && !value_is_container(value);
 }
 
 static struct value empty_list(struct machine *machine)
@@ -136,12 +143,16 @@ static struct value collect(struct machine *machine, const struct instruction *i
     if (!items)
         return out_of_scratch();
     for (uint32_t i = 0; i < list->length; i++) {
-        enter(iteration, machine, i, list->items[i]);
+        size_t before = machine->context->scratch_used;
+        if (!enter(iteration, machine, i, list->items[i]))
+            return out_of_steps();
         if (instruction->op == OP_MAP) {
             struct value value = machine_evaluate(machine, iteration->body);
             if (value.type == VALUE_ERROR)
                 return value;
             items[count++] = value;
+            if (is_plain(machine, &value))
+                machine->context->scratch_used = before;
         } else if (machine_test(machine, iteration->body, &failure)) {
             items[count++] = list->items[i];
         } else if (failure.type == VALUE_ERROR) {
@@ -159,7 +170,8 @@ static struct value decide(struct machine *machine, const struct instruction *in
     struct value failure = value_null();
     bool deciding = instruction->op != OP_ALL;
     for (uint32_t i = 0; i < list->length; i++) {
-        enter(iteration, machine, i, list->items[i]);
+        if (!enter(iteration, machine, i, list->items[i]))
+            return out_of_steps();
         bool truth = machine_test(machine, iteration->body, &failure);
         if (failure.type == VALUE_ERROR)
             return failure;
@@ -198,14 +210,17 @@ static struct value allowed(struct value value)
     return value;
 }
 
-static struct value pair(struct machine *machine, struct value accumulator, struct value current)
+/* {"accumulator", "current"}, in the memory of the last one unless that may still be asked for. */
+static struct value pair(struct machine *machine, struct value_member **members,
+                         struct value accumulator, struct value current)
 {
-    struct value_member *members = machine_scratch(machine, 2 * sizeof *members);
-    if (!members)
+    if (!*members || value_is_container(&accumulator))
+        *members = machine_scratch(machine, 2 * sizeof **members);
+    if (!*members)
         return out_of_scratch();
-    members[0] = (struct value_member){.name = TEXT("accumulator"), .value = accumulator};
-    members[1] = (struct value_member){.name = TEXT("current"), .value = current};
-    return (struct value){.type = VALUE_MAP, .length = 2, .members = members};
+    (*members)[0] = (struct value_member){.name = TEXT("accumulator"), .value = accumulator};
+    (*members)[1] = (struct value_member){.name = TEXT("current"), .value = current};
+    return (struct value){.type = VALUE_MAP, .length = 2, .members = *members};
 }
 
 /* The list and the value to begin with, in the order in which they are asked for. */
@@ -234,6 +249,7 @@ static bool reduce_operands(struct machine *machine, const struct instruction *i
 struct value machine_reduce(struct machine *machine, const struct instruction *instruction)
 {
     struct value list, result;
+    struct value_member *members = NULL;
     struct iteration iteration;
     if (!reduce_operands(machine, instruction, &list, &result))
         return list;
@@ -243,13 +259,16 @@ struct value machine_reduce(struct machine *machine, const struct instruction *i
     begin(&iteration, machine, instruction->slot == INTERPRETED ? SCOPE_LIST : SCOPE_NOTHING,
           &instruction->arguments[1], &list);
     for (; i < list.length && result.type != VALUE_ERROR; i++) {
-        struct value element = pair(machine, result, list.items[i]);
-        if (element.type == VALUE_ERROR) {
+        struct value element = pair(machine, &members, result, list.items[i]);
+        size_t before = machine->context->scratch_used;
+        if (element.type == VALUE_ERROR)
             result = element;
-            break;
-        }
-        enter(&iteration, machine, i, element);
-        result = allowed(machine_evaluate(machine, iteration.body));
+        else if (!enter(&iteration, machine, i, element))
+            result = out_of_steps();
+        else
+            result = allowed(machine_evaluate(machine, iteration.body));
+        if (is_plain(machine, &result))
+            machine->context->scratch_used = before;
     }
     leave(&iteration, machine);
     return result;

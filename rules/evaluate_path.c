@@ -116,10 +116,13 @@ struct value machine_local(struct machine *machine, const struct path *path)
 
 /* --- names that are put together ------------------------------------------------------------- */
 
-static bool split(struct machine *machine, struct text path, struct text *names, uint32_t *count)
+/* False without memory. Of more names than a context may be deep, none is left: *deep. */
+static bool split(struct machine *machine, struct text path, struct text *names, uint32_t *count,
+                  bool *deep)
 {
     char *copy = machine_scratch(machine, path.length);
-    return copy && path_split(path, copy, names, count);
+    *deep = copy && !path_split(path, copy, names, count);
+    return copy != NULL;
 }
 
 struct value builtin_var(struct machine *machine, const struct value *data)
@@ -128,6 +131,7 @@ struct value builtin_var(struct machine *machine, const struct value *data)
     struct text names[PATH_MAX_NAMES], path;
     struct value key = *data, fallback = value_null();
     uint32_t climbs = 0, count;
+    bool deep;
     if (data->type == VALUE_LIST) {
         key = data->length > 0 ? data->items[0] : value_null();
         fallback = data->length > 1 ? data->items[1] : value_null();
@@ -140,9 +144,9 @@ struct value builtin_var(struct machine *machine, const struct value *data)
     }
     if (key.type == VALUE_NULL || (key.type == VALUE_STRING && path.length == 0))
         return climb(machine, climbs, NULL, 0, GENERATED);
-    if (!split(machine, path, names, &count))
+    if (!split(machine, path, names, &count, &deep))
         return out_of_scratch();
-    struct value value = climb(machine, climbs, names, count, GENERATED);
+    struct value value = deep ? value_null() : climb(machine, climbs, names, count, GENERATED);
     return value.type == VALUE_NULL && value.length == 0 ? fallback : value;
 }
 
@@ -180,11 +184,14 @@ struct value builtin_missing(struct machine *machine, const struct value *data)
         char digits[NUMBER_TEXT_SIZE];
         struct text names[PATH_MAX_NAMES], path;
         uint32_t name_count;
+        bool deep;
+        if (!machine_step(machine, root(machine).length))
+            return out_of_steps();
         size_t before = machine->context->scratch_used;
         if (!machine_string(machine, &data->items[i], digits, &path) ||
-            !split(machine, path, names, &name_count))
+            !split(machine, path, names, &name_count, &deep))
             return out_of_scratch();
-        struct value value = climb(machine, 0, names, name_count, ASKING);
+        struct value value = deep ? value_null() : climb(machine, 0, names, name_count, ASKING);
         if (is_missing(&value))
             items[count++] = data->items[i];
         machine->context->scratch_used = before;
@@ -192,12 +199,17 @@ struct value builtin_missing(struct machine *machine, const struct value *data)
     return (struct value){.type = VALUE_LIST, .length = count, .items = items};
 }
 
-/* [how many are needed, the names, those of them that are missing] */
+/* [how many are needed, the names, and perhaps those of them that are missing] */
 struct value builtin_missing_some(struct machine *machine, const struct value *data)
 {
-    const struct value *names = &data->items[1], *missing = &data->items[2];
-    if (names->type != VALUE_LIST || missing->type != VALUE_LIST)
+    const struct value *names = &data->items[1];
+    if (names->type != VALUE_LIST)
         return value_error("missing_some needs a list of names");
+    struct value found_missing =
+        data->length > 2 ? data->items[2] : builtin_missing(machine, names);
+    const struct value *missing = &found_missing;
+    if (missing->type != VALUE_LIST)
+        return *missing;
     double needed = machine_number(machine, &data->items[0]);
     double found = (double)names->length - (double)missing->length;
     if (found < needed)

@@ -216,6 +216,8 @@ static struct value is_in(struct machine *machine, const struct value *item,
 {
     char digits[NUMBER_TEXT_SIZE];
     struct text part;
+    if (list->type == VALUE_LIST && !machine_step(machine, list->length))
+        return out_of_steps();
     if (list->type == VALUE_LIST)
         return value_bool(item->type == VALUE_STRING ? is_element_text(value_text(item), list)
                                                      : is_element(item, list));
@@ -225,6 +227,8 @@ static struct value is_in(struct machine *machine, const struct value *item,
         return value_error("in needs a list or a string");
     if (!machine_string(machine, item, digits, &part))
         return out_of_scratch();
+    if (!machine_step(machine, list->length / 16))
+        return out_of_steps();
     return contains_text(machine, value_text(list), part);
 }
 

@@ -6,6 +6,7 @@
 #include "program_rule.h"
 
 #define MAX_TOLD 4096 /* conditions; of more, the rest is not taken apart */
+#define STORY_MEMORY ((size_t)256 << 20)
 
 struct teller {
     struct arena arena;
@@ -38,6 +39,7 @@ static struct value evaluate_part(struct teller *teller, const struct node *node
 {
     struct instruction instruction = {0};
     struct compiler *compiler = &teller->compiler;
+    compiler->instructions = 0;
     if (!teller->interpreted)
         compile_expression(compiler, node, &instruction);
     else if (!interpret_expression(compiler, node, &instruction))
@@ -51,7 +53,10 @@ static struct value evaluate_part(struct teller *teller, const struct node *node
         compiler->problem = NULL;
         return value_error(problem);
     }
+    if (instruction.op == OP_SLOT) /* stays until the context is read again */
+        return teller->machine.context->slots[instruction.slot];
     teller->machine.context->scratch_used = 0;
+    teller->machine.steps = 0;
     struct value value = machine_evaluate(&teller->machine, &instruction), kept;
     if (!value_copy(&teller->arena, &value, &kept)) {
         teller->story->out_of_memory = true;
@@ -269,7 +274,7 @@ void explain(const struct fragment *fragment, struct text flag, struct context *
     struct decision decision;
     struct story story = {.flag = flag, .decision = &decision};
     struct teller teller = {.story = &story};
-    arena_init(&teller.arena, 0);
+    arena_init(&teller.arena, STORY_MEMORY);
     if (fragment && !fragment->program->disabled && fragment->program->targeting &&
         !fragment->program->problem) {
         teller.machine =

@@ -12,6 +12,17 @@ struct writing {
 
 static void write_node(struct writing *writing, const struct node *node, unsigned depth);
 
+void explain_plain(struct buffer *out, struct text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x20 || c == 0x7f)
+            buffer_printf(out, "\\u%04x", c);
+        else
+            buffer_append_char(out, text.data[i]);
+    }
+}
+
 static bool is_full(const struct writing *writing)
 {
     return writing->out->length >= writing->limit;
@@ -44,7 +55,7 @@ static void write_call(struct writing *writing, struct text name, const struct n
 {
     bool is_list = arguments->type == NODE_LIST, in_infix = writing->in_infix;
     writing->in_infix = false;
-    buffer_append_text(writing->out, name);
+    explain_plain(writing->out, name);
     buffer_append_char(writing->out, '(');
     if (is_list)
         write_list(writing, arguments->first, ", ", depth);
@@ -75,7 +86,7 @@ static void write_var(struct writing *writing, const struct node *arguments, uns
 {
     const struct node *path = arguments->type == NODE_LIST ? arguments->first : arguments;
     if (path && path->type == NODE_STRING)
-        buffer_append_text(writing->out, path->string.length ? path->string : TEXT("the element"));
+        explain_plain(writing->out, path->string.length ? path->string : TEXT("the element"));
     else if (path)
         write_call(writing, TEXT("var"), arguments, depth);
     else
@@ -92,10 +103,10 @@ static void write_sem_ver(struct writing *writing, const struct node *arguments,
     const struct node *comparison = arguments->first->next, *version = comparison->next;
     write_node(writing, arguments->first, depth);
     buffer_append_string(writing->out, " sem_ver ");
-    buffer_append_text(writing->out, comparison->string);
+    explain_plain(writing->out, comparison->string);
     buffer_append_char(writing->out, ' ');
     if (version->type == NODE_STRING)
-        buffer_append_text(writing->out, version->string);
+        explain_plain(writing->out, version->string);
     else
         write_node(writing, version, depth);
 }

@@ -43,6 +43,8 @@ struct story {
 /* explain_expression.c: JSONLogic as people would write it: `country in ["DE", "FR"]`. Cut where it
  * gets too long to read. */
 void explain_expression(struct buffer *out, const struct node *node);
+/* Text as it stands, but for control characters, which a terminal would obey. */
+void explain_plain(struct buffer *out, struct text text);
 /* explain_write.c */
 void explain_write_text(struct buffer *out, const struct story *story);
 void explain_write_json(struct buffer *out, const struct story *story);

@@ -118,7 +118,7 @@ static void write_seen(struct buffer *out, const struct told *told, size_t line)
         buffer_append_char(out, ' ');
     for (size_t i = 0; i < told->attribute_count; i++) {
         buffer_append_string(out, i ? ", " : "  ");
-        buffer_append_text(out, told->attributes[i].path);
+        explain_plain(out, told->attributes[i].path);
         bool missing =
             told->attributes[i].value.type == VALUE_NULL && told->attributes[i].value.length == 0;
         buffer_append_string(out, missing ? " is " : " = ");
@@ -140,7 +140,7 @@ static void write_told(struct buffer *out, const struct told *told, unsigned lev
         buffer_append_string(out, heads[told->kind]);
     if (told->result.type == VALUE_ERROR && !told->first) {
         buffer_append_string(out, ": ");
-        buffer_append_string(out, told->result.problem);
+        explain_plain(out, text_of(told->result.problem));
     }
     write_seen(out, told, line);
     buffer_append_char(out, '\n');
@@ -151,9 +151,10 @@ static void write_told(struct buffer *out, const struct told *told, unsigned lev
 static void write_decision_text(struct buffer *out, const struct story *story)
 {
     const struct decision *decision = story->decision;
-    buffer_append_text(out, story->flag);
+    explain_plain(out, story->flag);
     if (decision->error) {
-        buffer_printf(out, ": %s, %s", error_code_name(decision->error), decision->problem);
+        buffer_printf(out, ": %s, ", error_code_name(decision->error));
+        explain_plain(out, text_of(decision->problem));
         if (decision->resolved.data) {
             buffer_append_string(out, ": ");
             write_string(out, decision->resolved);

@@ -93,6 +93,8 @@ static void bad_path(struct flagd_checker *checker, const struct node *node, con
 static void check_path(struct flagd_checker *checker, const struct node *node)
 {
     struct text rest = node->string;
+    while (text_starts_with(rest, TEXT("../"))) /* out of an iterator */
+        rest = (struct text){rest.data + 3, rest.length - 3};
     if (text_starts_with(rest, TEXT("$flagd."))) {
         if (!text_is(rest, "$flagd.timestamp") && !text_is(rest, "$flagd.flagKey"))
             bad_path(checker, node, "there are \"$flagd.timestamp\" and \"$flagd.flagKey\"",

@@ -17,35 +17,11 @@ void fragment_hash(const char *kind, struct text key, struct text bytes, uint8_t
     sha256_digest(&context, SHA256_SIZE, out);
 }
 
-/* The bytes of the value of "targeting" in a flag object. */
-static bool find_targeting(struct text json, struct text *out)
-{
-    struct json_cursor at = {.p = json.data, .end = json.data + json.length};
-    struct text key;
-    bool escapes, found = false;
-    json_scan_space(&at);
-    if (at.p == at.end || *at.p != '{')
-        return false;
-    at.p++;
-    for (bool first = true; json_scan_entry(&at, '}', first) > 0; first = false) {
-        if (!json_scan_key(&at, &key, &escapes))
-            return false;
-        const char *start = at.p;
-        if (!json_skip_value(&at, FLAG_MAX_DEPTH))
-            return false;
-        if (text_is(key, "targeting")) {
-            *out = (struct text){start, (size_t)(at.p - start)};
-            found = true;
-        }
-    }
-    return found;
-}
-
 /* What else a flag says is good, even where its rules are too deep to be read. */
 static bool read_without_targeting(struct arena *arena, struct text json, const struct node **out)
 {
     struct text targeting;
-    if (!find_targeting(json, &targeting))
+    if (!json_find_member(json, "targeting", FLAG_MAX_DEPTH, &targeting))
         return false;
     size_t before = (size_t)(targeting.data - json.data);
     char *copy = arena_allocate(arena, json.length);
@@ -53,7 +29,7 @@ static bool read_without_targeting(struct arena *arena, struct text json, const 
         return false;
     memcpy(copy, json.data, json.length);
     memset(copy + before, ' ', targeting.length);
-    memcpy(copy + before, "null", 4);
+    copy[before] = '0'; /* as good as none */
     struct text rest = {copy, json.length};
     struct json_limits limits = JSON_LIMITS_DEFAULT;
     return json_read(arena, rest, limits, out, NULL) == STATUS_OK;

@@ -257,6 +257,38 @@ bool json_skip_value(struct json_cursor *cursor, unsigned depth)
     }
 }
 
+static bool is_name(struct text raw, bool escapes, const char *name)
+{
+    char decoded[64];
+    if (!escapes || raw.length > sizeof decoded)
+        return text_is(raw, name);
+    size_t length = json_decode_string(raw, decoded);
+    return text_is((struct text){decoded, length}, name);
+}
+
+bool json_find_member(struct text json, const char *name, unsigned depth, struct text *out)
+{
+    struct json_cursor at = {.p = json.data, .end = json.data + json.length};
+    struct text key;
+    bool escapes, found = false;
+    json_scan_space(&at);
+    if (at.p == at.end || *at.p != '{')
+        return false;
+    at.p++;
+    for (bool first = true; json_scan_entry(&at, '}', first) > 0; first = false) {
+        if (!json_scan_key(&at, &key, &escapes))
+            return false;
+        const char *start = at.p;
+        if (!json_skip_value(&at, depth))
+            return false;
+        if (is_name(key, escapes, name)) {
+            *out = (struct text){start, (size_t)(at.p - start)};
+            found = true;
+        }
+    }
+    return found;
+}
+
 void json_place(const char *start, const char *at, uint32_t *line, uint32_t *column)
 {
     const char *line_start = start;

@@ -47,6 +47,10 @@ bool json_scan_key(struct json_cursor *cursor, struct text *raw, bool *escapes);
 /* Moves over one whole value, checking it; at most `depth` levels. */
 bool json_skip_value(struct json_cursor *cursor, unsigned depth);
 
+/* The bytes of the value under `name` in the object `json`, the last one where it stands twice;
+ * false where there is none, or `json` is no object, or deeper than `depth`. */
+bool json_find_member(struct text json, const char *name, unsigned depth, struct text *out);
+
 /* The 1-based place of `at` in the text that begins at `start`; the column counts code points. */
 void json_place(const char *start, const char *at, uint32_t *line, uint32_t *column);
 

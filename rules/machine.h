@@ -26,6 +26,7 @@ struct machine {
     const struct scope *scope; /* NULL outside iterators */
     struct value previous;     /* the value that generated code stored last; see OP_COMPARE */
     unsigned comparing;        /* > 0 while `previous` may still be asked for */
+    size_t steps;              /* of iterators and searches so far */
     double now;
 };
 
@@ -80,6 +81,20 @@ struct value machine_fractional(struct machine *machine, const struct instructio
 struct value builtin_affix(const struct value *data, bool at_start);
 struct value builtin_sem_ver(struct machine *machine, const struct value *data);
 struct value builtin_fractional(struct machine *machine, const struct value *data);
+
+/* A list in a list in a list is looked through as often as their product says. */
+#define MACHINE_MAX_STEPS ((size_t)4 << 20)
+
+static inline bool machine_step(struct machine *machine, size_t steps)
+{
+    machine->steps += steps;
+    return machine->steps <= MACHINE_MAX_STEPS;
+}
+
+static inline struct value out_of_steps(void)
+{
+    return value_error("a rule takes more than four million steps");
+}
 
 /* `size` bytes that stay until the evaluation ends or the caller takes scratch_used back; NULL when
  * there are no more. */

@@ -1,8 +1,9 @@
 /* node.h - a parsed value with its place: what the YAML and the JSON reader both return.
  *
  * A tree of nodes lives in the arena it was read into, and points into memory of that arena only
- * (never into the source text). Lists and maps are chains: `first`, then `next`. A map's children
- * carry their key. Positions are 1-based; a JSON node also has its byte range in the source. */
+ * (never into the source text, but for json_read()'s views). Lists and maps are chains: `first`,
+ * then `next`. A map's children carry their key. Positions are 1-based; a JSON node also has its
+ * byte range in the source. */
 #ifndef WEIR_NODE_H
 #define WEIR_NODE_H
 

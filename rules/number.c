@@ -18,8 +18,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Walks digits into `decimal`; `step` is added to the exponent for each digit after the point (−1)
- * or not (0). */
+/* Walks digits into `decimal`; each digit of a `fraction` takes one from the exponent. */
 static const char *scan_digits(const char *p, const char *end, struct decimal *decimal,
                                bool fraction)
 {
@@ -183,23 +182,30 @@ static double decimal_of(struct text text)
     return number;
 }
 
-/* "0x1F", "0o17", "0b11". */
+/* "0x1F", "0o17", "0b11": rounded once, at the end. */
 static double radix_of(struct text text)
 {
-    unsigned radix = (text.data[1] | 0x20) == 'x' ? 16 : (text.data[1] | 0x20) == 'o' ? 8 : 2;
-    double number = 0;
+    char kind = (char)(text.data[1] | 0x20);
+    unsigned bits = kind == 'x' ? 4 : kind == 'o' ? 3 : 1;
+    uint64_t digits = 0, rest = 0;
+    int exponent = 0;
     if (text.length < 3)
         return NAN;
     for (size_t i = 2; i < text.length; i++) {
         char c = (char)(text.data[i] | 0x20);
         unsigned digit = is_digit(text.data[i]) ? (unsigned)(text.data[i] - '0')
                          : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-                                                : radix;
-        if (digit >= radix)
+                                                : 16;
+        if (digit >= 1u << bits)
             return NAN;
-        number = number * radix + digit;
+        if (digits >> 59 == 0) {
+            digits = digits << bits | digit;
+        } else {
+            rest |= digit; /* only whether it is nothing can still matter */
+            exponent += exponent < 100000 ? (int)bits : 0;
+        }
     }
-    return number;
+    return ldexp((double)(digits | (rest != 0)), exponent);
 }
 
 double number_of_text(struct text text)

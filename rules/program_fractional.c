@@ -6,12 +6,15 @@
 
 #define MAX_TOTAL 2147483647.0 /* 2^31 - 1: flagd's limit for the sum of weights */
 
+/* [name, weight] or [name]; a name that an expression gives may turn out to be none, which makes
+ * all of it null. */
 static bool is_share(const struct node *node)
 {
-    return node->type == NODE_LIST && (node->count == 1 || node->count == 2);
+    return node->type == NODE_LIST && (node->count == 1 || node->count == 2) &&
+           node->first->type != NODE_MAP && node->first->type != NODE_LIST;
 }
 
-/* The shares, behind a bucketing value or alone. */
+/* The shares, behind a bucketing value or alone; NULL where they are of another form. */
 static const struct node *shares_of(const struct node *list)
 {
     const struct node *first = list->first;
@@ -22,12 +25,6 @@ static const struct node *shares_of(const struct node *list)
             return NULL;
     }
     return first;
-}
-
-static bool is_name(const struct instruction *variant)
-{
-    return variant->op == OP_CONSTANT && variant->value.type != VALUE_LIST &&
-           variant->value.type != VALUE_MAP;
 }
 
 static void compile_share(struct compiler *compiler, const struct node *share,
@@ -65,25 +62,17 @@ static void compile_written(struct compiler *compiler, const struct node *list,
     bool with_key = list->first != share;
     uint32_t shares = list->count - with_key, count = 1 + 2 * shares;
     struct instruction *arguments = new_instructions(compiler, count);
-    bool names = true;
     if (!arguments)
         return;
     if (with_key)
         compile_expression(compiler, list->first, &arguments[0]);
-    for (uint32_t i = 0; i < shares; i++, share = share->next) {
+    for (uint32_t i = 0; i < shares; i++, share = share->next)
         compile_share(compiler, share, &arguments[1 + 2 * i], &arguments[2 + 2 * i]);
-        names = names && is_name(&arguments[1 + 2 * i]);
-    }
     *out = (struct instruction){.op = OP_FRACTIONAL,
                                 .slot = !with_key, /* of flag and user */
                                 .count = count,
                                 .arguments = arguments,
                                 .total = constant_total(arguments, count)};
-    if (!names && compiler->status == STATUS_OK) { /* what is no name makes all of it null */
-        compile_arguments(compiler, list->first, list->count, out);
-        out->op = OP_BUILTIN;
-        out->slot = BUILTIN_FRACTIONAL;
-    }
 }
 
 void compile_fractional(struct compiler *compiler, const struct node *list, struct instruction *out)

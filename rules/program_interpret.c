@@ -92,22 +92,34 @@ static bool interpret_comparison(struct compiler *compiler, uint16_t op, const s
     return compiler->status != STATUS_OK || !all_constant(out) || fold_instruction(compiler, out);
 }
 
-/* filter by what is always true, or never. Sets *done where that is so. */
-static bool interpret_filter(struct compiler *compiler, const struct node *list,
-                             struct instruction *out, bool *done)
+/* filter: by what is always true, or never, it is known at once. Sets *done where what it came to
+ * is all there is to do: a filter of constants is still to be evaluated. */
+static bool interpret_filter(struct compiler *compiler, const struct operator_row *row,
+                             const struct node *list, struct instruction *out, bool *done)
 {
-    struct instruction filter = {0};
-    *done = false;
-    compiler->scopes++;
-    bool good = interpret_expression(compiler, list->first->next, &filter);
-    compiler->scopes--;
-    if (!good || filter.op != OP_CONSTANT || compiler->status != STATUS_OK)
-        return good;
+    struct instruction *arguments = new_instructions(compiler, 2);
     *done = true;
-    if (value_is_truthy(&filter.value))
+    if (!arguments)
+        return true;
+    compiler->scopes++;
+    bool good = interpret_expression(compiler, list->first->next, &arguments[1]);
+    compiler->scopes--;
+    if (!good || compiler->status != STATUS_OK)
+        return good;
+    if (arguments[1].op == OP_CONSTANT && value_is_truthy(&arguments[1].value))
         return interpret_expression(compiler, list->first, out);
-    out->op = OP_LIST;
-    return interpret_each(compiler, NULL, 0, out) && fold_instruction(compiler, out);
+    if (arguments[1].op == OP_CONSTANT) {
+        out->op = OP_LIST;
+        return interpret_each(compiler, NULL, 0, out) && fold_instruction(compiler, out);
+    }
+    if (operator_determinism(compiler, row, list, false) != DEPENDS) {
+        *done = false;
+        return true;
+    }
+    interpret_later(compiler, list->first, &arguments[0]);
+    *out = (struct instruction){
+        .op = OP_FILTER, .slot = INTERPRETED, .count = 2, .arguments = arguments};
+    return true;
 }
 
 /* --- operators ------------------------------------------------------------------------------- */
@@ -139,11 +151,11 @@ static bool interpret_shortcut(struct compiler *compiler, const struct node *lis
     const struct node *start = list->first->next->next;
     if (!pair || !whole)
         return true;
-    if (!interpret_expression(compiler, list->first, whole))
-        return false;
-    if (list->first->type == NODE_LIST && list->first->count == 1 && builtin == BUILTIN_ADD &&
-        list->first->first->type != NODE_LIST &&
-        !interpret_expression(compiler, list->first->first, whole))
+    const struct node *summands = list->first;
+    if (summands->type == NODE_LIST && summands->count == 1 && builtin == BUILTIN_ADD &&
+        summands->first->type != NODE_LIST)
+        summands = summands->first;
+    if (!interpret_expression(compiler, summands, whole))
         return false;
     /* + takes what is no list as it is, * puts it into one. */
     pair[0] =
@@ -241,7 +253,7 @@ static bool interpret_idiom(struct compiler *compiler, const struct operator_row
     if (row->kind == KIND_REDUCE && shortcut(mapper, "*"))
         return interpret_shortcut(compiler, list, BUILTIN_MULTIPLY, out);
     if (row->op == OP_FILTER && list->count == 2)
-        return interpret_filter(compiler, list, out, done);
+        return interpret_filter(compiler, row, list, out, done);
     *done = false;
     return true;
 }

@@ -119,9 +119,30 @@ static void compile_attribute(struct compiler *compiler, const struct names *nam
 
 /* What stands under a path, in the context or in the element of an iterator. */
 static void compile_names(struct compiler *compiler, const struct names *names, enum manner manner,
+                          struct instruction *out);
+
+/* Two "../" lead out of each iterator: out of all of them, to the context, and further to nothing.
+ */
+static void compile_outermost(struct compiler *compiler, const struct names *names,
+                              struct instruction *out)
+{
+    struct names rest = *names;
+    unsigned scopes = compiler->scopes;
+    rest.climbs = 0;
+    out->op = OP_CONSTANT;
+    if (names->climbs > 2 * scopes)
+        return;
+    compiler->scopes = 0;
+    compile_names(compiler, &rest, GENERATED, out);
+    compiler->scopes = scopes;
+}
+
+static void compile_names(struct compiler *compiler, const struct names *names, enum manner manner,
                           struct instruction *out)
 {
-    if (compiler->scopes) {
+    if (compiler->scopes && names->climbs >= 2 * compiler->scopes) {
+        compile_outermost(compiler, names, out);
+    } else if (compiler->scopes) {
         out->op = OP_LOCAL;
         bool stops = manner != INTERPRETED || (names->climbs == 0 && names->count <= 3);
         out->path = make_path(compiler, names, 0, stops ? manner : GENERATED);
@@ -357,10 +378,17 @@ void compile_missing_some(struct compiler *compiler, const struct node *lower,
         compile_failure(out, "missing_some needs a number and a list of names");
         return;
     }
+    bool known = names->type == NODE_LIST && all_names(names);
     compile_expression(compiler, lower->first, &arguments[0]);
     compile_expression(compiler, names, &arguments[1]);
-    compile_missing(compiler, names, &arguments[2]);
-    compile_remember(compiler, &arguments[2]);
-    *out = (struct instruction){
-        .op = OP_BUILTIN, .slot = BUILTIN_MISSING_SOME, .count = 3, .arguments = arguments};
+    if (known) {
+        compile_missing(compiler, names, &arguments[2]);
+        compile_remember(compiler, &arguments[2]);
+    } else { /* what is missing of them turns out while evaluating */
+        compile_whole(compiler);
+    }
+    *out = (struct instruction){.op = OP_BUILTIN,
+                                .slot = BUILTIN_MISSING_SOME,
+                                .count = known ? 3 : 2,
+                                .arguments = arguments};
 }

@@ -148,6 +148,119 @@ START_TEST(paths_of_any_length_lead_to_nothing)
 }
 END_TEST
 
+/* What is nested too deep is only sought in the targeting: elsewhere it is the document's fault. */
+START_TEST(what_is_too_deep_beside_targeting_is_refused)
+{
+    struct buffer json;
+    struct document *document;
+    struct error error = {0};
+    buffer_init(&json, 0);
+    buffer_append_string(&json, "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"a\":");
+    for (int i = 0; i < 600; i++)
+        buffer_append_char(&json, '[');
+    for (int i = 0; i < 600; i++)
+        buffer_append_char(&json, ']');
+    buffer_append_string(&json, "},\"targeting\":1}}}");
+    ck_assert_int_eq(document_read(buffer_text(&json), NULL, &document, &error), STATUS_LIMIT);
+    buffer_dispose(&json);
+}
+END_TEST
+
+START_TEST(iterators_reach_the_context_around_them)
+{
+#define ROLE(path)                                                                                 \
+    "{\"flags\":{\"f\":" FLAG("{\"if\":[{\"some\":[{\"var\":\"roles\"},{\"==\":[{\"var\":\"\"},"   \
+                              "{\"var\":\"" path "\"}]}]},\"on\",null]}") "}}"
+    static const char context[] = "{\"roles\":[\"a\",\"b\"],\"role\":\"b\"}";
+    expect(ROLE("../../role"), "f", context, "on TARGETING_MATCH");
+    expect(ROLE("../../other"), "f", context, "off DEFAULT");
+    expect(ROLE("../../../../role"), "f", context,
+           "off DEFAULT"); /* there is nothing further out */
+}
+END_TEST
+
+/* A condition that asks for the flag's own key is another one in each flag. */
+START_TEST(conditions_on_the_flag_are_not_shared)
+{
+#define OWN_KEY                                                                                    \
+    FLAG(                                                                                          \
+        "{\"if\":[{\"and\":[{\"some\":[[1],{\"==\":[{\"var\":\"../../$flagd.flagKey\"},\"a\"]}]}," \
+        "{\"!==\":[{\"var\":\"x\"},1]},{\"!==\":[{\"var\":\"y\"},1]}]},\"on\",null]}")
+    struct document *document = read_json("{\"flags\":{\"a\":" OWN_KEY ",\"b\":" OWN_KEY "}}");
+    struct context context;
+    struct decision decision;
+    ck_assert_int_eq(context_init(&context), STATUS_OK);
+    ck_assert_int_eq(context_read(&context, document->attributes, TEXT("{}"), NULL), STATUS_OK);
+    evaluate(document_find(document, TEXT("a")), &context, 0, &decision);
+    ck_assert_text(decision.variant, "on");
+    evaluate(document_find(document, TEXT("b")), &context, 0, &decision);
+    ck_assert_text(decision.variant, "off");
+    context_dispose(&context);
+    document_release(document);
+}
+END_TEST
+
+static void append_nested(struct buffer *json, int depth, const char *before, const char *inner,
+                          const char *after)
+{
+    buffer_append_string(json, "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},"
+                               "\"targeting\":");
+    for (int i = 0; i < depth; i++)
+        buffer_append_string(json, before);
+    buffer_append_string(json, inner);
+    for (int i = 0; i < depth; i++)
+        buffer_append_string(json, after);
+    buffer_append_string(json, "}}}");
+}
+
+/* Each part is compiled once, however deep it stands: else these would double sixty times. */
+START_TEST(nesting_does_not_multiply)
+{
+    static const struct {
+        const char *before, *inner, *after;
+    } cases[] = {
+        {"{\"if\":[{\"filter\":[[1],", "{\"var\":\"x\"}", "]}]}"},
+        {"{\"missing_some\":[1,", "[\"x\"]", "]}"},
+        {"{\"fractional\":[{\"cat\":[\"k\"]},[", "\"on\"", ",1]]}"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buffer json;
+        buffer_init(&json, 0);
+        append_nested(&json, 60, cases[i].before, cases[i].inner, cases[i].after);
+        struct document *document = read_json(buffer_string(&json));
+        ck_assert_ptr_null(strstr(ask(document, "f", "{}"), "too large"));
+        document_release(document);
+        buffer_dispose(&json);
+    }
+}
+END_TEST
+
+static char *numbers_context(unsigned count, const char *and)
+{
+    struct buffer json;
+    buffer_init(&json, 0);
+    buffer_append_string(&json, "{\"l\":[0");
+    for (unsigned i = 1; i < count; i++)
+        buffer_printf(&json, ",%u", i % 9);
+    buffer_printf(&json, "]%s}", and);
+    return buffer_take(&json, NULL);
+}
+
+START_TEST(long_lists_are_gone_through_and_endless_work_is_not)
+{
+    char *context = numbers_context(50000, "");
+    expect("{\"flags\":{\"f\":" FLAG(
+               "{\"if\":[{\"==\":[{\"reduce\":[{\"var\":\"l\"},{\"max\":[{\"var\":"
+               "\"current\"},{\"var\":\"accumulator\"}]},0]},8]},\"on\",null]}") "}}",
+           "f", context, "on TARGETING_MATCH");
+    expect("{\"flags\":{\"f\":" FLAG(
+               "{\"if\":[{\"some\":[{\"var\":\"l\"},{\"in\":[\"x\",{\"var\":\"../../l\"}"
+               "]}]},\"on\",null]}") "}}",
+           "f", context, "GENERAL: a rule takes more than four million steps");
+    free(context);
+}
+END_TEST
+
 START_TEST(flags_may_stand_in_a_list_and_the_last_of_a_key_counts)
 {
     expect("{\"flags\":[{\"key\":\"f\",\"state\":\"DISABLED\",\"variants\":{\"a\":1}}]}", "f", "{}",
@@ -160,6 +273,20 @@ START_TEST(flags_may_stand_in_a_list_and_the_last_of_a_key_counts)
         "{\"flags\":{\"f\":" FLAG("\"on\"") ",\"g\":" FLAG("\"on\"") ",\"f\":" FLAG("\"off\"") "}}",
         "f", "{}", "off TARGETING_MATCH");
     expect("{\"flags\":[]}", "f", "{}", "FLAG_NOT_FOUND: flag does not exist");
+    struct buffer json; /* a flag of a list may be too deep, too, and its names be escaped */
+    buffer_init(&json, 0);
+    buffer_append_string(&json,
+                         "{\"flags\":[{\"k\\u0065y\":\"f\",\"state\":\"ENABLED\",\"variants\":{},"
+                         "\"t\\u0061rgeting\":");
+    for (int i = 0; i < 600; i++)
+        buffer_append_string(&json, "{\"!\":");
+    buffer_append_string(&json, "1");
+    for (int i = 0; i < 600; i++)
+        buffer_append_char(&json, '}');
+    buffer_append_string(&json, "}]}");
+    expect(buffer_string(&json), "f", "{}",
+           "PARSE_ERROR: targeting is nested deeper than 512 levels");
+    buffer_dispose(&json);
 }
 END_TEST
 
@@ -252,5 +379,8 @@ END_TEST
 UNIT_MAIN("document", references_are_replaced_wherever_they_stand,
           evaluators_may_refer_to_later_ones_only, references_that_multiply_harm_only_their_flag,
           logic_of_any_depth_harms_only_its_flag, paths_of_any_length_lead_to_nothing,
+          what_is_too_deep_beside_targeting_is_refused, iterators_reach_the_context_around_them,
+          conditions_on_the_flag_are_not_shared, nesting_does_not_multiply,
+          long_lists_are_gone_through_and_endless_work_is_not,
           flags_may_stand_in_a_list_and_the_last_of_a_key_counts, what_is_no_default_is_none,
           the_third_generation_hashes_cbor, equal_conditions_are_evaluated_once_for_a_context)

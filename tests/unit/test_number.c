@@ -200,6 +200,55 @@ START_TEST(the_locale_does_not_matter)
 }
 END_TEST
 
-UNIT_MAIN("number", numbers_are_spelt_as_rfc_8785_has_them, numbers_at_edges_are_the_shortest,
+/* As ECMAScript's Number(); the answers are those of Node.js 20. */
+START_TEST(strings_are_numbers_as_javascript_has_them)
+{
+    static const struct {
+        const char *text;
+        double number;
+    } cases[] = {{"", 0},
+                 {" \t\n", 0},
+                 {"5.", 5},
+                 {".5", 0.5},
+                 {"+7", 7},
+                 {"007", 7},
+                 {"-0x10", NAN},
+                 {"0x1F", 31},
+                 {"0o17", 15},
+                 {"0B11", 3},
+                 {"0x", NAN},
+                 {"0xg", NAN},
+                 {"0b2", NAN},
+                 {"1e3", 1000},
+                 {"1e", NAN},
+                 {"1_000", NAN},
+                 {"Infinity", INFINITY},
+                 {"-Infinity", -INFINITY},
+                 {"infinity", NAN},
+                 {"1e999", INFINITY},
+                 {"-1e999", -INFINITY},
+                 {"1e-999", 0},
+                 {"abc", NAN},
+                 {"\xc2\xa0"
+                  "5\xe2\x80\xa8",
+                  5},
+                 {"1 2", NAN},
+                 {".", NAN},
+                 {"-", NAN},
+                 {"NaN", NAN},
+                 {"0x200000000000018", 144115188075855900.0},
+                 {"0x20000000000001", 9007199254740992.0},
+                 {"0x20000000000003", 9007199254740996.0},
+                 {"9007199254740993", 9007199254740992.0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        double number = number_of_text(text_of(cases[i].text));
+        ck_assert_msg(number == cases[i].number || (isnan(number) && isnan(cases[i].number)),
+                      "'%s' gave %.17g", cases[i].text, number);
+    }
+}
+END_TEST
+
+UNIT_MAIN("number", strings_are_numbers_as_javascript_has_them,
+          numbers_are_spelt_as_rfc_8785_has_them, numbers_at_edges_are_the_shortest,
           a_million_doubles_read_back_the_same, only_json_numbers_are_read,
           numbers_are_read_to_the_nearest_double, the_locale_does_not_matter)
