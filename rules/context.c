@@ -248,13 +248,33 @@ static bool read_object(struct reader *reader, uint32_t parent, unsigned depth)
     return more == 0;
 }
 
+/* The evaluator puts "$flagd" into every context, so that none is empty or flat; what stands below
+ * it is the machine's to say. */
+static bool add_flagd(struct reader *reader, struct value *root)
+{
+    struct arena *arena = &reader->context->arena;
+    struct value_member *members =
+        ARENA_ARRAY(arena, struct value_member, (size_t)root->length + 1);
+    struct value_member *nothing = ARENA_NEW(arena, struct value_member);
+    if (!members || !nothing)
+        return no_memory(reader);
+    if (root->length)
+        memcpy(members, root->members, root->length * sizeof *members);
+    members[root->length] = (struct value_member){.name = TEXT("$flagd"),
+                                                  .value = {.type = VALUE_MAP, .members = nothing}};
+    root->members = members;
+    root->length++;
+    return true;
+}
+
 /* The context itself, whole where a rule may ask for any of it. */
 static bool read_root(struct reader *reader)
 {
     const struct attribute_name *root = &reader->context->attributes->names[0];
     const char *start = reader->at.p;
     if (root->slot != ATTRIBUTE_NONE) {
-        if (!read_value(reader, &reader->context->slots[root->slot], CONTEXT_MAX_DEPTH))
+        struct value *whole = &reader->context->slots[root->slot];
+        if (!read_value(reader, whole, CONTEXT_MAX_DEPTH) || !add_flagd(reader, whole))
             return false;
         reader->at.p = start;
     }

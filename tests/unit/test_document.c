@@ -179,6 +179,16 @@ START_TEST(iterators_reach_the_context_around_them)
 }
 END_TEST
 
+/* "$flagd" stands in every context: it is never empty, and too deep for reduce. */
+START_TEST(the_whole_context_holds_more_than_was_sent)
+{
+    expect("{\"flags\":{\"f\":" FLAG("{\"if\":[{\"var\":\"\"},\"on\",null]}") "}}", "f", "{}",
+           "on TARGETING_MATCH");
+    expect("{\"flags\":{\"f\":" FLAG("{\"reduce\":[{\"var\":\"l\"},1,{\"var\":\"\"}]}") "}}", "f",
+           "{\"a\":1}", "GENERAL: what reduce accumulates is nested too deep");
+}
+END_TEST
+
 /* A condition that asks for the flag's own key is another one in each flag. */
 START_TEST(conditions_on_the_flag_are_not_shared)
 {
@@ -380,7 +390,7 @@ UNIT_MAIN("document", references_are_replaced_wherever_they_stand,
           evaluators_may_refer_to_later_ones_only, references_that_multiply_harm_only_their_flag,
           logic_of_any_depth_harms_only_its_flag, paths_of_any_length_lead_to_nothing,
           what_is_too_deep_beside_targeting_is_refused, iterators_reach_the_context_around_them,
-          conditions_on_the_flag_are_not_shared, nesting_does_not_multiply,
-          long_lists_are_gone_through_and_endless_work_is_not,
+          the_whole_context_holds_more_than_was_sent, conditions_on_the_flag_are_not_shared,
+          nesting_does_not_multiply, long_lists_are_gone_through_and_endless_work_is_not,
           flags_may_stand_in_a_list_and_the_last_of_a_key_counts, what_is_no_default_is_none,
           the_third_generation_hashes_cbor, equal_conditions_are_evaluated_once_for_a_context)
