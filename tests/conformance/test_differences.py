@@ -22,6 +22,8 @@ DIFFERENCES = {
         ({"some": [{"all": [{"var": "list"}, True]}, True]}, {"list": []}, "false", "(GENERAL)"),
     "nor around and as the default of var":
         ({"var": ["a", {"and": ["x", {"var": "b"}]}]}, {"a": "1", "b": "2"}, "1", "(default)"),
+    "flagd's own operators work within iterators only where the element is the context itself":
+        ({"some": [[{"var": ""}], {"starts_with": ["ab", "a"]}]}, {}, "(GENERAL)", "true"),
     "what JavaScript's objects inherit is an attribute in npm":
         ({"var": "x.constructor.name"}, {"x": "s"}, "(default)", "String"),
 }
