@@ -11,12 +11,7 @@ struct arena_block {
 
 void arena_init(struct arena *arena, size_t maximum)
 {
-    arena_init_small(arena, maximum, BLOCK_FIRST);
-}
-
-void arena_init_small(struct arena *arena, size_t maximum, size_t first)
-{
-    *arena = (struct arena){.maximum = maximum ? maximum : SIZE_MAX, .first = first};
+    *arena = (struct arena){.maximum = maximum ? maximum : SIZE_MAX};
 }
 
 static void free_chain(struct arena_block *block)
@@ -31,7 +26,7 @@ static void free_chain(struct arena_block *block)
 void arena_dispose(struct arena *arena)
 {
     free_chain(arena->blocks);
-    arena_init_small(arena, arena->maximum, arena->first);
+    arena_init(arena, arena->maximum);
 }
 
 void arena_reset(struct arena *arena)
@@ -49,7 +44,7 @@ void arena_reset(struct arena *arena)
 /* Blocks double, so that small work stays small and large work makes few of them. */
 static bool add_block(struct arena *arena, size_t least)
 {
-    size_t size = arena->blocks ? arena->blocks->size * 2 : arena->first;
+    size_t size = arena->blocks ? arena->blocks->size * 2 : BLOCK_FIRST;
     if (size > BLOCK_LARGEST)
         size = BLOCK_LARGEST;
     if (size < least)

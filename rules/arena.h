@@ -18,13 +18,10 @@ struct arena {
     char *next, *end;           /* the free part of the newest block */
     size_t reserved;            /* bytes taken from the system */
     size_t maximum;             /* never reserve more than this */
-    size_t first;               /* size of the first block; later ones double */
 };
 
 /* A maximum of 0 means no maximum. */
 void arena_init(struct arena *arena, size_t maximum);
-/* The same with a first block of `first` bytes, for what is small and stays: a fragment. */
-void arena_init_small(struct arena *arena, size_t maximum, size_t first);
 void arena_dispose(struct arena *arena);
 /* Forgets what was allocated and keeps one block for the next use. */
 void arena_reset(struct arena *arena);

@@ -48,15 +48,6 @@ static void interpret_each_later(struct compiler *compiler, const struct node *f
     out->count = count;
 }
 
-static bool all_constant(const struct instruction *list)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (list->arguments[i].op != OP_CONSTANT)
-            return false;
-    }
-    return true;
-}
-
 /* A list of constants is one; else a new list each time. */
 static bool interpret_list(struct compiler *compiler, const struct node *node,
                            struct instruction *out)

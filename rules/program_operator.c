@@ -49,9 +49,9 @@ static const struct operator_row operators[] = {
     {NAMED("missing_some"), KIND_MISSING_SOME, 0, BUILTIN_MISSING_SOME, 0},
 };
 
-/* Where the names of each length begin; test_document and operators.json would miss what is not
- * found. */
+/* Where the names of each length begin in the table, and behind them all where it ends. */
 static const uint8_t starts[] = {0, 0, 8, 16, 25, 27, 28, 31, 33, 33, 34, 35, 36, 37};
+_Static_assert(COUNT_OF(operators) == 37, "an operator more: count the starts again");
 
 const struct operator_row *operator_find(struct text name)
 {
@@ -207,7 +207,7 @@ static void compile_arithmetic(struct compiler *compiler, const struct operator_
 
 /* "and" inside "and", and "or" inside "or", give what they give when their arguments stand in the
  * outer one; one argument alone gives itself. */
-void compile_flatten(struct compiler *compiler, struct instruction *chain)
+static void flatten(struct compiler *compiler, struct instruction *chain)
 {
     const struct instruction *from = chain->arguments;
     uint32_t total = 0, count = 0;
@@ -249,7 +249,7 @@ static void compile_chain(struct compiler *compiler, const struct node *node,
     for (uint32_t i = 0; compiler->comparing && i < out->count; i++)
         compile_remember(compiler, (struct instruction *)(uintptr_t)&out->arguments[i]);
     if (!compiler->comparing)
-        compile_flatten(compiler, out);
+        flatten(compiler, out);
     compile_once(compiler, node, out);
 }
 

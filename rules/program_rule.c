@@ -183,7 +183,7 @@ void compile_constant(struct compiler *compiler, const struct node *node, struct
                                            : scalar(compiler, node);
 }
 
-static bool all_constant(const struct instruction *list)
+bool all_constant(const struct instruction *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->arguments[i].op != OP_CONSTANT)

@@ -59,6 +59,8 @@ const struct operator_row *operator_find(struct text name);
 /* program_rule.c: generated code. Writes the instruction for `node` into *out, which is zeroed. */
 void compile_expression(struct compiler *compiler, const struct node *node,
                         struct instruction *out);
+/* Of the arguments of a list that was compiled. */
+bool all_constant(const struct instruction *list);
 struct instruction *new_instructions(struct compiler *compiler, uint32_t count);
 void compile_arguments(struct compiler *compiler, const struct node *first, uint32_t count,
                        struct instruction *out);
@@ -71,7 +73,7 @@ const char *compile_message(struct compiler *compiler, const char *message, stru
 #define MORE_OPERATORS "an expression is an object with one operator"
 /* Evaluation fails there. */
 void compile_failure(struct instruction *out, const char *problem);
-/* Whether and-chains, segments of others, are worth remembering: wraps *out then. */
+/* Wraps *out, an and or an or, where remembering what it comes to is worth it: a segment, say. */
 void compile_once(struct compiler *compiler, const struct node *node, struct instruction *out);
 /* What generated code stores as it goes. */
 void compile_remember(struct compiler *compiler, struct instruction *out);
@@ -98,7 +100,6 @@ void compile_and(struct compiler *compiler, const struct node *list, struct inst
 /* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it
  * takes, 0 where there is none. */
 uint32_t compile_guard(struct compiler *compiler, const struct node *node, struct instruction *out);
-void compile_flatten(struct compiler *compiler, struct instruction *chain);
 
 /* program_interpret.c: as the interpreter would evaluate it. False where it would fail before it
  * evaluates anything; compiler->thrown says why. */

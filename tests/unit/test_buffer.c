@@ -121,9 +121,9 @@ END_TEST
 START_TEST(arena_reset_reuses_its_block)
 {
     struct arena arena;
-    arena_init_small(&arena, 0, 64);
+    arena_init(&arena, 0);
     ck_assert_ptr_nonnull(arena_allocate(&arena, 16));
-    ck_assert_uint_eq(arena.reserved, 64); /* small work stays small */
+    ck_assert_uint_eq(arena.reserved, 16384); /* small work stays small */
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 1000; i++)
             ck_assert_ptr_nonnull(arena_allocate(&arena, 100));
