@@ -53,7 +53,7 @@ struct compilation {
     struct fragment **fragments;
     size_t count, bytes;      /* of fragments so far, of their JSON */
     struct arena arena, work; /* of the metadata; of one flag at a time */
-    const struct node *metadata;
+    struct set_metadata *metadata;
     struct buffer metadata_json, json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
 };
@@ -125,7 +125,12 @@ static enum status make_metadata(struct compilation *compilation)
     struct text json = buffer_text(&compilation->metadata_json);
     compilation->same_metadata =
         compilation->previous && text_equal(compilation->previous->metadata, json);
-    return json_read(&compilation->arena, json, JSON_LIMITS_DEFAULT, &compilation->metadata, NULL);
+    const struct node *members;
+    enum status status = json_read(&compilation->arena, json, JSON_LIMITS_DEFAULT, &members, NULL);
+    if (status != STATUS_OK)
+        return status;
+    compilation->metadata = set_metadata_new(members);
+    return compilation->metadata ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static enum status compile_all(struct compilation *compilation)
@@ -172,6 +177,7 @@ enum status compile_environment(const struct catalog *catalog,
     free(compilation.fragments);
     buffer_dispose(&compilation.json);
     buffer_dispose(&compilation.metadata_json);
+    set_metadata_release(compilation.metadata);
     arena_dispose(&compilation.arena);
     arena_dispose(&compilation.work);
     return status;

@@ -8,7 +8,7 @@
 static int by_key(const void *a, const void *b)
 {
     const struct fragment *x = *(struct fragment *const *)a, *y = *(struct fragment *const *)b;
-    return text_compare(x->key, y->key);
+    return text_compare(x->program.key, y->program.key);
 }
 
 static bool make_index(struct document *document)
@@ -20,7 +20,8 @@ static bool make_index(struct document *document)
     if (!document->index)
         return false;
     for (size_t i = 0; i < document->count; i++) {
-        size_t at = (size_t)hash_text(document->fragments[i]->key) & (document->index_size - 1);
+        size_t at =
+            (size_t)hash_text(document->fragments[i]->program.key) & (document->index_size - 1);
         while (document->index[at])
             at = (at + 1) & (document->index_size - 1);
         document->index[at] = (uint32_t)i + 1;
@@ -110,7 +111,7 @@ const struct fragment *document_find(const struct document *document, struct tex
     size_t mask = document->index_size - 1;
     for (size_t at = (size_t)hash_text(key) & mask; document->index[at]; at = (at + 1) & mask) {
         const struct fragment *fragment = document->fragments[document->index[at] - 1];
-        if (text_equal(fragment->key, key))
+        if (text_equal(fragment->program.key, key))
             return fragment;
     }
     return NULL;
@@ -122,7 +123,7 @@ void document_write(const struct document *document, struct buffer *out)
     for (size_t i = 0; i < document->count; i++) {
         if (i)
             buffer_append_char(out, ',');
-        json_write_string(out, document->fragments[i]->key);
+        json_write_string(out, document->fragments[i]->program.key);
         buffer_append_char(out, ':');
         buffer_append_text(out, document->fragments[i]->json);
     }

@@ -20,6 +20,7 @@ struct loader {
     struct arena arena; /* of metadata and keys */
     struct arena work;  /* of one flag at a time */
     const struct node *metadata, *evaluators;
+    struct set_metadata *set;
     struct references references;
     struct buffer expanded; /* a flag with its references replaced */
     struct text flags;      /* what stands under "flags", as text */
@@ -143,9 +144,8 @@ static enum status expand(struct loader *loader, struct text value, struct text 
 static bool take_flag(struct loader *loader, struct text key, struct text value)
 {
     struct error inner = {0};
-    struct program_settings settings = {.metadata = loader->metadata,
-                                        .arena = &loader->work,
-                                        .fractional = loader->options.fractional};
+    struct program_settings settings = {
+        .metadata = loader->set, .arena = &loader->work, .fractional = loader->options.fractional};
     if (!make_room(loader))
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     struct text json;
@@ -205,7 +205,7 @@ struct placed {
 static int by_key(const void *a, const void *b)
 {
     const struct placed *x = a, *y = b;
-    int order = text_compare(x->fragment->key, y->fragment->key);
+    int order = text_compare(x->fragment->program.key, y->fragment->program.key);
     return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
@@ -221,7 +221,8 @@ static bool sort_flags(struct loader *loader)
     qsort(placed, count, sizeof *placed, by_key);
     loader->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (i + 1 < count && text_equal(placed[i].fragment->key, placed[i + 1].fragment->key))
+        if (i + 1 < count &&
+            text_equal(placed[i].fragment->program.key, placed[i + 1].fragment->program.key))
             fragment_release(placed[i].fragment);
         else
             loader->fragments[loader->count++] = placed[i].fragment;
@@ -236,6 +237,9 @@ static bool read_flags(struct loader *loader)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     if (!loader->flags.data)
         return stop(loader, STATUS_INVALID, "document has no \"flags\"");
+    loader->set = set_metadata_new(loader->metadata);
+    if (!loader->set)
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
     loader->at.p = loader->flags.data;
     bool good = *loader->at.p == '[' ? each_listed_flag(loader)
                                      : each_member(loader, FLAG_MAX_DEPTH, take_flag);
@@ -318,6 +322,7 @@ enum status document_read(struct text json, const struct document_options *optio
         fragment_release(loader.fragments[i]);
     free(loader.fragments);
     attributes_release(loader.attributes);
+    set_metadata_release(loader.set);
     arena_dispose(&loader.arena);
     arena_dispose(&loader.work);
     buffer_dispose(&loader.expanded);

@@ -32,6 +32,8 @@ const char *error_code_name(enum error_code code)
  * registers of the largest. */
 #define APART __attribute__((noinline))
 
+#define PLAIN_LIST 64 /* longer ones cost steps */
+
 enum truth { NOT_TRUE, TRUE, FAILED };
 
 static enum truth test(struct machine *machine, const struct instruction *instruction,
@@ -58,7 +60,7 @@ APART static enum truth test_not(struct machine *machine, const struct instructi
 
 /* The truth of a condition that other rules may share, remembered for as long as the context stays
  * the same. An entry that two conditions contend for belongs to the last one. */
-APART static enum truth test_once(struct machine *machine, const struct once *once,
+APART static enum truth test_once(struct machine *machine, const struct instruction *once,
                                   struct value *failure)
 {
     struct context *context = machine->context;
@@ -66,11 +68,22 @@ APART static enum truth test_once(struct machine *machine, const struct once *on
     if (known->reading == context->reading && known->identity[0] == once->identity[0] &&
         known->identity[1] == once->identity[1])
         return known->truth ? TRUE : NOT_TRUE;
-    enum truth truth = test(machine, once->condition, failure);
+    enum truth truth = test(machine, once->arguments, failure);
     if (truth != FAILED)
         *known = (struct known_truth){
             {once->identity[0], once->identity[1]}, context->reading, truth == TRUE};
     return truth;
+}
+
+static enum truth truth_of(struct value value, struct value *failure)
+{
+    if (value.type == VALUE_BOOL)
+        return value.boolean ? TRUE : NOT_TRUE;
+    if (value.type == VALUE_ERROR) {
+        *failure = value;
+        return FAILED;
+    }
+    return value_is_truthy(&value) ? TRUE : NOT_TRUE;
 }
 
 APART static enum truth test_value(struct machine *machine, const struct instruction *instruction,
@@ -80,13 +93,30 @@ APART static enum truth test_value(struct machine *machine, const struct instruc
     struct value value = machine_evaluate(machine, instruction);
     if (machine->comparing == 0) /* only its truth is looked at: what was put together may go */
         machine->context->scratch_used = before;
-    if (value.type == VALUE_BOOL)
-        return value.boolean ? TRUE : NOT_TRUE;
-    if (value.type == VALUE_ERROR) {
-        *failure = value;
-        return FAILED;
+    return truth_of(value, failure);
+}
+
+/* An attribute and a constant (program.h): nothing is put together. */
+APART static enum truth test_plain(struct machine *machine, const struct instruction *instruction,
+                                   struct value *failure)
+{
+    const struct value *value = &machine->context->slots[instruction->slot],
+                       *constant = &instruction->value;
+    if (instruction->arguments || value->type != VALUE_STRING)
+        return test_value(machine, instruction, failure);
+    if (instruction->op == OP_IN) {
+        if (constant->type != VALUE_LIST || constant->length > PLAIN_LIST)
+            return test_value(machine, instruction, failure);
+        return machine_has_text(value_text(value), constant) ? TRUE : NOT_TRUE;
     }
-    return value_is_truthy(&value) ? TRUE : NOT_TRUE;
+    if (constant->type != VALUE_STRING)
+        return test_value(machine, instruction, failure);
+    bool is_end = instruction->op == OP_ENDS_WITH;
+    return constant->length <= value->length &&
+                   string_is_same(value->string + (is_end ? value->length - constant->length : 0),
+                                  constant->string, constant->length)
+               ? TRUE
+               : NOT_TRUE;
 }
 
 /* What a condition comes to where only its truth counts. *failure is set for FAILED. */
@@ -103,7 +133,11 @@ static enum truth test(struct machine *machine, const struct instruction *instru
     case OP_TRUTH:
         return test(machine, instruction->arguments, failure);
     case OP_ONCE:
-        return test_once(machine, instruction->once, failure);
+        return test_once(machine, instruction, failure);
+    case OP_IN:
+    case OP_STARTS_WITH:
+    case OP_ENDS_WITH:
+        return test_plain(machine, instruction, failure);
     case OP_EXISTS:
         return machine->context->slots[instruction->slot].type != VALUE_NULL ? TRUE : NOT_TRUE;
     case OP_IS_STRING:
@@ -354,7 +388,7 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
     case OP_TRUTH:
         return evaluate_not(machine, instruction, instruction->op == OP_NOT);
     case OP_ONCE:
-        return machine_evaluate(machine, instruction->once->condition);
+        return machine_evaluate(machine, instruction->arguments);
     case OP_REMEMBER:
         return remember(machine, instruction);
     case OP_SAME:
@@ -418,6 +452,22 @@ struct value machine_evaluate(struct machine *machine, const struct instruction 
 
 /* --- from a value to a decision -------------------------------------------------------------- */
 
+/* Member by member: compilers clear a structure of this size by an instruction that takes longer
+ * than most rules. */
+static void decide_nothing(struct decision *out)
+{
+    static const struct text none;
+    out->reason = REASON_STATIC;
+    out->error = ERROR_NONE;
+    out->problem = NULL;
+    out->resolved = none;
+    out->value = none;
+    out->variant = none;
+    out->variant_json = none;
+    out->members = none;
+    out->metadata = none;
+}
+
 static void decide_error(struct decision *out, enum error_code code, const char *problem)
 {
     out->reason = REASON_ERROR;
@@ -429,9 +479,10 @@ static void decide_variant(struct decision *out, const struct program_variant *v
                            enum reason reason)
 {
     out->reason = reason;
-    out->value = variant->value_json;
+    out->value = variant_value(variant);
     out->variant = variant->name;
-    out->variant_json = variant->name_json;
+    out->variant_json = variant_name_json(variant);
+    out->members = variant_members(variant);
 }
 
 static void decide_default(struct decision *out, const struct program *program, enum reason reason)
@@ -465,7 +516,9 @@ static void decide_value(struct decision *out, struct machine *machine, const st
         decide_error(out, ERROR_GENERAL, value->problem);
         return;
     }
-    if (!machine_string(machine, value, digits, &name)) {
+    if (value->type == VALUE_STRING) {
+        name = value_text(value);
+    } else if (!machine_string(machine, value, digits, &name)) {
         decide_error(out, ERROR_GENERAL, out_of_scratch().problem);
         return;
     }
@@ -485,12 +538,12 @@ static void decide_value(struct decision *out, struct machine *machine, const st
 void evaluate(const struct fragment *fragment, struct context *context, int64_t now,
               struct decision *out)
 {
-    *out = (struct decision){0};
+    decide_nothing(out);
     if (!fragment) {
         decide_error(out, ERROR_FLAG_NOT_FOUND, "flag does not exist");
         return;
     }
-    const struct program *program = fragment->program;
+    const struct program *program = &fragment->program;
     out->metadata = program->metadata;
     if (program->disabled) {
         out->reason = REASON_DISABLED;

@@ -26,6 +26,7 @@ struct decision {
     struct text value;        /* JSON; empty: the caller's own default is to be used */
     struct text variant;      /* the name as it is; empty with value */
     struct text variant_json; /* the name as a JSON string */
+    struct text members;      /* the two as an answer has them: ,"value":…,"variant":"…" */
     struct text metadata;     /* JSON object of flag and set merged; empty where there is none */
 };
 

@@ -91,6 +91,25 @@ static bool hash_value(struct machine *machine, const struct value *value, uint3
     return !cbor.failed;
 }
 
+/* Most bucketing values are put together of a seed and an attribute: strings are hashed piece by
+ * piece, without becoming one. False where a part is something else. */
+static bool hash_parts(const struct machine *machine, const struct instruction *cat, uint32_t *out)
+{
+    struct murmur3 murmur = {0};
+    bool half = false; /* a surrogate pair may be halved here, and would have to be joined */
+    for (uint32_t i = 0; i < cat->count; i++) {
+        const struct instruction *part = &cat->arguments[i];
+        const struct value *value =
+            part->op == OP_SLOT ? &machine->context->slots[part->slot] : &part->value;
+        if ((part->op != OP_SLOT && part->op != OP_CONSTANT) || value->type != VALUE_STRING || half)
+            return false;
+        murmur3_add(&murmur, value_text(value));
+        half = value->length >= 3 && (unsigned char)value->string[value->length - 3] == 0xed;
+    }
+    *out = murmur3_end(&murmur);
+    return true;
+}
+
 /* Without a bucketing value: of flag and user. */
 static bool hash_user(struct machine *machine, uint32_t *out)
 {
@@ -213,27 +232,36 @@ static struct value share_too(struct machine *machine, const struct instruction 
  * weight is above it. */
 struct value machine_fractional(struct machine *machine, const struct instruction *instruction)
 {
-    struct value key = machine_argument(machine, &instruction->arguments[0]), none = value_null();
+    struct value none = value_null();
+    const struct instruction *from = instruction->arguments;
+    uint64_t total = instruction->total;
     uint32_t hash;
-    if (key.type == VALUE_ERROR)
-        return key;
-    if (key.type == VALUE_LIST)
-        return share_too(machine, instruction, &key);
-    uint64_t total =
-        instruction->total ? instruction->total : evaluate_total(machine, instruction, &none);
-    if (total == 0 ||
-        !(instruction->slot ? hash_user(machine, &hash) : hash_value(machine, &key, &hash)))
-        return none;
+    if (!total || from->op != OP_CAT || machine->program->fractional != FRACTIONAL_V2 ||
+        !hash_parts(machine, from, &hash)) {
+        struct value key = machine_argument(machine, from);
+        if (key.type == VALUE_ERROR)
+            return key;
+        if (key.type == VALUE_LIST)
+            return share_too(machine, instruction, &key);
+        if (!total)
+            total = evaluate_total(machine, instruction, &none);
+        if (total == 0 ||
+            !(instruction->slot ? hash_user(machine, &hash) : hash_value(machine, &key, &hash)))
+            return none;
+    }
     uint64_t bucket = ((uint64_t)hash * total) >> 32, end = 0, weight;
-    for (uint32_t i = 1; i + 1 < instruction->count; i += 2) {
-        struct value value = machine_argument(machine, &instruction->arguments[i + 1]);
-        if (instruction->total) /* all are constants, and whole */
-            weight = (uint64_t)value.number;
-        else if (!weight_of(&value, &weight))
-            return value_null();
+    const struct instruction *share = from + 1, *last = from + instruction->count;
+    for (; share + 1 < last; share += 2) {
+        if (instruction->total) { /* all are constants, and whole */
+            weight = (uint64_t)share[1].value.number;
+        } else {
+            struct value value = machine_argument(machine, &share[1]);
+            if (!weight_of(&value, &weight))
+                return value_null();
+        }
         end += weight;
         if (bucket < end)
-            return machine_argument(machine, &instruction->arguments[i]);
+            return machine_argument(machine, share);
     }
     return value_null();
 }

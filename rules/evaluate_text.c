@@ -187,7 +187,7 @@ static struct value contains_text(struct machine *machine, struct text all, stru
     return work ? value_bool(utf16_contains(all, part, work)) : out_of_scratch();
 }
 
-static bool is_element_text(struct text item, const struct value *list)
+bool machine_has_text(struct text item, const struct value *list)
 {
     for (uint32_t i = 0; i < list->length; i++) {
         const struct value *element = &list->items[i];
@@ -219,7 +219,7 @@ static struct value is_in(struct machine *machine, const struct value *item,
     if (list->type == VALUE_LIST && !machine_step(machine, list->length))
         return out_of_steps();
     if (list->type == VALUE_LIST)
-        return value_bool(item->type == VALUE_STRING ? is_element_text(value_text(item), list)
+        return value_bool(item->type == VALUE_STRING ? machine_has_text(value_text(item), list)
                                                      : is_element(item, list));
     if (!value_is_true(list))
         return value_bool(false);

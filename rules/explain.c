@@ -275,10 +275,10 @@ void explain(const struct fragment *fragment, struct text flag, struct context *
     struct story story = {.flag = flag, .decision = &decision};
     struct teller teller = {.story = &story};
     arena_init(&teller.arena, STORY_MEMORY);
-    if (fragment && !fragment->program->disabled && fragment->program->targeting &&
-        !fragment->program->problem) {
+    if (fragment && !fragment->program.disabled && fragment->program.targeting &&
+        !fragment->program.problem) {
         teller.machine =
-            (struct machine){.context = context, .program = fragment->program, .now = (double)now};
+            (struct machine){.context = context, .program = &fragment->program, .now = (double)now};
         teller.compiler = (struct compiler){
             .arena = &teller.arena, .attributes = context->attributes, .json = fragment->json};
         buffer_init(&teller.compiler.guard, 1 << 16);

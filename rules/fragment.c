@@ -54,27 +54,32 @@ static enum status compile(struct arena *arena, struct text key, struct text jso
 }
 
 /* One block: the fragment, its program, its JSON. */
-static struct fragment *pack(const struct program *program, struct text json)
+static struct fragment *pack(const struct program *program, struct set_metadata *set,
+                             struct text json)
 {
     struct packer packer = {.used = sizeof(struct fragment), .from = json};
-    program_pack(&packer, program);
-    size_t size = packer.used;
-    if (size_add(size, json.length + 1, &size) == false)
+    struct text shared = set ? set->json : (struct text){0};
+    program_pack(&packer, program, shared, NULL);
+    size_t hot = packer.used, size;
+    if (!size_add(hot, json.length + 1, &size))
         return NULL;
     struct fragment *fragment = malloc(size);
     if (!fragment)
         return NULL;
-    char *copy = (char *)fragment + packer.used;
+    char *copy = (char *)fragment + hot;
     if (json.length)
         memcpy(copy, json.data, json.length);
     copy[json.length] = '\0';
-    packer = (struct packer){.base = (char *)fragment,
-                             .used = sizeof *fragment,
-                             .from = json,
-                             .to = {copy, json.length}};
-    *fragment = (struct fragment){.references = 1, .json = packer.to};
-    fragment->program = program_pack(&packer, program);
-    fragment->key = fragment->program->key;
+    *fragment = (struct fragment){
+        .hot = hot < UINT32_MAX ? (uint32_t)hot : UINT32_MAX,
+        .references = 1,
+        .json = {copy, json.length},
+    };
+    packer = (struct packer){
+        .base = (char *)fragment, .used = sizeof *fragment, .from = json, .to = fragment->json};
+    program_pack(&packer, program, shared, &fragment->program);
+    if (shared.length && program->metadata.data == shared.data)
+        fragment->set = set_metadata_reference(set);
     return fragment;
 }
 
@@ -88,7 +93,7 @@ enum status fragment_new(struct text key, struct text json, struct program_setti
     struct arena *arena = settings.arena ? settings.arena : &own;
     enum status status = compile(arena, key, json, settings, attributes, &program, error);
     if (status == STATUS_OK) {
-        *out = pack(program, json);
+        *out = pack(program, settings.metadata, json);
         if (*out)
             fragment_hash("flag", key, json, (*out)->hash);
         else
@@ -110,5 +115,6 @@ void fragment_release(struct fragment *fragment)
 {
     if (!fragment || __atomic_sub_fetch(&fragment->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    set_metadata_release(fragment->set);
     free(fragment);
 }

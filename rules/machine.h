@@ -47,6 +47,8 @@ struct value builtin_missing_some(struct machine *machine, const struct value *d
 /* evaluate_text.c */
 struct value machine_cat(struct machine *machine, const struct instruction *instruction);
 struct value machine_in(struct machine *machine, const struct instruction *instruction);
+/* Whether one of the list's strings is `item`. */
+bool machine_has_text(struct text item, const struct value *list);
 /* What JavaScript's String() makes of a value; false when there is no room for it. */
 bool machine_string(struct machine *machine, const struct value *value,
                     char digits[NUMBER_TEXT_SIZE], struct text *out);

@@ -16,6 +16,26 @@ static bool keep_scratch(struct maker *maker, struct text *out)
            arena_copy(maker->compiler.arena, buffer_text(&maker->scratch), out);
 }
 
+static bool make_variant(struct maker *maker, const struct node *entry,
+                         struct program_variant *variant)
+{
+    struct buffer *scratch = &maker->scratch;
+    struct text members;
+    buffer_clear(scratch);
+    buffer_append_text(scratch, TEXT(VARIANT_VALUE));
+    size_t start = scratch->length;
+    json_write_node(scratch, entry);
+    variant->value_length = (uint32_t)(scratch->length - start);
+    buffer_append_text(scratch, TEXT(VARIANT_NAME));
+    start = scratch->length;
+    json_write_string(scratch, entry->key);
+    variant->name_length = (uint32_t)(scratch->length - start);
+    if (!keep_scratch(maker, &members))
+        return false;
+    variant->members = members.data;
+    return arena_copy(maker->compiler.arena, entry->key, &variant->name);
+}
+
 static enum status make_variants(struct maker *maker, const struct node *map,
                                  struct program *program)
 {
@@ -24,15 +44,7 @@ static enum status make_variants(struct maker *maker, const struct node *map,
     if (!variants)
         return STATUS_NO_MEMORY;
     for (const struct node *entry = map->first; entry; entry = entry->next) {
-        struct program_variant *variant = &variants[program->variant_count++];
-        buffer_clear(&maker->scratch);
-        json_write_node(&maker->scratch, entry);
-        if (!keep_scratch(maker, &variant->value_json))
-            return STATUS_NO_MEMORY;
-        buffer_clear(&maker->scratch);
-        json_write_string(&maker->scratch, entry->key);
-        if (!keep_scratch(maker, &variant->name_json) ||
-            !arena_copy(maker->compiler.arena, entry->key, &variant->name))
+        if (!make_variant(maker, entry, &variants[program->variant_count++]))
             return STATUS_NO_MEMORY;
     }
     program->variants = variants;
@@ -67,35 +79,36 @@ static enum status make_default(struct maker *maker, const struct node *flag,
                         program->key.data);
 }
 
-/* The members of set and flag, the flag's winning, sorted. */
-static enum status make_metadata(struct maker *maker, const struct node *set,
+/* Shared with the set where the flag has none of its own. */
+static enum status make_metadata(struct maker *maker, struct set_metadata *set,
                                  const struct node *own, struct program *program)
 {
-    struct node merged = {.type = NODE_MAP};
-    const struct node *sources[] = {set, own};
-    struct node **end = &merged.first;
-    for (size_t i = 0; i < COUNT_OF(sources); i++) {
-        const struct node *source = sources[i];
-        for (const struct node *entry = source && source->type == NODE_MAP ? source->first : NULL;
-             entry; entry = entry->next) {
-            if (entry->type == NODE_NULL || entry->type == NODE_LIST || entry->type == NODE_MAP ||
-                (i == 0 && node_get_text(own, entry->key)))
-                continue;
-            struct node *copy = ARENA_NEW(maker->compiler.arena, struct node);
-            if (!copy)
-                return STATUS_NO_MEMORY;
-            *copy = *entry;
-            copy->next = NULL;
-            *end = copy;
-            end = &copy->next;
-            merged.count++;
+    if (!own || own->type != NODE_MAP || own->count == 0) {
+        if (set && set->json.length)
+            program->metadata = set->json;
+        return STATUS_OK;
+    }
+    buffer_clear(&maker->scratch);
+    if (!set_metadata_merge(maker->compiler.arena, set, own, &maker->scratch) ||
+        maker->scratch.failed)
+        return STATUS_NO_MEMORY;
+    if (set) {
+        set->merged += maker->scratch.length;
+        if (set->merged > SET_METADATA_MERGED_MAX) {
+            program->problem = "the metadata of set and flag, merged for each flag, is over 64 MiB";
+            return STATUS_OK;
         }
     }
-    if (merged.count == 0)
-        return STATUS_OK;
+    return maker->scratch.length == 0 || keep_scratch(maker, &program->metadata) ? STATUS_OK
+                                                                                 : STATUS_NO_MEMORY;
+}
+
+static bool make_opening(struct maker *maker, struct program *program)
+{
     buffer_clear(&maker->scratch);
-    json_write_node(&maker->scratch, &merged);
-    return keep_scratch(maker, &program->metadata) ? STATUS_OK : STATUS_NO_MEMORY;
+    buffer_append_text(&maker->scratch, TEXT("{\"key\":"));
+    json_write_string(&maker->scratch, program->key);
+    return keep_scratch(maker, &program->opening);
 }
 
 /* What has no keys is no targeting: as JavaScript's Object.keys() has it, numbers, "" and {}. */
@@ -139,20 +152,22 @@ static enum status make_targeting(struct maker *maker, const struct node *flag,
     return maker->compiler.status == STATUS_LIMIT ? STATUS_OK : maker->compiler.status;
 }
 
-static enum status make(struct maker *maker, const struct node *flag,
-                        const struct node *set_metadata, struct program *program)
+static enum status make(struct maker *maker, const struct node *flag, struct set_metadata *set,
+                        struct program *program)
 {
     const struct node *variants = node_get(flag, "variants");
     if (!variants || variants->type != NODE_MAP)
         return error_set_at(maker->error, STATUS_INVALID, flag->line, flag->column,
                             "flag \"%.80s\" has no variants", program->key.data);
-    enum status status = make_variants(maker, variants, program);
+    enum status status = make_opening(maker, program) ? STATUS_OK : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = make_variants(maker, variants, program);
     if (status == STATUS_OK)
         status = make_state(maker, flag, program);
     if (status == STATUS_OK)
         status = make_default(maker, flag, program);
     if (status == STATUS_OK)
-        status = make_metadata(maker, set_metadata, node_get(flag, "metadata"), program);
+        status = make_metadata(maker, set, node_get(flag, "metadata"), program);
     return status == STATUS_OK ? make_targeting(maker, flag, program) : status;
 }
 

@@ -17,6 +17,7 @@
 #include "attributes.h"
 #include "node.h"
 #include "semver.h"
+#include "set_metadata.h"
 #include "value.h"
 
 enum op {
@@ -35,7 +36,7 @@ enum op {
     OP_OR,
     OP_NOT,
     OP_TRUTH,    /* !! */
-    OP_ONCE,     /* once: the truth of its argument is remembered for the context */
+    OP_ONCE,     /* identity: the truth of its argument is remembered for the context */
     OP_REMEMBER, /* what its argument gives becomes machine.previous (see OP_COMPARE) */
     OP_SAME,     /* ===; two or more arguments, as the next */
     OP_NOT_SAME,
@@ -135,12 +136,6 @@ struct version_test {
  * in a document says which one its readers use. */
 enum fractional { FRACTIONAL_V2, FRACTIONAL_V3 };
 
-/* A condition that may stand in more than one place. Its identity is the hash of its JSON. */
-struct once {
-    uint64_t identity[2];
-    const struct instruction *condition;
-};
-
 /* Most operators compare an attribute with a constant: then `arguments` is NULL and the two stand
  * in `slot` and `value` (or in what the operator has in the place of it), so that they are in the
  * cache with the instruction. */
@@ -152,7 +147,7 @@ struct instruction {
     union {
         struct value value;
         const struct path *path;
-        const struct once *once;
+        uint64_t identity[2]; /* OP_ONCE: the hash of the JSON of its argument */
         const struct string_set *set;
         const struct version_test
             *test;      /* OP_SEM_VER with a constant comparison and version; or NULL */
@@ -160,26 +155,48 @@ struct instruction {
     };
 };
 
+/* A variant is kept as an answer has it, so that writing one is copying it. */
 struct program_variant {
-    struct text name, name_json, value_json;
+    struct text name;
+    const char *members;                /* ,"value":…,"variant":"…" */
+    uint32_t value_length, name_length; /* of the two in there */
 };
+#define VARIANT_VALUE ",\"value\":"
+#define VARIANT_NAME ",\"variant\":"
+
+static inline struct text variant_value(const struct program_variant *variant)
+{
+    return (struct text){variant->members + sizeof VARIANT_VALUE - 1, variant->value_length};
+}
+/* The name as a JSON string. */
+static inline struct text variant_name_json(const struct program_variant *variant)
+{
+    struct text value = variant_value(variant);
+    return (struct text){value.data + value.length + sizeof VARIANT_NAME - 1, variant->name_length};
+}
+static inline struct text variant_members(const struct program_variant *variant)
+{
+    return (struct text){variant->members, sizeof VARIANT_VALUE - 1 + variant->value_length +
+                                               sizeof VARIANT_NAME - 1 + variant->name_length};
+}
 
 struct program {
+    const struct instruction *targeting; /* NULL: there is none, or a problem */
+    const struct program_variant *variants;
+    const struct program_variant *default_variant; /* NULL: the caller's own default */
+    const char *problem; /* every evaluation is this PARSE_ERROR; or NULL */
+    uint32_t variant_count;
     bool disabled;
     enum fractional fractional;
-    const char *problem; /* every evaluation is this PARSE_ERROR; or NULL */
-    const struct program_variant *variants;
-    uint32_t variant_count;
-    const struct program_variant *default_variant; /* NULL: the caller's own default */
-    const struct instruction *targeting;           /* NULL: there is none, or a problem */
-    struct text key;
+    struct text opening;  /* of an answer: {"key":"…" */
     struct text metadata; /* of set and flag merged, canonical; or empty */
+    struct text key;
 };
 
 /* What a flag takes from the document that it stands in. */
 struct program_settings {
-    const struct node *metadata; /* of the set, a map; or NULL */
-    const char *problem;         /* why its targeting could not even be read; static; or NULL */
+    struct set_metadata *metadata; /* or NULL */
+    const char *problem;           /* why its targeting could not even be read; static; or NULL */
     struct arena *arena; /* to work in, emptied afterwards; NULL: one of its own each time */
     enum fractional fractional;
 };

@@ -20,13 +20,16 @@ static bool is_inside(struct text text, struct text whole)
     return at >= start && at - start <= whole.length && text.length <= whole.length - (at - start);
 }
 
+#define SHORT_TEXT 16 /* with the instructions, these are in the cache when they are compared */
+
 /* A string: where it stands in the JSON, or a NUL-terminated copy. */
 static struct text pack_text(struct packer *packer, struct text text)
 {
     if (text.length == 0)
         return (struct text){text.data ? "" : NULL, 0};
-    if (is_inside(text, packer->from))
-        return (struct text){packer->to.data + (text.data - packer->from.data), text.length};
+    if (text.length > SHORT_TEXT && is_inside(text, packer->from))
+        return (struct text){packer->base ? packer->to.data + (text.data - packer->from.data) : "",
+                             text.length};
     char *copy = take(packer, text.length + 1, 1);
     if (copy) {
         memcpy(copy, text.data, text.length);
@@ -147,17 +150,6 @@ static const struct instruction *pack_arguments(struct packer *packer,
     return copies;
 }
 
-static const struct once *pack_once(struct packer *packer, const struct once *once)
-{
-    struct once *copy = take(packer, sizeof *copy, alignof(struct once));
-    const struct instruction *condition = pack_arguments(packer, once->condition, 1);
-    if (copy) {
-        *copy = *once;
-        copy->condition = condition;
-    }
-    return copy;
-}
-
 static struct instruction pack_instruction(struct packer *packer, struct instruction instruction)
 {
     if (instruction.arguments)
@@ -166,8 +158,6 @@ static struct instruction pack_instruction(struct packer *packer, struct instruc
         instruction.value = pack_value(packer, instruction.value);
     else if (instruction.op == OP_WALK || instruction.op == OP_LOCAL)
         instruction.path = pack_path(packer, instruction.path);
-    else if (instruction.op == OP_ONCE)
-        instruction.once = pack_once(packer, instruction.once);
     else if (instruction.op == OP_IN_SET)
         instruction.set = pack_set(packer, instruction.set);
     else if (instruction.op == OP_SEM_VER)
@@ -182,29 +172,36 @@ static const struct program_variant *pack_variants(struct packer *packer,
         take(packer, program->variant_count * sizeof *copies, alignof(struct program_variant));
     for (uint32_t i = 0; i < program->variant_count; i++) {
         const struct program_variant *variant = &program->variants[i];
-        struct program_variant copy = {pack_text(packer, variant->name),
-                                       pack_text(packer, variant->name_json),
-                                       pack_text(packer, variant->value_json)};
-        if (copies)
-            copies[i] = copy;
+        struct program_variant copy = *variant;
+        bool plain = variant->name_length == variant->name.length + 2; /* quotes, no escapes */
+        copy.members = pack_text(packer, variant_members(variant)).data;
+        if (!plain)
+            copy.name = pack_text(packer, variant->name);
+        if (!copies)
+            continue;
+        if (plain)
+            copy.name.data = variant_name_json(&copy).data + 1;
+        copies[i] = copy;
     }
     return copies;
 }
 
-const struct program *program_pack(struct packer *packer, const struct program *program)
+void program_pack(struct packer *packer, const struct program *program, struct text shared,
+                  struct program *out)
 {
-    struct program *copy = take(packer, sizeof *copy, alignof(struct program)), packed = *program;
+    struct program packed = *program;
     if (program->targeting)
         packed.targeting = pack_arguments(packer, program->targeting, 1);
     packed.variants = pack_variants(packer, program);
+    packed.opening = pack_text(packer, program->opening);
     packed.key = pack_text(packer, program->key);
-    packed.metadata = pack_text(packer, program->metadata);
+    if (program->metadata.data != shared.data)
+        packed.metadata = pack_text(packer, program->metadata);
     if (program->problem)
         packed.problem = pack_text(packer, text_of(program->problem)).data;
-    if (!copy)
-        return NULL;
+    if (!out)
+        return;
     if (program->default_variant)
         packed.default_variant = packed.variants + (program->default_variant - program->variants);
-    *copy = packed;
-    return copy;
+    *out = packed;
 }

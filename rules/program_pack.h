@@ -18,7 +18,9 @@ struct packer {
 
 /* Room for `size` bytes, aligned for any type; NULL when only counting. */
 void *pack_take(struct packer *packer, size_t size);
-/* The packed program; NULL when only counting. */
-const struct program *program_pack(struct packer *packer, const struct program *program);
+/* The packed program, written to *out; NULL when only counting. Its metadata is copied unless it is
+ * `shared`. */
+void program_pack(struct packer *packer, const struct program *program, struct text shared,
+                  struct program *out);
 
 #endif

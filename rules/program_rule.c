@@ -78,13 +78,15 @@ void compile_remember(struct compiler *compiler, struct instruction *out)
 
 /* --- what is worth remembering --------------------------------------------------------------- */
 
-#define ONCE_COST 4 /* below, looking it up costs as much as evaluating it */
+#define ONCE_COST 6 /* below, looking it up costs as much as evaluating it */
 
 static unsigned cost_of(const struct instruction *instruction, unsigned limit)
 {
     unsigned cost = 1;
-    if (instruction->op == OP_IN_SET || instruction->op == OP_SEM_VER)
+    if (instruction->op == OP_IN_SET)
         cost = 3;
+    if (instruction->op == OP_SEM_VER)
+        cost = 4;
     if (!instruction->arguments || instruction->op == OP_ONCE)
         return cost;
     uint32_t count = instruction->count >= ARGUMENT_AS_LIST ? 1 : instruction->count;
@@ -98,16 +100,13 @@ void compile_once(struct compiler *compiler, const struct node *node, struct ins
     if (compiler->scopes || compiler->comparing || compiler->depends_on_more ||
         compiler->status != STATUS_OK || cost_of(out, ONCE_COST) < ONCE_COST)
         return;
-    struct once *once = ARENA_NEW(compiler->arena, struct once);
     struct instruction *inner = new_instructions(compiler, 1);
-    if (!once || !inner) {
-        compiler->status = STATUS_NO_MEMORY;
+    if (!inner)
         return;
-    }
     XXH128_hash_t hash = XXH3_128bits(compiler->json.data + node->start, node->end - node->start);
     *inner = *out;
-    *once = (struct once){{hash.low64, hash.high64}, inner};
-    *out = (struct instruction){.op = OP_ONCE, .once = once};
+    *out = (struct instruction){
+        .op = OP_ONCE, .count = 1, .arguments = inner, .identity = {hash.low64, hash.high64}};
 }
 
 /* --- constants and lists --------------------------------------------------------------------- */

@@ -89,8 +89,8 @@ const char *weir_document_key(const weir_document *document, size_t index, size_
     if (index >= inner->count)
         return NULL;
     if (length)
-        *length = inner->fragments[index]->key.length;
-    return inner->fragments[index]->key.data;
+        *length = inner->fragments[index]->program.key.length;
+    return inner->fragments[index]->program.key.data;
 }
 
 weir_context *weir_context_new(void)

@@ -197,14 +197,31 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
     return true;
 }
 
+#define HANDED_OVER 4096 /* bytes: copying fewer takes less time than allocating anew */
+
+/* A large body is handed over, a small one copied. NULL without memory. */
+static struct MHD_Response *wrap_body(struct buffer *body)
+{
+    size_t length;
+    if (body->length < HANDED_OVER)
+        return MHD_create_response_from_buffer(body->length, body->data, MHD_RESPMEM_MUST_COPY);
+    char *bytes = buffer_take(body, &length);
+    if (!bytes)
+        return NULL;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(length, bytes, free);
+    if (!response)
+        free(bytes);
+    return response;
+}
+
 /* Makes exchange->response; false without memory. */
 static bool make_response(struct exchange *exchange, struct worker *worker, const char *route,
                           const struct answer *answer, bool close)
 {
     worker_count_request(worker, route, answer->status);
     exchange->status = answer->status;
-    exchange->response = MHD_create_response_from_buffer(answer->body->length, answer->body->data,
-                                                         MHD_RESPMEM_MUST_COPY);
+    exchange->response = wrap_body(answer->body);
     return exchange->response && add_headers(exchange->response, answer, close);
 }
 

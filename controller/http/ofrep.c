@@ -133,7 +133,7 @@ static bool read_context(struct worker *worker, const struct request *request,
              TEXT("request has no body; send {\"context\":{\"targetingKey\":\"…\"}}"));
         return false;
     }
-    struct error error = {0};
+    struct error error; /* filled where there is one */
     enum status status = context_read_request(&worker->context, environment->document->attributes,
                                               request->body, &error);
     if (status) {
@@ -149,26 +149,27 @@ static bool read_context(struct worker *worker, const struct request *request,
     return true;
 }
 
-/* All of the above: the environment to answer for with worker->context read; NULL after
- * answering. */
-static const struct snapshot_environment *
-prepare(struct worker *worker, const struct request *request, struct answer *answer)
-{
-    if (!check_body(worker, request, answer))
-        return NULL;
-    const struct snapshot_environment *environment = find_environment(worker, request, answer);
-    if (!environment || !read_context(worker, request, environment, answer))
-        return NULL;
-    return environment;
-}
-
 /* --- what goes out --------------------------------------------------------------------------- */
 
+/* Most of what an answer is put together of is short: two copies that overlap take less time than
+ * the call of memcpy(). */
 static char *put(char *out, struct text text)
 {
-    if (text.length)
-        memcpy(out, text.data, text.length);
-    return out + text.length;
+    size_t length = text.length;
+    char *end = out + length;
+    if (length > 32) {
+        memcpy(out, text.data, length);
+    } else if (length >= 16) {
+        memcpy(out, text.data, 16);
+        memcpy(end - 16, text.data + length - 16, 16);
+    } else if (length >= 8) {
+        memcpy(out, text.data, 8);
+        memcpy(end - 8, text.data + length - 8, 8);
+    } else {
+        for (size_t i = 0; i < length; i++)
+            out[i] = text.data[i];
+    }
+    return end;
 }
 
 /* ,"reason":"STATIC" and so on: what stands between an answer's metadata and its value. */
@@ -191,78 +192,23 @@ static struct text reason_member(enum reason reason)
 #undef MEMBER
 }
 
-/* Whether one of eight bytes has to be escaped in a JSON string: below ' ', a quote or a backslash.
- * Subtracting borrows into a byte's high bit exactly where the byte was too small for it, up to
- * the first such byte. */
-static bool is_odd_word(const char *bytes)
-{
-    static const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-    uint64_t word;
-    memcpy(&word, bytes, sizeof word);
-    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-    return (((word - ones * ' ') & ~word) | ((quote - ones) & ~quote) |
-            ((backslash - ones) & ~backslash)) &
-           highs;
-}
-
-/* Whether a key is, between quotes, a JSON string as it stands. */
-static bool is_plain(struct text key)
-{
-    size_t i = 0;
-    for (; i + 8 <= key.length; i += 8) {
-        if (is_odd_word(key.data + i))
-            return false;
-    }
-    if (key.length >= 8) /* what is left, and some before it once more */
-        return !is_odd_word(key.data + key.length - 8);
-    for (; i < key.length; i++) {
-        unsigned char c = (unsigned char)key.data[i];
-        if (c < ' ' || c == '"' || c == '\\')
-            return false;
-    }
-    return true;
-}
-
-static char *put_members(char *out, struct text reason, const struct decision *decision)
-{
-    if (decision->metadata.length) {
-        out = put(out, TEXT(",\"metadata\":"));
-        out = put(out, decision->metadata);
-    }
-    out = put(out, reason);
-    if (decision->value.length) {
-        out = put(out, TEXT(",\"value\":"));
-        out = put(out, decision->value);
-        out = put(out, TEXT(",\"variant\":"));
-        out = put(out, decision->variant_json);
-    }
-    *out++ = '}';
-    return out;
-}
-
 /* A bulk answer is hundreds of these: room is made once, for all of one. */
-static void write_success(struct buffer *out, const struct decision *decision, struct text key)
+static void write_success(struct buffer *out, const struct decision *decision, struct text opening)
 {
-    static const struct text start = {"{\"key\":", sizeof "{\"key\":" - 1};
-    enum { MEMBERS = sizeof ",\"metadata\":,\"value\":,\"variant\":}" };
+    static const struct text metadata = {",\"metadata\":", sizeof ",\"metadata\":" - 1};
     struct text reason = reason_member(decision->reason);
-    size_t most = start.length + key.length + 2 + MEMBERS + decision->metadata.length +
-                  reason.length + decision->value.length + decision->variant_json.length;
-    bool plain = is_plain(key);
-    if (!plain) {
-        buffer_append_text(out, start);
-        json_write_string(out, key);
-    }
-    char *room = buffer_reserve(out, most), *end = room;
+    char *room = buffer_reserve(out, opening.length + metadata.length + decision->metadata.length +
+                                         reason.length + decision->members.length + 1);
     if (!room)
         return;
-    if (plain) {
-        end = put(end, start);
-        *end++ = '"';
-        end = put(end, key);
-        *end++ = '"';
+    char *end = put(room, opening);
+    if (decision->metadata.length) {
+        end = put(end, metadata);
+        end = put(end, decision->metadata);
     }
-    end = put_members(end, reason, decision);
+    end = put(end, reason);
+    end = put(end, decision->members);
+    *end++ = '}';
     out->length += (size_t)(end - room);
 }
 
@@ -278,12 +224,18 @@ static void fail_not_found(struct worker *worker, const struct request *request,
 
 void ofrep_evaluate_one(struct worker *worker, const struct request *request, struct answer *answer)
 {
-    const struct snapshot_environment *environment = prepare(worker, request, answer);
+    if (!check_body(worker, request, answer))
+        return;
+    const struct snapshot_environment *environment = find_environment(worker, request, answer);
     if (!environment)
         return;
     struct decision decision;
-    evaluate(document_find(environment->document, request->argument), &worker->context,
-             clock_seconds(worker->parts->clock), &decision);
+    const struct fragment *fragment = document_find(environment->document, request->argument);
+    if (fragment) /* it arrives while the context is read */
+        fragment_prefetch(fragment);
+    if (!read_context(worker, request, environment, answer))
+        return;
+    evaluate(fragment, &worker->context, clock_seconds(worker->parts->clock), &decision);
     uint32_t counts[REASON_COUNT] = {0};
     counts[decision.reason] = 1;
     worker_count_evaluations(worker, environment, counts);
@@ -300,7 +252,7 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
         fail(worker, request, answer, 400, error_code_name(decision.error),
              buffer_text(&worker->details));
     } else {
-        write_success(answer->body, &decision, request->argument);
+        write_success(answer->body, &decision, fragment->program.opening);
         if (worker->body.failed)
             answer_no_memory(worker, answer);
     }
@@ -312,19 +264,24 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
     struct buffer *out = &worker->body;
     int64_t now = clock_seconds(worker->parts->clock);
     uint32_t counts[REASON_COUNT] = {0};
+    buffer_reserve(out, worker->bulk_length + worker->bulk_length / 16);
     buffer_append_text(out, TEXT("{\"flags\":["));
     for (size_t i = 0; i < document->count; i++) {
         const struct fragment *fragment = document->fragments[i];
         struct decision decision;
+        if (i + 2 < document->count)
+            __builtin_prefetch(document->fragments[i + 2]);
+        if (i + 1 < document->count)
+            fragment_prefetch(document->fragments[i + 1]);
         evaluate(fragment, &worker->context, now, &decision);
         counts[decision.reason]++;
         if (i > 0)
             buffer_append_char(out, ',');
         if (decision.error)
             write_failure(out, error_code_name(decision.error), text_of(decision.problem),
-                          fragment->key);
+                          fragment->program.key);
         else
-            write_success(out, &decision, fragment->key);
+            write_success(out, &decision, fragment->program.opening);
     }
     buffer_append_char(out, ']');
     if (document->metadata.length) {
@@ -332,6 +289,7 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
         buffer_append_text(out, document->metadata);
     }
     buffer_append_char(out, '}');
+    worker->bulk_length = out->length;
     worker_count_evaluations(worker, environment, counts);
 }
 
@@ -379,8 +337,10 @@ bool ofrep_etag_matches(struct text header, const char *etag)
  * of, while only the body's own hash can say that the client has this very answer. */
 void ofrep_evaluate_all(struct worker *worker, const struct request *request, struct answer *answer)
 {
-    const struct snapshot_environment *environment = prepare(worker, request, answer);
-    if (!environment)
+    if (!check_body(worker, request, answer))
+        return;
+    const struct snapshot_environment *environment = find_environment(worker, request, answer);
+    if (!environment || !read_context(worker, request, environment, answer))
         return;
     write_all(worker, environment);
     if (worker->body.failed) {

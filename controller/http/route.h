@@ -40,6 +40,7 @@ struct worker {
     struct reader reader;
     struct context context;
     struct buffer body;    /* of the answer */
+    size_t bulk_length;    /* of the last answer for all flags, since the next will be as long */
     struct buffer decoded; /* environment and argument, where they were percent-encoded */
     struct buffer details; /* an error's, while it is put together */
     struct request_series requests[64];

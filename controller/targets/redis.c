@@ -119,7 +119,7 @@ static bool same_fragment(const struct fragment *a, const struct fragment *b)
 
 static bool emit(struct redis_connection *connection, const struct fragment *fragment, bool value)
 {
-    return redis_send(connection, fragment->key) &&
+    return redis_send(connection, fragment->program.key) &&
            (!value || redis_send(connection, fragment->json));
 }
 
@@ -130,7 +130,7 @@ static bool walk(const struct document *base, const struct document *document, e
     while (b < base->count || d < document->count) {
         const struct fragment *old = b < base->count ? base->fragments[b] : NULL;
         const struct fragment *new = d < document->count ? document->fragments[d] : NULL;
-        int order = !old ? 1 : !new ? -1 : text_compare(old->key, new->key);
+        int order = !old ? 1 : !new ? -1 : text_compare(old->program.key, new->program.key);
         b += order <= 0;
         d += order >= 0;
         if (order < 0) {

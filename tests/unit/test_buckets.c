@@ -132,5 +132,42 @@ START_TEST(three_decimals_are_honoured)
 }
 END_TEST
 
+#define SPLIT(key)                                                                                 \
+    "{\"state\":\"ENABLED\",\"variants\":{\"a\":1,\"b\":2},\"defaultVariant\":\"a\","              \
+    "\"targeting\":"                                                                               \
+    "{\"fractional\":[" key ",[\"a\",1000],[\"b\",1000]]}}"
+
+/* A value that comes in pieces is the same value: 200 users draw the same from both. */
+START_TEST(pieces_draw_as_the_whole_does)
+{
+    struct rig rig = {0};
+    unsigned on = 0;
+    static const char document[] = "{\"flags\":{\"pieces\":" SPLIT(
+        "{\"cat\":[{\"substr\":[\"\xf0\x9f\x98\x80\",0,1]},"
+        "{\"substr\":[\"\xf0\x9f\x98\x80\",1]},"
+        "{\"var\":\"targetingKey\"},\"/\"]}") ","
+                                              "\"whole\":" SPLIT(
+                                                  "{\"cat\":[\"\xf0\x9f\x98\x80\",{\"var\":"
+                                                  "\"number\"},\"/\"]}") "}}";
+    ck_assert_int_eq(document_read(text_of(document), NULL, &rig.document, NULL), STATUS_OK);
+    ck_assert_int_eq(context_init(&rig.context), STATUS_OK);
+    for (unsigned user = 0; user < 200; user++) {
+        struct decision pieces, whole;
+        char json[128];
+        snprintf(json, sizeof json, "{\"targetingKey\":\"%u\",\"number\":%u}", user, user);
+        ck_assert_int_eq(context_read(&rig.context, rig.document->attributes, text_of(json), NULL),
+                         STATUS_OK);
+        evaluate(document_find(rig.document, TEXT("pieces")), &rig.context, 0, &pieces);
+        evaluate(document_find(rig.document, TEXT("whole")), &rig.context, 0, &whole);
+        ck_assert_int_eq(pieces.reason, REASON_TARGETING_MATCH);
+        ck_assert_msg(text_equal(pieces.variant, whole.variant), "user %u", user);
+        on += text_is(whole.variant, "a");
+    }
+    ck_assert(on > 60 && on < 140);
+    context_dispose(&rig.context);
+    document_release(rig.document);
+}
+END_TEST
+
 UNIT_MAIN("buckets", shares_are_what_is_written_for_every_seed, nobody_falls_out_of_a_growing_share,
-          three_decimals_are_honoured)
+          three_decimals_are_honoured, pieces_draw_as_the_whole_does)

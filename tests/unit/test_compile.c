@@ -105,7 +105,7 @@ START_TEST(a_document_read_back_is_the_same)
     for (size_t i = 0; i < copy->count; i++) {
         struct decision a, b;
         const struct fragment *one = rig.document->fragments[i], *two = copy->fragments[i];
-        ck_assert(text_equal(one->key, two->key) && text_equal(one->json, two->json));
+        ck_assert(text_equal(one->program.key, two->program.key) && text_equal(one->json, two->json));
         ck_assert_int_eq(context_read(&rig.context, rig.document->attributes, TEXT(context), NULL),
                          STATUS_OK);
         evaluate(one, &rig.context, RIG_NOW, &a);
@@ -177,7 +177,7 @@ START_TEST(the_incremental_digest_is_the_recomputed_one)
     sha256_init(&sha);
     for (size_t i = 0; i < next.document->count; i++) {
         const struct fragment *fragment = next.document->fragments[i];
-        fragment_hash("flag", fragment->key, fragment->json, hash);
+        fragment_hash("flag", fragment->program.key, fragment->json, hash);
         ck_assert_int_eq(memcmp(hash, fragment->hash, sizeof hash), 0);
         sha256_update(&sha, sizeof hash, hash);
     }

@@ -322,22 +322,59 @@ START_TEST(many_conditions_do_not_exhaust_the_scratch_memory)
 }
 END_TEST
 
-START_TEST(enormous_keys_give_an_error_not_a_wrong_bucket)
+START_TEST(enormous_keys_have_their_bucket)
 {
     struct rig rig;
-    size_t size = 300000;
-    char *context = malloc(size + 100);
-    memcpy(context, "{\"targetingKey\":\"", 17);
-    memset(context + 17, 'k', size);
-    memcpy(context + 17 + size, "\"}", 3);
-    rig_build(&rig, RIG_PRODUCTION RIG_FLAG("f", "  rules: [{split: {on: 50, off: 50}}]\n"));
     struct decision decision;
-    rig_decide(&rig, "f", context, &decision);
+    struct buffer context, key;
+    buffer_init(&context, 0);
+    buffer_init(&key, 0);
+    rig_build(&rig, RIG_PRODUCTION RIG_FLAG("f", "  rules: [{split: {on: 50, off: 50}}]\n"));
+    for (char last = 'a'; last <= 'z'; last++) {
+        buffer_clear(&key);
+        for (size_t i = 0; i < 300000; i++)
+            buffer_append_char(&key, 'k');
+        buffer_append_char(&key, last);
+        buffer_clear(&context);
+        buffer_printf(&context, "{\"targetingKey\":\"%s\"}", buffer_string(&key));
+        rig_decide(&rig, "f", buffer_string(&context), &decision);
+        struct murmur3 murmur = {0};
+        murmur3_add(&murmur, TEXT("f/"));
+        murmur3_add(&murmur, buffer_text(&key));
+        murmur3_add(&murmur, TEXT("/"));
+        bool on = ((uint64_t)murmur3_end(&murmur) * 100000) >> 32 < 50000;
+        ck_assert_text(decision.variant, on ? "on" : "off");
+    }
+    buffer_dispose(&key);
+    buffer_dispose(&context);
+    rig_dispose(&rig);
+}
+END_TEST
+
+/* Text that must be put together has a limit: an error, never a wrong answer. */
+START_TEST(enormous_texts_give_an_error)
+{
+    struct rig rig = {0};
+    struct decision decision;
+    struct buffer context;
+    buffer_init(&context, 0);
+    buffer_append_string(&context, "{\"a\":\"");
+    for (size_t i = 0; i < 300000; i++)
+        buffer_append_char(&context, 'k');
+    buffer_append_string(&context, "\"}");
+    ck_assert_int_eq(
+        document_read(TEXT("{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},"
+                           "\"targeting\":{\"cat\":[\"-\",{\"var\":\"a\"}]}}}}"),
+                      NULL, &rig.document, NULL),
+        STATUS_OK);
+    ck_assert_int_eq(context_init(&rig.context), STATUS_OK);
+    rig_decide(&rig, "f", buffer_string(&context), &decision);
     ck_assert_int_eq(decision.error, ERROR_GENERAL);
     ck_assert_str_eq(decision.problem, "a rule puts together more than 256 KiB");
     ck_assert_uint_eq(decision.value.length, 0);
-    rig_dispose(&rig);
-    free(context);
+    context_dispose(&rig.context);
+    document_release(rig.document);
+    buffer_dispose(&context);
 }
 END_TEST
 
@@ -400,4 +437,5 @@ UNIT_MAIN("evaluate", the_first_rule_that_matches_wins, variants_keep_their_valu
           segments_include_exclude_and_nest, prerequisites_are_what_the_other_flag_gives,
           environments_override, splits_have_their_percentages, a_larger_share_only_adds_users,
           buckets_follow_the_formula, many_conditions_do_not_exhaust_the_scratch_memory,
-          enormous_keys_give_an_error_not_a_wrong_bucket, foreign_documents_answer_as_flagd_does)
+          enormous_keys_have_their_bucket, enormous_texts_give_an_error,
+          foreign_documents_answer_as_flagd_does)

@@ -73,7 +73,7 @@ static struct document *make_document(guard_writer *writer, const char *operand,
 
 static enum op first_test(const struct document *document)
 {
-    const struct instruction *targeting = document->fragments[0]->program->targeting;
+    const struct instruction *targeting = document->fragments[0]->program.targeting;
     const struct instruction *condition = &targeting->arguments[0];
     while (condition->op == OP_AND && condition->count)
         condition = &condition->arguments[0];

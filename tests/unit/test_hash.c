@@ -35,6 +35,22 @@ START_TEST(murmur3_has_the_known_values)
 }
 END_TEST
 
+START_TEST(murmur3_of_pieces_is_that_of_the_whole)
+{
+    struct text whole = TEXT("The quick brown fox jumps");
+    uint32_t expected = murmur3_32(whole);
+    for (size_t a = 0; a <= whole.length; a++) {
+        for (size_t b = a; b <= whole.length; b++) {
+            struct murmur3 murmur = {0};
+            murmur3_add(&murmur, (struct text){whole.data, a});
+            murmur3_add(&murmur, (struct text){whole.data + a, b - a});
+            murmur3_add(&murmur, (struct text){whole.data + b, whole.length - b});
+            ck_assert_msg(murmur3_end(&murmur) == expected, "cut at %zu and %zu", a, b);
+        }
+    }
+}
+END_TEST
+
 static void expect_hex(const uint8_t *hash, const char *expected)
 {
     struct buffer out;
@@ -110,13 +126,14 @@ START_TEST(documents_find_their_flags)
         char key[20];
         snprintf(key, sizeof key, "flag-%u", i);
         const struct fragment *fragment = document_find(document, text_of(key));
-        ck_assert(fragment && text_is(fragment->key, key));
+        ck_assert(fragment && text_is(fragment->program.key, key));
     }
     ck_assert_ptr_null(document_find(document, TEXT("flag-3000")));
     ck_assert_ptr_null(document_find(document, TEXT("flag-1\0")));
     ck_assert_ptr_null(document_find(document, TEXT("")));
     for (size_t i = 1; i < document->count; i++)
-        ck_assert_int_lt(text_compare(document->fragments[i - 1]->key, document->fragments[i]->key),
+        ck_assert_int_lt(text_compare(document->fragments[i - 1]->program.key,
+                                      document->fragments[i]->program.key),
                          0);
     struct document *again = document_reference(document);
     document_release(document);
@@ -175,14 +192,14 @@ START_TEST(metadata_may_stand_anywhere)
     struct document *first = read_document("{\"metadata\":{\"a\":1},\"flags\":{\"f\":" FLAG "}}");
     struct document *last = read_document("{\"flags\":{\"f\":" FLAG "},\"metadata\":{\"a\":1}}");
     ck_assert_text(first->metadata, "{\"a\":1}");
-    ck_assert_text(first->fragments[0]->program->metadata, "{\"a\":1}");
-    ck_assert_text(last->fragments[0]->program->metadata, "{\"a\":1}");
+    ck_assert_text(first->fragments[0]->program.metadata, "{\"a\":1}");
+    ck_assert_text(last->fragments[0]->program.metadata, "{\"a\":1}");
     ck_assert_int_eq(memcmp(first->digest, last->digest, SHA256_SIZE), 0);
     document_release(first);
     document_release(last);
 }
 END_TEST
 
-UNIT_MAIN("hash", murmur3_has_the_known_values, fragments_hash_kind_key_and_bytes,
-          the_digest_is_the_hash_of_the_hashes, documents_find_their_flags,
-          faulty_documents_have_a_place, metadata_may_stand_anywhere)
+UNIT_MAIN("hash", murmur3_has_the_known_values, murmur3_of_pieces_is_that_of_the_whole,
+          fragments_hash_kind_key_and_bytes, the_digest_is_the_hash_of_the_hashes,
+          documents_find_their_flags, faulty_documents_have_a_place, metadata_may_stand_anywhere)

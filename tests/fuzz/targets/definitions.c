@@ -36,7 +36,7 @@ static void evaluate_all(const struct document *document, const char *json)
         const struct fragment *fragment = document->fragments[i];
         evaluate(fragment, &context, FUZZ_NOW, &decision);
         FUZZ_CHECK(decision.error == ERROR_NONE, "flag \"%.*s\" for %s: %s in %.*s",
-                   FUZZ_TEXT(fragment->key), json, decision.problem, FUZZ_TEXT(fragment->json));
+                   FUZZ_TEXT(fragment->program.key), json, decision.problem, FUZZ_TEXT(fragment->json));
         fuzz_decide(fragment, &context, FUZZ_NOW, &out);
         fuzz_explain(fragment, &context, FUZZ_NOW);
     }
@@ -57,7 +57,7 @@ static void check_next(const struct catalog *catalog, const struct environment *
                "the second time another digest");
     for (size_t i = 0; i < document->count; i++)
         FUZZ_CHECK(document->fragments[i] == next->fragments[i], "flag \"%.*s\" is not shared",
-                   FUZZ_TEXT(document->fragments[i]->key));
+                   FUZZ_TEXT(document->fragments[i]->program.key));
     document_release(next);
     diagnostics_dispose(&faults);
 }

@@ -32,8 +32,8 @@ static void evaluate_all(const struct document *document, struct text json)
     read_context(&context, document, json);
     for (size_t i = 0; i < count; i++) {
         const struct fragment *fragment = document->fragments[i];
-        FUZZ_CHECK(document_find(document, fragment->key) == fragment,
-                   "flag \"%.*s\" is not found by its key", FUZZ_TEXT(fragment->key));
+        FUZZ_CHECK(document_find(document, fragment->program.key) == fragment,
+                   "flag \"%.*s\" is not found by its key", FUZZ_TEXT(fragment->program.key));
         fuzz_decide(fragment, &context, FUZZ_NOW, &out);
         fuzz_explain(fragment, &context, FUZZ_NOW);
     }
