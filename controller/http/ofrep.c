@@ -240,7 +240,7 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
     counts[decision.reason] = 1;
     worker_count_evaluations(worker, environment, counts);
 
-    if (decision.error == ERROR_FLAG_NOT_FOUND) {
+    if (!fragment) {
         fail_not_found(worker, request, environment, answer);
     } else if (decision.error) {
         buffer_append_string(&worker->details, decision.problem);
