@@ -8,7 +8,8 @@ contexts (every JSON type in every attribute, missing ones, odd strings). Where 
 generator keeps away, and tests/conformance/test_differences.py shows each difference:
   - it hashes UTF-16 units, weir UTF-8 as Go and Python: bucketing keys are ASCII here;
   - the code it generates puts `and`, `or`, `all`, `missing`, `missing_some` without brackets into `cat`, `in`, iterators and
-    the default of `var`, where + or || binds tighter; its own interpreter, Go and weir do not.
+    the default of `var`, where + or || binds tighter; its own interpreter, Go and weir do not;
+  - within an iterator flagd's own operators fail, as in weir, but not where the element is the whole context.
 """
 import argparse
 import json
@@ -29,7 +30,30 @@ STRINGS = ["a", "b", "", "DE", "10", "1", "0", "-1", " 10 ", "0x1F", "1e3", ".5"
 NUMBERS = [0, 1, -1, 2, 3, 10, 10.5, -7, 0.1, 1e-7, 1e21, 1.5, 9007199254740991, 9007199254740993, 1e308, -1e308, 100, NOW, 2147483647,
            5e-324, -0.5, 1234567890123]
 BARE = {"and", "or", "all", "missing", "missing_some"}
+ITERATORS = {"map", "filter", "some", "all", "none", "reduce"}
+FLAGDS_OWN = {"starts_with", "ends_with", "sem_ver", "fractional"}
 VARIANTS = ["a", "b", "true", "false", "0", "1", "10", "DE", ""]
+
+
+def rules_in(node):
+    """All (operator, operand) of a tree."""
+    if isinstance(node, list):
+        for item in node:
+            yield from rules_in(item)
+    elif isinstance(node, dict):
+        for name, operand in node.items():
+            yield name, operand
+            yield from rules_in(operand)
+
+
+def asks_for_everything(node):
+    return any(name == "var" and (operand in ("", []) or isinstance(operand, list) and operand[0] == "") for name, operand in rules_in(node))
+
+
+def iterates_over_the_context(rule):
+    """Whether flagd's own operators may meet the context as an element."""
+    return any(name in ITERATORS and asks_for_everything(operand[0]) and FLAGDS_OWN & {inner for inner, _ in rules_in(operand[1])}
+               for name, operand in rules_in(rule))
 
 
 class Logic:
@@ -218,6 +242,12 @@ class Logic:
         return {name: [self.string(depth - 1, inside), self.chance.choice(["a", "", "1", "b"])]}
 
     def targeting(self):
+        while True:
+            rule = self.any_targeting()
+            if not iterates_over_the_context(rule):
+                return rule
+
+    def any_targeting(self):
         depth = self.chance.choice([1, 2, 3, 4, 5])
         if self.chance.random() < 0.4:
             return self.rule(depth)
