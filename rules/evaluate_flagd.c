@@ -206,25 +206,67 @@ struct value builtin_fractional(struct machine *machine, const struct value *dat
     return value_null();
 }
 
+/* [variant, weight] from what is written; an error where a weight gives one. */
+static struct value pair_of(struct machine *machine, const struct instruction *instruction,
+                            uint32_t i, struct value *pair)
+{
+    const struct drawn_shares *shares = instruction->shares;
+    if (shares) {
+        pair[0] = shares->items[i].variant;
+        pair[1] = value_number((double)(shares->items[i].end - (i ? shares->items[i - 1].end : 0)));
+    } else {
+        pair[0] = machine_argument(machine, &instruction->arguments[1 + 2 * (size_t)i]);
+        pair[1] = machine_argument(machine, &instruction->arguments[2 + 2 * (size_t)i]);
+    }
+    if (pair[1].type == VALUE_ERROR)
+        return pair[1];
+    return (struct value){.type = VALUE_LIST, .length = 2, .items = pair};
+}
+
 /* A bucketing value that turns out to be a list is one more share. */
 static struct value share_too(struct machine *machine, const struct instruction *instruction,
                               const struct value *key)
 {
-    uint32_t count = 1 + (instruction->count - 1) / 2;
+    uint32_t count =
+        1 + (instruction->shares ? instruction->shares->count : (instruction->count - 1) / 2);
     struct value *shares = machine_scratch(machine, (size_t)count * 3 * sizeof *shares);
     if (!shares)
         return out_of_scratch();
     struct value *pairs = shares + count;
     shares[0] = *key;
     for (uint32_t i = 1; i < count; i++, pairs += 2) {
-        pairs[0] = machine_argument(machine, &instruction->arguments[2 * (size_t)i - 1]);
-        pairs[1] = machine_argument(machine, &instruction->arguments[2 * (size_t)i]);
-        if (pairs[0].type == VALUE_ERROR || pairs[1].type == VALUE_ERROR)
-            return pairs[0].type == VALUE_ERROR ? pairs[0] : pairs[1];
-        shares[i] = (struct value){.type = VALUE_LIST, .length = 2, .items = pairs};
+        shares[i] = pair_of(machine, instruction, i - 1, pairs);
+        if (shares[i].type == VALUE_ERROR)
+            return shares[i];
     }
     struct value all = {.type = VALUE_LIST, .length = count, .items = shares};
     return builtin_fractional(machine, &all);
+}
+
+/* Weights that must be evaluated; `hash` is the user's. */
+static struct value weigh(struct machine *machine, const struct instruction *instruction,
+                          uint64_t total, uint32_t hash)
+{
+    uint64_t bucket = ((uint64_t)hash * total) >> 32, end = 0, weight;
+    for (uint32_t i = 1; i + 1 < instruction->count; i += 2) {
+        struct value value = machine_argument(machine, &instruction->arguments[i + 1]);
+        if (!weight_of(&value, &weight))
+            return value_null();
+        end += weight;
+        if (bucket < end)
+            return machine_argument(machine, &instruction->arguments[i]);
+    }
+    return value_null();
+}
+
+static struct value choose(const struct drawn_shares *shares, uint32_t hash)
+{
+    uint64_t bucket = ((uint64_t)hash * shares->total) >> 32;
+    for (uint32_t i = 0; i < shares->count; i++) {
+        if (bucket < shares->items[i].end)
+            return shares->items[i].variant;
+    }
+    return value_null();
 }
 
 /* Written-out shares with constant variants. Source of the formula: flagd 0.15,
@@ -232,36 +274,20 @@ static struct value share_too(struct machine *machine, const struct instruction 
  * weight is above it. */
 struct value machine_fractional(struct machine *machine, const struct instruction *instruction)
 {
-    struct value none = value_null();
+    const struct drawn_shares *shares = instruction->shares;
     const struct instruction *from = instruction->arguments;
-    uint64_t total = instruction->total;
     uint32_t hash;
-    if (!total || from->op != OP_CAT || machine->program->fractional != FRACTIONAL_V2 ||
-        !hash_parts(machine, from, &hash)) {
-        struct value key = machine_argument(machine, from);
-        if (key.type == VALUE_ERROR)
-            return key;
-        if (key.type == VALUE_LIST)
-            return share_too(machine, instruction, &key);
-        if (!total)
-            total = evaluate_total(machine, instruction, &none);
-        if (total == 0 ||
-            !(instruction->slot ? hash_user(machine, &hash) : hash_value(machine, &key, &hash)))
-            return none;
-    }
-    uint64_t bucket = ((uint64_t)hash * total) >> 32, end = 0, weight;
-    const struct instruction *share = from + 1, *last = from + instruction->count;
-    for (; share + 1 < last; share += 2) {
-        if (instruction->total) { /* all are constants, and whole */
-            weight = (uint64_t)share[1].value.number;
-        } else {
-            struct value value = machine_argument(machine, &share[1]);
-            if (!weight_of(&value, &weight))
-                return value_null();
-        }
-        end += weight;
-        if (bucket < end)
-            return machine_argument(machine, share);
-    }
-    return value_null();
+    if (shares && from->op == OP_CAT && machine->program->fractional == FRACTIONAL_V2 &&
+        hash_parts(machine, from, &hash))
+        return choose(shares, hash);
+    struct value key = machine_argument(machine, from), none = value_null();
+    if (key.type == VALUE_ERROR)
+        return key;
+    if (key.type == VALUE_LIST)
+        return share_too(machine, instruction, &key);
+    uint64_t total = shares ? shares->total : evaluate_total(machine, instruction, &none);
+    if (total == 0 ||
+        !(instruction->slot ? hash_user(machine, &hash) : hash_value(machine, &key, &hash)))
+        return none;
+    return shares ? choose(shares, hash) : weigh(machine, instruction, total, hash);
 }

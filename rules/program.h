@@ -68,7 +68,7 @@ enum op {
     OP_MISSING, /* those of the constant names, in the first argument, whose slots, the others, are
                    missing */
     OP_SEM_VER, /* test */
-    OP_FRACTIONAL, /* key, then variant and weight in turn; total when all weights are constant */
+    OP_FRACTIONAL, /* key, and shares; or else variant and weight in turn behind the key */
     OP_BUILTIN,    /* slot is an enum builtin: the larger operators, over a list of arguments */
     OP_EXISTS,     /* !== null, of a slot */
     OP_IS_STRING,  /* recognised guards */
@@ -136,6 +136,17 @@ struct version_test {
  * in a document says which one its readers use. */
 enum fractional { FRACTIONAL_V2, FRACTIONAL_V3 };
 
+/* Shares with constant weights: a bucket goes to the first whose end is above it. */
+struct drawn_share {
+    struct value variant;
+    uint64_t end; /* the sum of the weights so far */
+};
+struct drawn_shares {
+    uint64_t total;
+    uint32_t count;
+    struct drawn_share items[];
+};
+
 /* Most operators compare an attribute with a constant: then `arguments` is NULL and the two stand
  * in `slot` and `value` (or in what the operator has in the place of it), so that they are in the
  * cache with the instruction. */
@@ -150,8 +161,8 @@ struct instruction {
         uint64_t identity[2]; /* OP_ONCE: the hash of the JSON of its argument */
         const struct string_set *set;
         const struct version_test
-            *test;      /* OP_SEM_VER with a constant comparison and version; or NULL */
-        uint64_t total; /* OP_FRACTIONAL: sum of constant weights; 0: they must be evaluated */
+            *test; /* OP_SEM_VER with a constant comparison and version; or NULL */
+        const struct drawn_shares *shares; /* OP_FRACTIONAL; NULL: weights must be evaluated */
     };
 };
 

@@ -56,6 +56,29 @@ static uint64_t constant_total(const struct instruction *arguments, uint32_t cou
     return total <= MAX_TOTAL ? (uint64_t)total : 0;
 }
 
+/* The shares in the place of their instructions, where that can be. */
+static void settle_shares(struct compiler *compiler, struct instruction *out)
+{
+    uint64_t total = constant_total(out->arguments, out->count), end = 0;
+    uint32_t count = (out->count - 1) / 2;
+    if (total == 0 || compiler->status != STATUS_OK)
+        return;
+    struct drawn_shares *shares =
+        arena_allocate(compiler->arena, sizeof *shares + count * sizeof shares->items[0]);
+    if (!shares) {
+        compiler->status = STATUS_NO_MEMORY;
+        return;
+    }
+    *shares = (struct drawn_shares){.total = total, .count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        const struct instruction *pair = &out->arguments[1 + 2 * (size_t)i];
+        end += (uint64_t)pair[1].value.number;
+        shares->items[i] = (struct drawn_share){pair[0].value, end};
+    }
+    out->shares = shares;
+    out->count = 1;
+}
+
 static void compile_written(struct compiler *compiler, const struct node *list,
                             const struct node *share, struct instruction *out)
 {
@@ -71,8 +94,8 @@ static void compile_written(struct compiler *compiler, const struct node *list,
     *out = (struct instruction){.op = OP_FRACTIONAL,
                                 .slot = !with_key, /* of flag and user */
                                 .count = count,
-                                .arguments = arguments,
-                                .total = constant_total(arguments, count)};
+                                .arguments = arguments};
+    settle_shares(compiler, out);
 }
 
 void compile_fractional(struct compiler *compiler, const struct node *list, struct instruction *out)

@@ -109,6 +109,22 @@ static const struct string_set *pack_set(struct packer *packer, const struct str
     return copy;
 }
 
+static const struct drawn_shares *pack_shares(struct packer *packer,
+                                              const struct drawn_shares *shares)
+{
+    struct drawn_shares *copy = take(packer, sizeof *copy + shares->count * sizeof copy->items[0],
+                                     alignof(struct drawn_shares));
+    if (copy)
+        *copy = *shares;
+    for (uint32_t i = 0; i < shares->count; i++) {
+        struct drawn_share share = shares->items[i];
+        share.variant = pack_value(packer, share.variant);
+        if (copy)
+            copy->items[i] = share;
+    }
+    return copy;
+}
+
 /* Operators that hold an attribute and a constant themselves when they have no arguments. */
 static bool holds_value(const struct instruction *instruction)
 {
@@ -150,8 +166,19 @@ static const struct instruction *pack_arguments(struct packer *packer,
     return copies;
 }
 
+/* "if" gives null by itself where no condition holds. */
+static uint32_t count_without_null(const struct instruction *instruction)
+{
+    uint32_t count = instruction->count;
+    if (instruction->op != OP_IF || count % 2 == 0)
+        return count;
+    const struct instruction *last = &instruction->arguments[count - 1];
+    return last->op == OP_CONSTANT && last->value.type == VALUE_NULL ? count - 1 : count;
+}
+
 static struct instruction pack_instruction(struct packer *packer, struct instruction instruction)
 {
+    instruction.count = count_without_null(&instruction);
     if (instruction.arguments)
         instruction.arguments = pack_arguments(packer, instruction.arguments, instruction.count);
     if (holds_value(&instruction))
@@ -160,6 +187,8 @@ static struct instruction pack_instruction(struct packer *packer, struct instruc
         instruction.path = pack_path(packer, instruction.path);
     else if (instruction.op == OP_IN_SET)
         instruction.set = pack_set(packer, instruction.set);
+    else if (instruction.op == OP_FRACTIONAL && instruction.shares)
+        instruction.shares = pack_shares(packer, instruction.shares);
     else if (instruction.op == OP_SEM_VER)
         instruction.test = pack_test(packer, instruction.test);
     return instruction;
@@ -186,6 +215,8 @@ static const struct program_variant *pack_variants(struct packer *packer,
     return copies;
 }
 
+#define OPENING_BYTES (sizeof "{\"key\":\"\"" - 1) /* beside the key */
+
 void program_pack(struct packer *packer, const struct program *program, struct text shared,
                   struct program *out)
 {
@@ -194,7 +225,10 @@ void program_pack(struct packer *packer, const struct program *program, struct t
         packed.targeting = pack_arguments(packer, program->targeting, 1);
     packed.variants = pack_variants(packer, program);
     packed.opening = pack_text(packer, program->opening);
-    packed.key = pack_text(packer, program->key);
+    if (program->opening.length != OPENING_BYTES + program->key.length)
+        packed.key = pack_text(packer, program->key);
+    else if (out) /* without escapes: it stands there */
+        packed.key.data = packed.opening.data + OPENING_BYTES - 1;
     if (program->metadata.data != shared.data)
         packed.metadata = pack_text(packer, program->metadata);
     if (program->problem)
