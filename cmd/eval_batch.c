@@ -280,7 +280,10 @@ static void answer_fault(struct batch *batch, const struct request *request)
 
 static void answer(struct batch *batch, struct text line)
 {
-    struct request request = {.line = line, .at = {.p = line.data, .end = line.data + line.length}};
+    struct request request = {.line = line,
+                              .at = {.p = line.data,
+                                     .end = line.data + line.length,
+                                     .too_deep = "nested deeper than 512 levels"}};
     struct decision decision;
     json_scan_space(&request.at);
     if (request.at.p == request.at.end)

@@ -4,6 +4,17 @@
 
 #define CONTEXT_MEMORY (CONTEXT_MAX_BYTES * 24)
 
+static const char too_deep_words[] = "nested deeper than 64 levels";
+static const char no_memory_words[] = "the context needs more than 24 MiB of memory";
+_Static_assert(CONTEXT_MAX_DEPTH == 64 && CONTEXT_MEMORY >> 20 == 24, "the words above say so");
+
+/* What this reading stored below a name of the table, so that it can be forgotten without a look at
+ * all that is asked for: a key that stands twice costs what it wrote, not what it might have. */
+struct trace {
+    uint32_t reading;     /* which this is true of */
+    uint32_t first, next; /* the names below it that were read, as a chain; 0 ends it */
+};
+
 enum status context_init(struct context *context)
 {
     *context = (struct context){0};
@@ -21,34 +32,58 @@ void context_dispose(struct context *context)
     attributes_release(context->attributes);
     arena_dispose(&context->arena);
     free(context->slots);
+    free(context->traces);
     free(context->scratch);
     free(context->known);
     *context = (struct context){0};
 }
 
-enum status context_begin(struct context *context, struct attributes *attributes)
+static bool make_room(struct context *context, const struct attributes *attributes)
 {
-    size_t needed = attributes->slots;
-    if (needed > context->slot_size) {
-        size_t size = needed + 16;
-        struct value *slots = realloc(context->slots, size * sizeof *slots);
-        if (!slots)
-            return STATUS_NO_MEMORY;
-        context->slots = slots;
+    size_t slots = attributes->slots, names = attributes->name_count, bytes;
+    if (slots > context->slot_size) {
+        size_t size = slots + 16;
+        struct value *grown =
+            size_multiply(size, sizeof *grown, &bytes) ? realloc(context->slots, bytes) : NULL;
+        if (!grown)
+            return false;
+        context->slots = grown;
         context->slot_size = size;
     }
-    if (context->attributes != attributes) {
-        attributes_release(context->attributes);
-        context->attributes = attributes_reference(attributes);
+    if (names > context->trace_size) {
+        size_t size = names + 16;
+        struct trace *grown = calloc(size, sizeof *grown); /* nothing in them outlives a reading */
+        if (!grown)
+            return false;
+        free(context->traces);
+        context->traces = grown;
+        context->trace_size = size;
     }
-    memset(context->slots, 0, needed * sizeof *context->slots);
+    return true;
+}
+
+static void forget_all(struct context *context)
+{
+    memset(context->slots, 0, context->attributes->slots * sizeof *context->slots);
     arena_reset(&context->arena);
     context->scratch_used = 0;
     context->version_string = NULL;
     if (++context->reading == 0) { /* what was known four thousand million readings ago */
         memset(context->known, 0, CONTEXT_KNOWN * sizeof *context->known);
+        memset(context->traces, 0, context->trace_size * sizeof *context->traces);
         context->reading = 1;
     }
+}
+
+enum status context_begin(struct context *context, struct attributes *attributes)
+{
+    if (!make_room(context, attributes))
+        return STATUS_NO_MEMORY;
+    if (context->attributes != attributes) {
+        attributes_release(context->attributes);
+        context->attributes = attributes_reference(attributes);
+    }
+    forget_all(context);
     return STATUS_OK;
 }
 
@@ -57,16 +92,19 @@ struct reader {
     struct context *context;
 };
 
-static bool no_memory(struct reader *reader)
+/* Why there were not `bytes` more. */
+static bool no_memory(struct reader *reader, size_t bytes)
 {
-    json_fail(&reader->at, "the context needs too much memory");
-    reader->at.status = STATUS_LIMIT;
+    const struct arena *arena = &reader->context->arena;
+    bool limit = bytes > arena->maximum - arena->reserved;
+    json_fail(&reader->at, limit ? no_memory_words : "no memory");
+    reader->at.status = limit ? STATUS_LIMIT : STATUS_NO_MEMORY;
     return false;
 }
 
 static bool too_deep(struct reader *reader)
 {
-    json_fail(&reader->at, "nested too deep");
+    json_fail(&reader->at, too_deep_words);
     reader->at.status = STATUS_LIMIT;
     return false;
 }
@@ -75,7 +113,7 @@ static bool decode(struct reader *reader, struct text *text)
 {
     char *copy = arena_allocate(&reader->context->arena, text->length);
     if (!copy)
-        return no_memory(reader);
+        return no_memory(reader, text->length);
     text->length = json_decode_string(*text, copy);
     text->data = copy;
     return true;
@@ -114,14 +152,14 @@ static bool lay_out(struct reader *reader, const struct link *first, uint32_t co
     if (is_map) {
         struct value_member *members = ARENA_ARRAY(arena, struct value_member, count ? count : 1);
         if (!members)
-            return no_memory(reader);
+            return no_memory(reader, count * sizeof *members);
         for (; first; first = first->next)
             members[i++] = first->member;
         out->members = members;
     } else {
         struct value *items = ARENA_ARRAY(arena, struct value, count ? count : 1);
         if (!items)
-            return no_memory(reader);
+            return no_memory(reader, count * sizeof *items);
         for (; first; first = first->next)
             items[i++] = first->member.value;
         out->items = items;
@@ -141,7 +179,7 @@ static bool read_container(struct reader *reader, struct value *out, unsigned de
     while ((more = json_scan_entry(&reader->at, is_map ? '}' : ']', count == 0)) > 0) {
         struct link *link = arena_allocate(&reader->context->arena, sizeof *link);
         if (!link)
-            return no_memory(reader);
+            return no_memory(reader, sizeof *link);
         *link = (struct link){0};
         if ((is_map && !read_key(reader, &link->member.name)) ||
             !read_value(reader, &link->member.value, depth - 1))
@@ -197,14 +235,59 @@ static bool read_value(struct reader *reader, struct value *out, unsigned depth)
 
 /* --- from an object into slots --------------------------------------------------------------- */
 
-/* Where a key stands twice, the last one counts: what the first one left below it goes. */
-static void forget(struct context *context, uint32_t name)
+/* Recursion is bounded by the depth that was read. */
+static void forget_below(struct context *context, uint32_t name)
 {
-    const struct attribute_name *names = context->attributes->names;
-    if (names[name].slot != ATTRIBUTE_NONE)
-        context->slots[names[name].slot] = (struct value){0};
-    for (uint32_t child = names[name].first_child; child; child = names[child].next)
-        forget(context, child);
+    uint32_t next;
+    for (uint32_t at = context->traces[name].first; at; at = next) {
+        uint16_t slot = context->attributes->names[at].slot;
+        if (slot != ATTRIBUTE_NONE)
+            context->slots[slot] = (struct value){0};
+        forget_below(context, at);
+        next = context->traces[at].next;
+        context->traces[at].reading = 0;
+    }
+    context->traces[name].first = 0;
+}
+
+/* Not of an attribute at the top that nothing is below: it can neither hold nor be what has to be
+ * forgotten. */
+static inline bool leaves_trace(const struct attribute_name *name)
+{
+    return (name->first_child | name->parent) != 0;
+}
+
+/* Where a key stands twice, the last one counts: what the first one left below it goes. */
+static void enter(struct context *context, uint32_t index, uint32_t parent)
+{
+    struct trace *trace = &context->traces[index];
+    if (trace->reading == context->reading) {
+        forget_below(context, index);
+        return;
+    }
+    *trace = (struct trace){.reading = context->reading};
+    if (parent) {
+        trace->next = context->traces[parent].first;
+        context->traces[parent].first = index;
+    }
+}
+
+/* An attribute that was read whole is also asked for in parts. */
+static void hand_out(struct context *context, uint32_t parent, const struct value *whole)
+{
+    for (uint32_t i = 0; whole->type == VALUE_MAP && i < whole->length; i++) {
+        const struct value_member *member = &whole->members[i];
+        uint32_t child = attributes_child(context->attributes, parent, member->name);
+        if (!child)
+            continue;
+        const struct attribute_name *name = &context->attributes->names[child];
+        if (leaves_trace(name))
+            enter(context, child, parent);
+        if (name->slot != ATTRIBUTE_NONE)
+            context->slots[name->slot] = member->value;
+        if (name->first_child)
+            hand_out(context, child, &member->value);
+    }
 }
 
 static bool read_object(struct reader *reader, uint32_t parent, unsigned depth);
@@ -212,16 +295,17 @@ static bool read_object(struct reader *reader, uint32_t parent, unsigned depth);
 /* The value of an attribute somebody asks for, or has asked for something below it. */
 static bool read_attribute(struct reader *reader, uint32_t index, unsigned depth)
 {
-    const struct attribute_name *name = &reader->context->attributes->names[index];
-    if (name->first_child)
-        forget(reader->context, index);
+    struct context *context = reader->context;
+    const struct attribute_name *name = &context->attributes->names[index];
+    if (leaves_trace(name))
+        enter(context, index, name->parent);
     if (name->slot != ATTRIBUTE_NONE) {
-        const char *start = reader->at.p;
-        if (!read_value(reader, &reader->context->slots[name->slot], depth))
+        struct value *whole = &context->slots[name->slot];
+        if (!read_value(reader, whole, depth))
             return false;
-        if (!name->first_child || *start != '{')
-            return true;
-        reader->at.p = start; /* asked for whole and in parts: read it again for the parts */
+        if (name->first_child)
+            hand_out(context, index, whole);
+        return true;
     }
     if (reader->at.p < reader->at.end && *reader->at.p == '{')
         return read_object(reader, index, depth);
@@ -257,7 +341,7 @@ static bool add_flagd(struct reader *reader, struct value *root)
         ARENA_ARRAY(arena, struct value_member, (size_t)root->length + 1);
     struct value_member *nothing = ARENA_NEW(arena, struct value_member);
     if (!members || !nothing)
-        return no_memory(reader);
+        return no_memory(reader, ((size_t)root->length + 2) * sizeof *members);
     if (root->length)
         memcpy(members, root->members, root->length * sizeof *members);
     members[root->length] = (struct value_member){.name = TEXT("$flagd"),
@@ -270,20 +354,34 @@ static bool add_flagd(struct reader *reader, struct value *root)
 /* The context itself, whole where a rule may ask for any of it. */
 static bool read_root(struct reader *reader)
 {
-    const struct attribute_name *root = &reader->context->attributes->names[0];
-    const char *start = reader->at.p;
-    if (root->slot != ATTRIBUTE_NONE) {
-        struct value *whole = &reader->context->slots[root->slot];
-        if (!read_value(reader, whole, CONTEXT_MAX_DEPTH) || !add_flagd(reader, whole))
-            return false;
-        reader->at.p = start;
-    }
-    return read_object(reader, 0, CONTEXT_MAX_DEPTH);
+    struct context *context = reader->context;
+    const struct attribute_name *root = &context->attributes->names[0];
+    if (root->slot == ATTRIBUTE_NONE)
+        return read_object(reader, 0, CONTEXT_MAX_DEPTH);
+    struct value *whole = &context->slots[root->slot];
+    if (!read_value(reader, whole, CONTEXT_MAX_DEPTH))
+        return false;
+    hand_out(context, 0, whole);
+    return add_flagd(reader, whole);
+}
+
+/* Where "context" stands more often than twice, those between the first and the last are only
+ * checked. */
+static bool read_last(struct reader *reader, const char *last, bool is_object)
+{
+    const char *end = reader->at.p;
+    forget_all(reader->context);
+    reader->at.p = last;
+    if (is_object && !read_root(reader))
+        return false;
+    reader->at.p = end;
+    return true;
 }
 
 /* A request's body: {"context": {…}}, other members checked and passed over. */
 static bool read_request(struct reader *reader, bool *found)
 {
+    const char *taken = NULL, *last = NULL; /* of the members "context" */
     bool first = true;
     int more;
     *found = false;
@@ -293,25 +391,28 @@ static bool read_request(struct reader *reader, bool *found)
         first = false;
         if (!read_key(reader, &key))
             return false;
-        if (!text_is(key, "context")) {
-            if (!json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
-                return false;
-            continue;
+        bool is_context = text_is(key, "context");
+        if (is_context) {
+            last = reader->at.p;
+            *found = last < reader->at.end && *last == '{';
         }
-        *found = reader->at.p < reader->at.end && *reader->at.p == '{';
-        memset(reader->context->slots, 0,
-               reader->context->attributes->slots * sizeof(struct value));
-        if (*found ? !read_root(reader) : !json_skip_value(&reader->at, CONTEXT_MAX_DEPTH))
+        if (is_context && *found && !taken) {
+            taken = last;
+            if (!read_root(reader))
+                return false;
+        } else if (!json_skip_value(&reader->at, CONTEXT_MAX_DEPTH)) {
             return false;
+        }
     }
-    return more == 0;
+    return more == 0 && (last == taken || read_last(reader, last, *found));
 }
 
 static enum status read_whole(struct context *context, struct attributes *attributes,
                               struct text json, bool request, struct error *error)
 {
-    struct reader reader = {.at = {.p = json.data, .end = json.data + json.length},
-                            .context = context};
+    struct reader reader = {
+        .at = {.p = json.data, .end = json.data + json.length, .too_deep = too_deep_words},
+        .context = context};
     bool found = true, good;
     if (json.length > CONTEXT_MAX_BYTES)
         return error_set(error, STATUS_LIMIT,

@@ -1,8 +1,9 @@
 /* context.h - an evaluation context, read from JSON straight into the slots of an environment.
  *
- * Strict JSON, one pass. Attributes that no rule asks for are validated and skipped. Where a key
- * stands twice the last one counts. Memory is kept from one request to the next, so a warm context
- * allocates nothing. A context belongs to one thread. */
+ * Strict JSON, one pass: what a request costs is linear in its bytes, however often a key stands in
+ * it and whatever is asked for. Attributes that no rule asks for are validated and skipped. Where a
+ * key stands twice the last one counts. Memory is kept from one request to the next, so a warm
+ * context allocates nothing. A context belongs to one thread. */
 #ifndef WEIR_CONTEXT_H
 #define WEIR_CONTEXT_H
 
@@ -26,6 +27,8 @@ struct context {
     struct attributes *attributes; /* the table it was read for; a counted reference */
     struct value *slots;           /* attributes->slots of them */
     size_t slot_size;
+    struct trace *traces; /* what was read below each name of the table; context.c */
+    size_t trace_size;
     struct arena arena; /* decoded strings, list elements */
     char *scratch;      /* CONTEXT_SCRATCH bytes for what an evaluation puts together */
     size_t scratch_used;
@@ -34,7 +37,7 @@ struct context {
     const char *version_string; /* NULL: none */
     bool version_is_good;
     struct semver version;
-    uint32_t reading;          /* goes up with each */
+    uint32_t reading;          /* goes up with each, is never 0 */
     struct known_truth *known; /* CONTEXT_KNOWN of them */
 };
 
@@ -46,7 +49,8 @@ void context_dispose(struct context *context);
 /* Empties it and binds it to a table: every attribute is missing. */
 enum status context_begin(struct context *context, struct attributes *attributes);
 /* context_begin(), then reads the JSON object `json`. STATUS_INVALID with a place in `error` when
- * it is not strict JSON or not an object; STATUS_LIMIT when it is too large or too deep. */
+ * it is not strict JSON or not an object; STATUS_LIMIT when it is too large or too deep, or needs
+ * more memory than a context may; STATUS_NO_MEMORY. */
 enum status context_read(struct context *context, struct attributes *attributes, struct text json,
                          struct error *error);
 /* The same for a request body {"context": {…}, …}: other members are validated and ignored.

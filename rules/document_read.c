@@ -10,7 +10,16 @@
 #include "json.h"
 #include "json_scan.h"
 
-#define EXPANDED_MAX ((size_t)4 << 20) /* of one flag, as of those that weir compiles */
+#define DOCUMENT_MAX_DEPTH JSON_SKIP_DEPTH
+static const char too_deep_words[] = "nested deeper than 10000 levels";
+_Static_assert(DOCUMENT_MAX_DEPTH == 10000, "the words above say so");
+
+/* What references may put in, in bytes: into one flag, as much as weir's own are large; and into
+ * all of them together, since each becomes a program. */
+#define PUT_IN_MAX ((size_t)4 << 20)
+#define PUT_IN_MAX_OF_ALL ((size_t)64 << 20)
+_Static_assert(PUT_IN_MAX >> 20 == 4 && PUT_IN_MAX_OF_ALL >> 20 == 64 && JSON_DEFAULT_DEPTH == 512,
+               "the words below say so");
 
 struct loader {
     struct document_options options;
@@ -19,11 +28,13 @@ struct loader {
     struct attributes *attributes;
     struct arena arena; /* of metadata and keys */
     struct arena work;  /* of one flag at a time */
-    const struct node *metadata, *evaluators;
+    const struct node *metadata;
     struct set_metadata *set;
     struct references references;
+    size_t put_in;          /* bytes, by references, so far */
     struct buffer expanded; /* a flag with its references replaced */
     struct text flags;      /* what stands under "flags", as text */
+    struct text evaluators; /* under "$evaluators", without data where there are none */
     struct fragment **fragments;
     size_t count, size;
     struct error *error;
@@ -78,20 +89,41 @@ static bool each_member(struct loader *loader, unsigned depth, member_function *
     return more == 0 || scan_fault(loader);
 }
 
-/* Reads one of the document's own members as a tree; null is as good as nothing. */
-static bool take_tree(struct loader *loader, struct text value, const struct node **out,
-                      const char *problem)
+static bool is_null(struct text value)
 {
-    enum status status = json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, out, loader->error);
+    return value.length > 0 && value.data[0] == 'n';
+}
+
+/* Of the set; null is as good as nothing. */
+static bool take_metadata(struct loader *loader, struct text value)
+{
+    struct error error = {0};
+    enum status status =
+        json_read(&loader->arena, value, JSON_LIMITS_DEFAULT, &loader->metadata, &error);
+    const char *end = loader->at.p;
     loader->at.p = value.data;
+    if (status == STATUS_LIMIT) {
+        char words[sizeof error.message];
+        snprintf(words, sizeof words, "metadata: %.200s", error.message);
+        return stop(loader, status, words);
+    }
     if (status != STATUS_OK)
-        return stop(loader, status, status == STATUS_LIMIT ? "nested too deep" : "no memory");
-    if ((*out)->type != NODE_MAP && (*out)->type != NODE_NULL)
-        return stop(loader, STATUS_INVALID, problem);
-    if ((*out)->type == NODE_NULL)
-        *out = NULL;
-    loader->at.p = value.data + value.length;
+        return stop(loader, STATUS_NO_MEMORY, "no memory");
+    if (is_null(value))
+        loader->metadata = NULL;
+    else if (loader->metadata->type != NODE_MAP)
+        return stop(loader, STATUS_INVALID, "metadata is not an object");
+    loader->at.p = end;
     return true;
+}
+
+static bool take_evaluators(struct loader *loader, struct text value)
+{
+    loader->evaluators = is_null(value) ? (struct text){NULL, 0} : value;
+    if (is_null(value) || *value.data == '{')
+        return true;
+    loader->at.p = value.data;
+    return stop(loader, STATUS_INVALID, "$evaluators is not an object");
 }
 
 static bool take_top(struct loader *loader, struct text key, struct text value)
@@ -99,9 +131,9 @@ static bool take_top(struct loader *loader, struct text key, struct text value)
     if (text_is(key, "flags"))
         loader->flags = value;
     else if (text_is(key, "metadata"))
-        return take_tree(loader, value, &loader->metadata, "metadata is not an object");
+        return take_metadata(loader, value);
     else if (text_is(key, "$evaluators"))
-        return take_tree(loader, value, &loader->evaluators, "$evaluators is not an object");
+        return take_evaluators(loader, value);
     return true;
 }
 
@@ -121,24 +153,65 @@ static bool make_room(struct loader *loader)
     return true;
 }
 
-/* The flag's JSON with the evaluators put in; as it stands where it is too deep or too large for
- * that, so that what is left of references is an unknown operator. */
-static enum status expand(struct loader *loader, struct text value, struct text *out)
+/* Why references cannot be replaced in a flag: its own harm. */
+static const char *refuse_extent(const struct loader *loader, struct text flag,
+                                 struct extent extent, size_t *put_in)
 {
-    struct arena arena;
+    *put_in = extent.size > flag.length ? extent.size - flag.length : 0;
+    if (extent.depth > JSON_DEFAULT_DEPTH)
+        return "nested deeper than 512 levels where \"$ref\"s are replaced";
+    if (*put_in > PUT_IN_MAX)
+        return "its \"$ref\"s put in more than 4 MiB";
+    if (*put_in > PUT_IN_MAX_OF_ALL - loader->put_in)
+        return "the \"$ref\"s of all flags together put in more than 64 MiB";
+    return NULL;
+}
+
+/* The flag's JSON with the evaluators put in. Where that is too much it stays as it stands, and
+ * *problem says why no rule of it can be followed. */
+static enum status expand(struct loader *loader, struct text value, struct text *out,
+                          const char **problem)
+{
     const struct node *flag;
+    struct extent extent;
+    size_t put_in;
     *out = value;
-    buffer_clear(&loader->expanded);
     if (loader->references.count == 0 || !memmem(value.data, value.length, "\"$ref\"", 6))
         return STATUS_OK;
-    arena_init(&arena, 0);
-    enum status status = json_read(&arena, value, JSON_LIMITS_DEFAULT, &flag, NULL);
-    if (status == STATUS_OK && references_write(&loader->references, flag, &loader->expanded))
-        *out = buffer_text(&loader->expanded);
-    arena_dispose(&arena);
-    return loader->expanded.failed == STATUS_NO_MEMORY ? STATUS_NO_MEMORY
-           : status == STATUS_NO_MEMORY                ? status
-                                                       : STATUS_OK;
+    struct json_limits limits = JSON_LIMITS_DEFAULT;
+    limits.views = true;
+    enum status status = json_read(&loader->work, value, limits, &flag, NULL);
+    if (status == STATUS_OK)
+        status = references_measure(&loader->references, flag, &loader->expanded, &extent);
+    if (status == STATUS_OK) {
+        *problem = refuse_extent(loader, value, extent, &put_in);
+        buffer_clear(&loader->expanded);
+        if (!*problem) {
+            references_write(&loader->references, flag, &loader->expanded);
+            *out = buffer_text(&loader->expanded);
+            loader->put_in += put_in;
+            status = loader->expanded.failed;
+        }
+    }
+    arena_reset(&loader->work);
+    return status == STATUS_LIMIT ? STATUS_OK : status; /* more than can be read: told later */
+}
+
+/* What a flag that cannot be read leaves behind: it says of itself what is wrong with it, also when
+ * the document is written out and read again. */
+static struct text unread_flag(struct text flag, const char **problem)
+{
+    struct json_cursor at = {.p = flag.data, .end = flag.data + flag.length};
+    struct text state;
+    bool disabled = json_find_member(flag, "state", DOCUMENT_MAX_DEPTH, &state) &&
+                    text_is(state, "\"DISABLED\"");
+    bool is_deep = !json_skip_value(&at, JSON_DEFAULT_DEPTH);
+    *problem = is_deep ? "nested deeper than 512 levels" : "more than 50 million values, or 1 GiB";
+    if (disabled)
+        return TEXT("{\"state\":\"DISABLED\",\"variants\":{}}");
+#define UNREAD(words)                                                                              \
+    TEXT("{\"state\":\"ENABLED\",\"variants\":{},\"targeting\":{\"" words "\":0}}")
+    return is_deep ? UNREAD("nested deeper than 512 levels") : UNREAD("too large");
 }
 
 static bool take_flag(struct loader *loader, struct text key, struct text value)
@@ -146,13 +219,15 @@ static bool take_flag(struct loader *loader, struct text key, struct text value)
     struct error inner = {0};
     struct program_settings settings = {
         .metadata = loader->set, .arena = &loader->work, .fractional = loader->options.fractional};
-    if (!make_room(loader))
-        return stop(loader, STATUS_NO_MEMORY, "no memory");
     struct text json;
-    if (expand(loader, value, &json) != STATUS_OK)
+    if (!make_room(loader) || expand(loader, value, &json, &settings.problem) != STATUS_OK)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
-    enum status status = fragment_new(key, json, settings, loader->attributes,
-                                      &loader->fragments[loader->count], &inner);
+    struct fragment **out = &loader->fragments[loader->count];
+    enum status status = fragment_new(key, json, settings, loader->attributes, out, &inner);
+    if (status == STATUS_LIMIT) {
+        json = unread_flag(value, &settings.problem);
+        status = fragment_new(key, json, settings, loader->attributes, out, &inner);
+    }
     if (status != STATUS_OK) {
         loader->at.p = value.data;
         return stop(loader, status, inner.message);
@@ -167,11 +242,11 @@ static bool take_listed_flag(struct loader *loader)
     const char *start = loader->at.p;
     const struct node *key = NULL;
     struct text member;
-    if (!json_skip_value(&loader->at, FLAG_MAX_DEPTH))
+    if (!json_skip_value(&loader->at, DOCUMENT_MAX_DEPTH))
         return scan_fault(loader);
     const char *end = loader->at.p;
     struct text value = {start, (size_t)(end - start)};
-    if (json_find_member(value, "key", FLAG_MAX_DEPTH, &member) &&
+    if (json_find_member(value, "key", DOCUMENT_MAX_DEPTH, &member) &&
         json_read(&loader->arena, member, JSON_LIMITS_DEFAULT, &key, NULL) == STATUS_NO_MEMORY)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     if (!key || key->type != NODE_STRING) {
@@ -233,7 +308,8 @@ static bool sort_flags(struct loader *loader)
 
 static bool read_flags(struct loader *loader)
 {
-    if (references_read(&loader->arena, loader->evaluators, &loader->references) != STATUS_OK)
+    if (loader->evaluators.data &&
+        references_read(&loader->arena, loader->evaluators, &loader->references) != STATUS_OK)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     if (!loader->flags.data)
         return stop(loader, STATUS_INVALID, "document has no \"flags\"");
@@ -242,14 +318,14 @@ static bool read_flags(struct loader *loader)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     loader->at.p = loader->flags.data;
     bool good = *loader->at.p == '[' ? each_listed_flag(loader)
-                                     : each_member(loader, FLAG_MAX_DEPTH, take_flag);
+                                     : each_member(loader, DOCUMENT_MAX_DEPTH, take_flag);
     return good && sort_flags(loader);
 }
 
 static bool read_document(struct loader *loader)
 {
     json_scan_space(&loader->at);
-    if (!each_member(loader, FLAG_MAX_DEPTH + 8, take_top))
+    if (!each_member(loader, DOCUMENT_MAX_DEPTH - 1, take_top))
         return false;
     json_scan_space(&loader->at);
     if (loader->at.p != loader->at.end)
@@ -301,7 +377,9 @@ enum status document_read(struct text json, const struct document_options *optio
                           struct document **out, struct error *error)
 {
     struct loader loader = {
-        .json = json, .at = {.p = json.data, .end = json.data + json.length}, .error = error};
+        .json = json,
+        .at = {.p = json.data, .end = json.data + json.length, .too_deep = too_deep_words},
+        .error = error};
     *out = NULL;
     if (options)
         loader.options = *options;
@@ -315,7 +393,7 @@ enum status document_read(struct text json, const struct document_options *optio
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     arena_init(&loader.arena, 0);
     arena_init(&loader.work, 0);
-    buffer_init(&loader.expanded, EXPANDED_MAX);
+    buffer_init(&loader.expanded, 0);
     if (read_document(&loader))
         loader.status = make_document(&loader, out);
     for (size_t i = 0; i < loader.count; i++)
@@ -326,5 +404,6 @@ enum status document_read(struct text json, const struct document_options *optio
     arena_dispose(&loader.arena);
     arena_dispose(&loader.work);
     buffer_dispose(&loader.expanded);
+    references_dispose(&loader.references);
     return loader.status;
 }

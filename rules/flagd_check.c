@@ -34,7 +34,7 @@ static const struct node *same_key_before(const struct node *map, const struct n
 static void check_keys(struct flagd_checker *checker, const struct node *map)
 {
     bool few = map->count <= FEW_KEYS;
-    if (!few && !flagd_names_reset(&checker->keys, map->count)) {
+    if (!few && !names_reset(&checker->keys, map->count)) {
         checker->no_memory = true;
         return;
     }
@@ -43,7 +43,7 @@ static void check_keys(struct flagd_checker *checker, const struct node *map)
         if (few) {
             first = same_key_before(map, entry);
         } else {
-            const struct flagd_name *found = flagd_names_put(&checker->keys, entry->key, entry, 0);
+            const struct name *found = names_put(&checker->keys, entry->key, entry, 0);
             first = found ? found->node : NULL;
         }
         if (first)
@@ -193,7 +193,7 @@ static void check_variants(struct flagd_checker *checker, const struct node *fla
     }
     if (!is_object(checker, variants, "variants are"))
         return;
-    if (!flagd_names_reset(&checker->variant_names, variants->count)) {
+    if (!names_reset(&checker->variant_names, variants->count)) {
         checker->no_memory = true;
         return;
     }
@@ -201,7 +201,7 @@ static void check_variants(struct flagd_checker *checker, const struct node *fla
         flagd_fault(checker, CODE_FLAGD_SHAPE, flagd_at(checker, variants), NULL,
                     "there are no variants");
     for (const struct node *entry = variants->first; entry; entry = entry->next) {
-        flagd_names_put(&checker->variant_names, entry->key, entry, 0);
+        names_put(&checker->variant_names, entry->key, entry, 0);
         check_variant(checker, entry, variants->first);
     }
     if (variants->count > 0)
@@ -218,7 +218,7 @@ static void check_default(struct flagd_checker *checker, const struct node *flag
                     name->type == NODE_BOOL ? "put it in quotes" : NULL,
                     "defaultVariant is the name of a variant or null, here is %s",
                     flagd_show(checker, name).text);
-    else if (checker->variants && !flagd_names_find(&checker->variant_names, name->string))
+    else if (checker->variants && !names_find(&checker->variant_names, name->string))
         flagd_fault(checker, CODE_FLAGD_VARIANT, flagd_at(checker, name),
                     flagd_suggest(checker->variants, name->string, "there are ").text,
                     "defaultVariant %s does not exist", flagd_quote(name->string).text);
@@ -257,7 +257,7 @@ static void check_flag_map(struct flagd_checker *checker, const struct node *fla
 /* One key may stand in several flag sets: what must not stand twice is both together. */
 static void check_identity(struct flagd_checker *checker, const struct node *root,
                            const struct node *flag, const struct node *key,
-                           struct flagd_names *identities)
+                           struct names *identities)
 {
     struct text set = node_get_string(node_get(flag, "metadata"), "flagSetId");
     size_t length;
@@ -273,8 +273,7 @@ static void check_identity(struct flagd_checker *checker, const struct node *roo
     memcpy(both, key->string.data, key->string.length + 1); /* with its NUL */
     if (set.length)
         memcpy(both + key->string.length + 1, set.data, set.length);
-    const struct flagd_name *first =
-        flagd_names_put(identities, (struct text){both, length}, key, 0);
+    const struct name *first = names_put(identities, (struct text){both, length}, key, 0);
     if (!first)
         return;
     struct diagnostic *fault =
@@ -285,7 +284,7 @@ static void check_identity(struct flagd_checker *checker, const struct node *roo
 }
 
 static void check_key(struct flagd_checker *checker, const struct node *root,
-                      const struct node *flag, struct flagd_names *identities)
+                      const struct node *flag, struct names *identities)
 {
     const struct node *key = node_get(flag, "key");
     if (flag->type != NODE_MAP)
@@ -303,14 +302,14 @@ static void check_key(struct flagd_checker *checker, const struct node *root,
 static void check_flag_list(struct flagd_checker *checker, const struct node *root,
                             const struct node *flags)
 {
-    struct flagd_names identities = {0};
-    if (!flagd_names_reset(&identities, flags->count))
+    struct names identities = {0};
+    if (!names_reset(&identities, flags->count))
         checker->no_memory = true;
     for (const struct node *flag = flags->first; flag && !checker->no_memory; flag = flag->next) {
         check_key(checker, root, flag, &identities);
         check_flag(checker, flag, node_get_string(flag, "key"), true);
     }
-    flagd_names_dispose(&identities);
+    names_dispose(&identities);
 }
 
 /* --- the document ---------------------------------------------------------------------------- */
@@ -394,9 +393,9 @@ enum status flagd_check(struct text json, const char *file, struct diagnostics *
     }
     arena_init(&checker.arena, FLAGD_MEMORY);
     enum status status = read_and_check(&checker);
-    flagd_names_dispose(&checker.keys);
-    flagd_names_dispose(&checker.evaluator_names);
-    flagd_names_dispose(&checker.variant_names);
+    names_dispose(&checker.keys);
+    names_dispose(&checker.evaluator_names);
+    names_dispose(&checker.variant_names);
     arena_dispose(&checker.arena);
     return status;
 }

@@ -1,70 +1,14 @@
-/* The words of the strict loader, and its tables of names. */
+/* The words of the strict loader. */
 #include "flagd_private.h"
 
 #include <stdarg.h>
 
-#include "hash.h"
 #include "similar.h"
 #include "utf8.h"
 
 #define QUOTED_MAX 60 /* bytes of a document's own text in a message */
 #define OFFERED_MAX 100
 #define LISTED_MAX 8
-
-/* --- names ----------------------------------------------------------------------------------- */
-
-bool flagd_names_reset(struct flagd_names *names, size_t count)
-{
-    size_t size = 16, bytes;
-    if (count > SIZE_MAX / 4)
-        return false;
-    while (size < count * 2)
-        size *= 2;
-    if (size > names->size) {
-        if (!size_multiply(size, sizeof *names->slots, &bytes))
-            return false;
-        struct flagd_name *slots = realloc(names->slots, bytes);
-        if (!slots)
-            return false;
-        names->slots = slots;
-        names->size = size;
-    }
-    memset(names->slots, 0, size * sizeof *names->slots);
-    names->mask = size - 1;
-    return true;
-}
-
-static struct flagd_name *slot_of(const struct flagd_names *names, struct text name)
-{
-    size_t at = (size_t)hash_text(name) & names->mask;
-    while (names->slots[at].node && !text_equal(names->slots[at].name, name))
-        at = (at + 1) & names->mask;
-    return &names->slots[at];
-}
-
-const struct flagd_name *flagd_names_put(struct flagd_names *names, struct text name,
-                                         const struct node *node, size_t index)
-{
-    struct flagd_name *slot = slot_of(names, name);
-    if (slot->node)
-        return slot;
-    *slot = (struct flagd_name){name, node, index};
-    return NULL;
-}
-
-const struct flagd_name *flagd_names_find(const struct flagd_names *names, struct text name)
-{
-    if (!names->slots)
-        return NULL;
-    const struct flagd_name *slot = slot_of(names, name);
-    return slot->node ? slot : NULL;
-}
-
-void flagd_names_dispose(struct flagd_names *names)
-{
-    free(names->slots);
-    *names = (struct flagd_names){0};
-}
 
 /* --- words ----------------------------------------------------------------------------------- */
 

@@ -26,7 +26,7 @@ static const char *code_here(const struct flagd_checker *checker, const char *co
 
 static bool is_variant(const struct flagd_checker *checker, struct text name)
 {
-    return flagd_names_find(&checker->variant_names, name) != NULL;
+    return names_find(&checker->variant_names, name) != NULL;
 }
 
 /* A constant that can come out of the targeting: what it names must be there. */

@@ -10,29 +10,7 @@
 #include "arena.h"
 #include "codes.h"
 #include "diagnostics.h"
-#include "node.h"
-
-/* --- names ----------------------------------------------------------------------------------- */
-
-struct flagd_name {
-    struct text name;
-    const struct node *node; /* NULL: the slot is free */
-    size_t index;            /* of whoever put it there */
-};
-
-/* A hash table of names that is emptied and filled again and again. */
-struct flagd_names {
-    struct flagd_name *slots;
-    size_t size, mask; /* allocated; in use, less one */
-};
-
-/* Empties it and makes room for `count` names. */
-bool flagd_names_reset(struct flagd_names *names, size_t count) MUST_CHECK;
-/* The one that is there already, else NULL and now it is. */
-const struct flagd_name *flagd_names_put(struct flagd_names *names, struct text name,
-                                         const struct node *node, size_t index);
-const struct flagd_name *flagd_names_find(const struct flagd_names *names, struct text name);
-void flagd_names_dispose(struct flagd_names *names);
+#include "names.h"
 
 /* --- the checker ----------------------------------------------------------------------------- */
 
@@ -57,8 +35,8 @@ struct flagd_checker {
     struct arena arena;
     bool no_memory;
 
-    struct flagd_names keys; /* of the map that is looked through for keys that stand twice */
-    struct flagd_names evaluator_names;
+    struct names keys; /* of the map that is looked through for keys that stand twice */
+    struct names evaluator_names;
     struct flagd_evaluator *evaluators;
     size_t evaluator_count;
     const struct node *evaluator_map; /* NULL: there is none */
@@ -67,7 +45,7 @@ struct flagd_checker {
     const char *kind;            /* "flag", "evaluator", or NULL */
     struct text name;            /* of it */
     const struct node *variants; /* of the flag; NULL: nothing can be said of variants */
-    struct flagd_names variant_names;
+    struct names variant_names;
     struct flagd_evaluator *inside; /* NULL: not in an evaluator */
     unsigned operators;             /* in one another, here */
     unsigned arrays;                /* constant arrays in one another, here */

@@ -5,11 +5,11 @@ bool flagd_evaluators_learn(struct flagd_checker *checker, const struct node *ma
 {
     size_t index = 0;
     checker->evaluators = ARENA_ARRAY(&checker->arena, struct flagd_evaluator, map->count);
-    if (!checker->evaluators || !flagd_names_reset(&checker->evaluator_names, map->count))
+    if (!checker->evaluators || !names_reset(&checker->evaluator_names, map->count))
         return false;
     for (const struct node *entry = map->first; entry; entry = entry->next, index++) {
         checker->evaluators[index].node = entry;
-        flagd_names_put(&checker->evaluator_names, entry->key, entry, index);
+        names_put(&checker->evaluator_names, entry->key, entry, index);
     }
     checker->evaluator_map = map;
     checker->evaluator_count = map->count;
@@ -18,7 +18,7 @@ bool flagd_evaluators_learn(struct flagd_checker *checker, const struct node *ma
 
 void flagd_check_reference(struct flagd_checker *checker, const struct node *node)
 {
-    const struct flagd_name *found = flagd_names_find(&checker->evaluator_names, node->string);
+    const struct name *found = names_find(&checker->evaluator_names, node->string);
     if (!found) {
         flagd_fault(checker, CODE_FLAGD_REF, flagd_at(checker, node),
                     checker->evaluator_map

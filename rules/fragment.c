@@ -45,7 +45,7 @@ static enum status compile(struct arena *arena, struct text key, struct text jso
     limits.views = true;
     enum status status = json_read(arena, json, limits, &node, error);
     if (status == STATUS_LIMIT && read_without_targeting(arena, json, &node)) {
-        settings.problem = "targeting is nested deeper than 512 levels";
+        settings.problem = "targeting is too large, or nested deeper than 512 levels";
         status = STATUS_OK;
     }
     if (status != STATUS_OK)

@@ -29,6 +29,49 @@ struct text importer_number(struct importer *importer, double number)
     return out;
 }
 
+/* Up to so many each is compared with each. */
+#define FEW_KEYS 8
+
+void importer_learn_keys(struct importer *importer, const struct node *map)
+{
+    importer->keys_of_few = map->count <= FEW_KEYS;
+    if (importer->keys_of_few)
+        return;
+    if (!names_reset(&importer->keys, map->count)) {
+        importer->no_memory = true;
+        importer->keys_of_few = true;
+        return;
+    }
+    for (const struct node *entry = map->first; entry; entry = entry->next)
+        names_set(&importer->keys, entry->key, entry, 0);
+}
+
+bool importer_is_last(const struct importer *importer, const struct node *entry)
+{
+    if (!importer->keys_of_few)
+        return names_find(&importer->keys, entry->key)->node == entry;
+    for (const struct node *later = entry->next; later; later = later->next) {
+        if (text_equal(later->key, entry->key))
+            return false;
+    }
+    return true;
+}
+
+size_t importer_distinct(struct importer *importer, struct text *texts, size_t count)
+{
+    static const struct node there = {.type = NODE_NULL};
+    size_t kept = 0;
+    if (!names_reset(&importer->keys, count)) {
+        importer->no_memory = true;
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!names_put(&importer->keys, texts[i], &there, 0))
+            texts[kept++] = texts[i];
+    }
+    return kept;
+}
+
 struct place importer_place(const struct importer *importer, const struct node *node)
 {
     if (!node)
@@ -172,6 +215,7 @@ enum status import_read(struct import *out, struct text path, struct text source
                                 .options = options,
                                 .diagnostics = diagnostics};
     *out = (struct import){0};
+    importer.work = IMPORT_WORK + IMPORT_WORK_BYTE * source.length;
     arena_init(&out->arena, ARENA_MAXIMUM);
     if (source.length > IMPORT_MAX_BYTES) {
         importer_refuse(&importer, CODE_IMPORT_FILE, importer_place(&importer, NULL), NULL,
@@ -180,6 +224,10 @@ enum status import_read(struct import *out, struct text path, struct text source
     }
     enum status status = options.format == IMPORT_GOFF ? import_goff(&importer, source)
                                                        : import_flagd(&importer, source);
+    names_dispose(&importer.keys);
+    names_dispose(&importer.evaluators_by);
+    names_dispose(&importer.segments);
+    names_dispose(&importer.variants);
     if (importer.no_memory || diagnostics->failed)
         return STATUS_NO_MEMORY;
     return status;

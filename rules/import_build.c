@@ -1,12 +1,31 @@
 /* The nodes that import makes and writes. */
 #include "import_private.h"
 
+/* Each node that is made here knows its last entry, so that adding one does not go through all. */
+struct built {
+    struct node node; /* first: what the others see of it */
+    struct node *last;
+};
+
 static struct node *make(struct importer *importer, struct node node)
 {
-    struct node *made = importer_take(importer, 1, sizeof *made);
-    if (made)
-        *made = node;
-    return made;
+    struct built *made = importer_take(importer, 1, sizeof *made);
+    if (!made)
+        return NULL;
+    made->node = node;
+    return &made->node;
+}
+
+static void append(struct node *above, struct node *entry)
+{
+    struct built *built = (struct built *)above;
+    entry->next = NULL;
+    if (built->last)
+        built->last->next = entry;
+    else
+        above->first = entry;
+    built->last = entry;
+    above->count++;
 }
 
 struct node *build_map(struct importer *importer)
@@ -41,12 +60,7 @@ static void add(struct importer *importer, struct node *above, struct text key,
     if (!above || !entry)
         return;
     entry->key = key;
-    entry->next = NULL;
-    struct node **tail = &above->first;
-    while (*tail)
-        tail = &(*tail)->next;
-    *tail = entry;
-    above->count++;
+    append(above, entry);
 }
 
 void build_put_text(struct importer *importer, struct node *map, struct text key,
@@ -66,33 +80,35 @@ void build_append(struct importer *importer, struct node *list, const struct nod
     add(importer, list, (struct text){NULL, 0}, value);
 }
 
-static bool stands_again(const struct node *entry)
+/* Puts copies of the entries into their place, all of one map before those below them. */
+static bool copy_entries(struct importer *importer, struct node *copy)
 {
-    for (const struct node *later = entry->next; later; later = later->next) {
-        if (text_equal(later->key, entry->key))
-            return true;
+    const struct node *from = copy->first;
+    bool is_map = copy->type == NODE_MAP;
+    if (is_map)
+        importer_learn_keys(importer, copy);
+    copy->first = NULL;
+    copy->count = 0;
+    for (; from; from = from->next) {
+        if (is_map && !importer_is_last(importer, from))
+            continue;
+        struct node *entry = make(importer, *from);
+        if (!entry)
+            return false;
+        append(copy, entry);
     }
-    return false;
+    for (struct node *entry = copy->first; entry; entry = entry->next) {
+        if ((entry->type == NODE_MAP || entry->type == NODE_LIST) && !copy_entries(importer, entry))
+            return false;
+    }
+    return true;
 }
 
 struct node *build_copy(struct importer *importer, const struct node *node)
 {
     struct node *copy = make(importer, *node);
-    if (!copy || (node->type != NODE_MAP && node->type != NODE_LIST))
-        return copy;
-    struct node **tail = &copy->first;
-    copy->first = NULL;
-    copy->count = 0;
-    for (const struct node *entry = node->first; entry; entry = entry->next) {
-        if (node->type == NODE_MAP && stands_again(entry))
-            continue;
-        struct node *inner = build_copy(importer, entry);
-        if (!inner)
-            return NULL;
-        inner->next = NULL;
-        *tail = inner;
-        tail = &inner->next;
-        copy->count++;
-    }
+    if (copy && (node->type == NODE_MAP || node->type == NODE_LIST) &&
+        !copy_entries(importer, copy))
+        return NULL;
     return copy;
 }

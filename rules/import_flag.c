@@ -117,6 +117,7 @@ const struct node *flag_labels(struct importer *importer, const struct node *fla
     struct node *out = build_map(importer), *labels = build_map(importer);
     if (!metadata || metadata->type != NODE_MAP || metadata->count == 0)
         return out;
+    importer_learn_keys(importer, metadata);
     for (const struct node *entry = metadata->first; entry; entry = entry->next) {
         struct text text = text_of_scalar(importer, entry);
         bool scalar =
@@ -125,7 +126,7 @@ const struct node *flag_labels(struct importer *importer, const struct node *fla
                          text.length <= 10000;
         bool owned = entry->type == NODE_STRING && text_is(entry->key, "owner") && text.length &&
                      text.length <= 200;
-        if (node_get_text(metadata, entry->key) != entry)
+        if (!importer_is_last(importer, entry))
             continue;
         if (described || owned)
             build_put_text(importer, out, entry->key, build_string(importer, text));
@@ -182,10 +183,22 @@ static bool has_split(const struct import_rules *rules)
     return false;
 }
 
+static bool learn_variants(struct import_rules *rules)
+{
+    struct importer *importer = rules->importer;
+    if (!names_reset(&importer->variants, rules->variants->count)) {
+        importer->no_memory = true;
+        return false;
+    }
+    for (const struct node *entry = rules->variants->first; entry; entry = entry->next)
+        names_put(&importer->variants, entry->key, entry, 0);
+    return true;
+}
+
 static bool check_variant(struct import_rules *rules, struct text variant)
 {
     struct importer *importer = rules->importer;
-    if (node_get_text(rules->variants, variant))
+    if (names_find(&importer->variants, variant))
         return true;
     importer_refuse(importer, CODE_IMPORT_RULE,
                     importer_key_place(importer, importer->flag->source),
@@ -267,6 +280,8 @@ const struct node *flag_document(struct importer *importer, const struct node *v
 {
     const struct node *source = importer->flag->source;
     bool fine = !rules->failed, total, had_rules = rules->count > 0;
+    if (!learn_variants(rules))
+        return NULL;
     drop_defaults(rules, &total);
     if (rules->count > IMPORT_MAX_RULES) {
         importer_refuse(importer, CODE_IMPORT_RULE, importer_key_place(importer, source), NULL,

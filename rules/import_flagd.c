@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "codes.h"
+#include "hash.h"
 #include "import_private.h"
 
 #define ENVIRONMENT_DOCUMENTS 1
@@ -35,15 +36,90 @@ static bool is_value_of(const struct node *targeting, const struct node *value,
     return true;
 }
 
-static struct import_flag *flag_giving(struct importer *importer, const struct node *value)
+static uint64_t mix(uint64_t hash, uint64_t part)
 {
-    for (size_t i = 0; i < importer->flag_count; i++) {
+    return (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15) + (hash >> 29);
+}
+
+/* The same for what node_equal() calls equal. Recursion is bounded by the depth that was read. */
+static uint64_t hash_node(const struct node *node)
+{
+    uint64_t hash = mix(1, node->type);
+    if (node->type == NODE_STRING)
+        return mix(hash, hash_text(node->string));
+    if (node->type == NODE_BOOL)
+        return mix(hash, node->boolean);
+    if (node->type == NODE_NUMBER) {
+        double number = node->number == 0 ? 0 : node->number; /* -0 is 0 */
+        return mix(hash, hash_text((struct text){(const char *)&number, sizeof number}));
+    }
+    if (node->type == NODE_NULL)
+        return hash;
+    hash = mix(hash, node->count);
+    if (node->type == NODE_MAP) /* in any order, keys twice: an operator has one */
+        return node->count == 1
+                   ? mix(mix(hash, hash_text(node->first->key)), hash_node(node->first))
+                   : hash;
+    for (const struct node *entry = node->first; entry; entry = entry->next)
+        hash = mix(hash, hash_node(entry));
+    return hash;
+}
+
+/* The same for what is_value_of() takes for the same, whatever the default is. */
+static uint64_t hash_value(const struct node *value)
+{
+    struct text name;
+    const struct node *arguments = logic_operator(value, &name);
+    if (value->type == NODE_NULL || value->type == NODE_STRING)
+        return 0;
+    if (!arguments || !text_is(name, "if") || arguments->type != NODE_LIST)
+        return hash_node(value);
+    uint64_t hash = mix(2, arguments->count);
+    for (const struct node *item = arguments->first; item; item = item->next) {
+        if (item->next) {
+            hash = mix(hash, hash_node(item));
+            item = item->next;
+        }
+        hash = mix(hash, hash_value(item));
+    }
+    return hash;
+}
+
+static bool learn_targetings(struct importer *importer)
+{
+    size_t size = 16;
+    while (size < importer->flag_count * 2)
+        size *= 2;
+    importer->alike = importer_take(importer, size, sizeof(struct import_flag *));
+    if (!importer->alike)
+        return false;
+    importer->alike_mask = size - 1;
+    for (size_t i = importer->flag_count; i-- > 0;) { /* so that the first one comes first */
         struct import_flag *flag = &importer->flags[i];
         const struct node *targeting = node_get(flag->source, "targeting");
-        if (flag != importer->flag && targeting && targeting->type == NODE_MAP &&
-            text_is(node_get_string(flag->source, "state"), "ENABLED") &&
+        if (!targeting || targeting->type != NODE_MAP)
+            continue;
+        struct import_flag **chain = &importer->alike[hash_value(targeting) & importer->alike_mask];
+        flag->alike = *chain;
+        *chain = flag;
+    }
+    return true;
+}
+
+/* Of many flags with the same rules the first are looked at: a condition that asks none of them
+ * means the same. */
+#define MOST_ALIKE 64
+
+static struct import_flag *flag_giving(struct importer *importer, const struct node *value)
+{
+    if (!importer->alike && !learn_targetings(importer))
+        return NULL;
+    struct import_flag *flag = importer->alike[hash_value(value) & importer->alike_mask];
+    for (unsigned i = 0; flag && i < MOST_ALIKE; flag = flag->alike, i++) {
+        if (flag != importer->flag && text_is(node_get_string(flag->source, "state"), "ENABLED") &&
             (flag->done || !flag->started) &&
-            is_value_of(targeting, value, node_get_string(flag->source, "defaultVariant")))
+            is_value_of(node_get(flag->source, "targeting"), value,
+                        node_get_string(flag->source, "defaultVariant")))
             return flag;
     }
     return NULL;
@@ -216,21 +292,12 @@ static void import_flag(struct importer *importer, struct import_flag *flag)
 
 /* --- evaluators ------------------------------------------------------------------------------ */
 
-static bool segment_exists(const struct importer *importer, struct text name)
-{
-    for (size_t i = 0; i < importer->evaluator_count; i++) {
-        if (text_equal(importer->evaluators[i].segment, name))
-            return true;
-    }
-    return false;
-}
-
 /* A name of a Segment like the evaluator's. */
-static struct text segment_name(struct importer *importer, struct text name)
+static struct text segment_name(struct importer *importer, const struct node *evaluator)
 {
     char text[64] = {0};
     size_t length = 0;
-    struct text out = {NULL, 0};
+    struct text out = {NULL, 0}, name = evaluator->key;
     for (size_t i = 0; i < name.length && length < 55; i++) {
         char c = name.data[i];
         bool upper = c >= 'A' && c <= 'Z';
@@ -246,11 +313,20 @@ static struct text segment_name(struct importer *importer, struct text name)
         memcpy(text, "segment", 7);
         length = 7;
     }
-    size_t stem = length;
-    for (unsigned i = 2; segment_exists(importer, (struct text){text, length}) && i < 100000; i++)
-        length = stem + (size_t)snprintf(text + stem, sizeof text - stem, "-%u", i);
+    /* The first with a name counts up for the others, so that each number is tried once. */
+    const struct name *first = names_find(&importer->segments, (struct text){text, length});
+    if (first) {
+        size_t stem = length, number = first->index;
+        do {
+            number++;
+            length = stem + (size_t)snprintf(text + stem, sizeof text - stem, "-%zu", number);
+        } while (names_find(&importer->segments, (struct text){text, length}) && number < 9999999);
+        names_set(&importer->segments, first->name, first->node, number);
+    }
     if (!arena_copy(importer->arena, (struct text){text, length}, &out))
         importer->no_memory = true;
+    else
+        names_put(&importer->segments, out, evaluator, 1);
     return out;
 }
 
@@ -260,6 +336,15 @@ static bool gives_values(const struct node *node)
     struct text name;
     const struct node *arguments = logic_operator(node, &name);
     return !arguments || text_is(name, "if") || text_is(name, "fractional");
+}
+
+struct import_evaluator *importer_evaluator(const struct importer *importer,
+                                            const struct node *name)
+{
+    const struct name *found =
+        name->type == NODE_STRING ? names_find(&importer->evaluators_by, name->string) : NULL;
+    return found && found->index >= importer->visible_refs ? &importer->evaluators[found->index]
+                                                           : NULL;
 }
 
 static void import_evaluator(struct importer *importer, size_t index, bool quiet)
@@ -324,11 +409,11 @@ static struct node *with_key(struct importer *importer, const struct node *entry
 
 static void list_flags(struct importer *importer, const struct node *flags)
 {
-    importer->flags = importer_take(importer, flags->count + 1, sizeof *importer->flags);
+    importer->flags = importer_take(importer, (size_t)flags->count + 1, sizeof *importer->flags);
+    if (flags->type == NODE_MAP)
+        importer_learn_keys(importer, flags);
     for (const struct node *entry = flags->first; entry && importer->flags; entry = entry->next) {
-        bool again =
-            flags->type == NODE_MAP && entry->next && node_get_text(flags, entry->key) != entry;
-        if (again) {
+        if (flags->type == NODE_MAP && !importer_is_last(importer, entry)) {
             importer_refuse(importer, CODE_IMPORT_FIELD, importer_key_place(importer, entry), NULL,
                             "flag \"" QUOTE "\" stands twice; the last one counts",
                             QUOTED(entry->key));
@@ -345,16 +430,20 @@ static void list_evaluators(struct importer *importer, const struct node *evalua
     if (!evaluators || evaluators->type != NODE_MAP)
         return;
     importer->evaluators =
-        importer_take(importer, evaluators->count + 1, sizeof *importer->evaluators);
-    if (!importer->evaluators)
+        importer_take(importer, (size_t)evaluators->count + 1, sizeof *importer->evaluators);
+    if (!importer->evaluators || !names_reset(&importer->evaluators_by, evaluators->count) ||
+        !names_reset(&importer->segments, evaluators->count)) {
+        importer->no_memory = true;
         return;
-    for (const struct node *entry = evaluators->first; entry; entry = entry->next) {
-        if (node_get_text(evaluators, entry->key) == entry)
-            importer->evaluators[importer->evaluator_count++].source = entry;
     }
-    for (size_t i = 0; i < importer->evaluator_count; i++)
-        importer->evaluators[i].segment =
-            segment_name(importer, importer->evaluators[i].source->key);
+    importer_learn_keys(importer, evaluators);
+    for (const struct node *entry = evaluators->first; entry; entry = entry->next) {
+        if (!importer_is_last(importer, entry))
+            continue;
+        names_put(&importer->evaluators_by, entry->key, entry, importer->evaluator_count);
+        importer->evaluators[importer->evaluator_count++] =
+            (struct import_evaluator){.source = entry, .segment = segment_name(importer, entry)};
+    }
     for (size_t i = importer->evaluator_count; i-- > 0;) /* they may refer to later ones */
         import_evaluator(importer, i, true);
 }
@@ -425,8 +514,8 @@ enum status import_flagd(struct importer *importer, struct text source)
         return status;
     if (status != STATUS_OK) {
         importer_refuse(importer, CODE_IMPORT_FILE,
-                        (struct place){importer->path, error.line, error.column}, NULL,
-                        "not JSON: %s", error.message);
+                        (struct place){importer->path, error.line, error.column}, NULL, "%s%s",
+                        status == STATUS_LIMIT ? "" : "not JSON: ", error.message);
         return STATUS_INVALID;
     }
     const struct node *flags = node_get(importer->root, "flags");

@@ -1,7 +1,7 @@
 /* What comparisons say of strings and of lists, for import. */
 #include "import_private.h"
 
-#define MOST_PAIRS 10000000 /* of two lists that are compared with each other */
+#define MOST_PARTS 10000 /* of an and or an or; more have no words in weir */
 
 const struct import_guard import_guards[GUARD_COUNT] = {
     {0, 1, "v0123456789", false},
@@ -151,25 +151,42 @@ enum truth formula_at(const struct formula *formula, struct text string)
 
 /* --- and, or --------------------------------------------------------------------------------- */
 
+#define FEW 8 /* up to so many each is compared with each */
+
+static bool learn(struct importer *importer, const struct formula *in)
+{
+    static const struct node there = {.type = NODE_NULL};
+    if (!names_reset(&importer->keys, in->count)) {
+        importer->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < in->count; i++)
+        names_put(&importer->keys, in->items[i], &there, 0);
+    return true;
+}
+
 /* The items of a list for which `filter` is `wanted`; NULL where that cannot be told of each. */
 static const struct formula *filter_in(struct importer *importer, const struct formula *in,
                                        const struct formula *filter, enum truth wanted)
 {
-    struct text *kept = importer_take(importer, in->count, sizeof *kept);
-    size_t count = 0, pairs;
-    size_t size = filter->type == FORMULA_IN ? filter->count : 1;
-    if (filter->type == FORMULA_NOT && filter->children[0]->type == FORMULA_IN)
-        size = filter->children[0]->count;
-    if (!kept || !size_multiply(in->count, size, &pairs) || pairs > MOST_PAIRS)
+    bool negated = filter->type == FORMULA_NOT && filter->children[0]->type == FORMULA_IN;
+    const struct formula *list = negated ? filter->children[0] : filter;
+    bool known = list->type == FORMULA_IN && list->count > FEW;
+    if (!importer_work(importer, in->count + (known ? list->count : 0)) ||
+        (known && !learn(importer, list)))
         return NULL;
-    for (size_t i = 0; i < in->count; i++) {
-        enum truth truth = formula_at(filter, in->items[i]);
+    struct text *kept = importer_take(importer, in->count, sizeof *kept);
+    size_t count = 0;
+    for (size_t i = 0; kept && i < in->count; i++) {
+        enum truth truth =
+            known ? truth_of((names_find(&importer->keys, in->items[i]) != NULL) != negated)
+                  : formula_at(filter, in->items[i]);
         if (truth != YES && truth != NO)
             return NULL;
         if (truth == wanted)
             kept[count++] = in->items[i];
     }
-    return formula_in(importer, kept, count);
+    return kept ? formula_in(importer, kept, count) : NULL;
 }
 
 /* An or of two lists is one list. */
@@ -198,6 +215,10 @@ static const struct formula *simplify(struct importer *importer, const struct fo
 {
     if (formula_equal(a, b))
         return a;
+    if (a->type == FORMULA_NOT && b->type == FORMULA_NOT) {
+        const struct formula *one = simplify(importer, a->children[0], b->children[0], !both);
+        return one ? formula_not(importer, one) : NULL;
+    }
     if (a->type == FORMULA_IN && b->type == FORMULA_IN && !both)
         return unite(importer, a, b);
     if (a->type != FORMULA_IN && b->type == FORMULA_IN) {
@@ -220,10 +241,13 @@ static bool is_list(const struct formula *formula, bool both)
     return formula->type == (both ? FORMULA_AND : FORMULA_OR);
 }
 
-/* Puts one part into a list of parts that is simplified; false without memory. */
+/* Puts one part into a list of parts that is simplified; false without memory, and when it has been
+ * enough work. */
 static bool put_part(struct importer *importer, const struct formula **parts, size_t *count,
                      const struct formula *part, bool both)
 {
+    if (!importer_work(importer, *count))
+        return false;
     for (size_t i = 0; i < *count; i++) {
         const struct formula *one = simplify(importer, parts[i], part, both);
         if (importer->no_memory)
@@ -251,7 +275,7 @@ static const struct formula *join_constant(struct importer *importer, const stru
     return b;
 }
 
-/* Puts all parts of one side into a list; false without memory. */
+/* Puts all parts of one side into a list; false as above. */
 static bool put_parts(struct importer *importer, const struct formula **parts, size_t *count,
                       const struct formula *from, bool both)
 {
@@ -275,7 +299,7 @@ const struct formula *formula_join(struct importer *importer, const struct formu
     const struct formula **parts = importer_take(importer, room, sizeof *parts);
     if (!parts || !put_parts(importer, parts, &count, a, both) ||
         !put_parts(importer, parts, &count, b, both))
-        return formula_constant(NO);
+        return formula_constant(OPAQUE);
     for (size_t i = 0; i < count; i++) {
         if (parts[i]->type == FORMULA_CONSTANT) /* a list of which nothing was left */
             return parts[i];
@@ -285,6 +309,19 @@ const struct formula *formula_join(struct importer *importer, const struct formu
     return keep(importer, (struct formula){.type = both ? FORMULA_AND : FORMULA_OR,
                                            .children = parts,
                                            .count = count});
+}
+
+const struct formula *formula_any(struct importer *importer, const struct formula *const *children,
+                                  size_t count)
+{
+    if (count == 0)
+        return formula_constant(NO);
+    if (count > MOST_PARTS)
+        return formula_constant(OPAQUE);
+    if (count == 1)
+        return children[0];
+    return keep(importer,
+                (struct formula){.type = FORMULA_OR, .children = children, .count = count});
 }
 
 /* --- what weir's conditions say of other values ---------------------------------------------- */
@@ -310,20 +347,32 @@ bool formula_elsewhere(const struct formula *formula, const double *number)
     }
 }
 
+typedef const struct formula *leaf_function(struct importer *importer, const struct formula *leaf);
+
+static const struct formula *change(struct importer *importer, const struct formula *formula,
+                                    leaf_function *leaf);
+
+/* In halves, so that what is joined stays small. */
+static const struct formula *change_all(struct importer *importer, const struct formula *formula,
+                                        size_t from, size_t to, leaf_function *leaf)
+{
+    size_t middle = from + (to - from) / 2;
+    if (to - from == 1)
+        return change(importer, formula->children[from], leaf);
+    const struct formula *left = change_all(importer, formula, from, middle, leaf);
+    return formula_join(importer, left, change_all(importer, formula, middle, to, leaf),
+                        formula->type == FORMULA_AND);
+}
+
 /* The same tree with each leaf changed. */
 static const struct formula *change(struct importer *importer, const struct formula *formula,
-                                    const struct formula *(*leaf)(struct importer *,
-                                                                  const struct formula *))
+                                    leaf_function *leaf)
 {
     if (formula->type == FORMULA_NOT)
         return formula_not(importer, change(importer, formula->children[0], leaf));
     if (formula->type != FORMULA_AND && formula->type != FORMULA_OR)
         return leaf(importer, formula);
-    const struct formula *result = change(importer, formula->children[0], leaf);
-    for (size_t i = 1; i < formula->count; i++)
-        result = formula_join(importer, result, change(importer, formula->children[i], leaf),
-                              formula->type == FORMULA_AND);
-    return result;
+    return change_all(importer, formula, 0, formula->count, leaf);
 }
 
 static const struct formula *leaf_as_list(struct importer *importer, const struct formula *leaf)

@@ -109,9 +109,10 @@ static const struct tree *rule_condition(struct importer *importer, const struct
     return query_condition(importer, query, text);
 }
 
-static int compare_variants(struct text a, struct text b)
+static int from_last(const void *a, const void *b)
 {
-    return text_compare(a, b);
+    const struct import_share *x = a, *y = b;
+    return text_compare(y->variant, x->variant);
 }
 
 /* Shares in the order in which they are drawn: names from last to first. */
@@ -121,18 +122,14 @@ static struct import_share *read_percentage(struct importer *importer, const str
     struct import_share *shares = importer_take(importer, map->count, sizeof *shares);
     *count = 0;
     for (const struct node *entry = map->first; shares && entry; entry = entry->next) {
-        size_t at = *count;
         if (entry->type != NODE_NUMBER || entry->number < 0 || entry->number > 100000) {
             refuse_field(importer, entry, "is no percentage");
             return NULL;
         }
-        while (at > 0 && compare_variants(shares[at - 1].variant, entry->key) < 0) {
-            shares[at] = shares[at - 1];
-            at--;
-        }
-        shares[at] = (struct import_share){entry->key, entry->number};
-        ++*count;
+        shares[(*count)++] = (struct import_share){entry->key, entry->number};
     }
+    if (shares && *count)
+        qsort(shares, *count, sizeof *shares, from_last);
     return shares;
 }
 

@@ -105,25 +105,34 @@ static const struct tree *not_condition(struct importer *importer, const struct 
 /* The lists that have an element for which `element` holds. */
 static const struct formula *list_having(struct importer *importer, const struct shape *element)
 {
-    const struct formula *has = formula_constant(NO);
     const struct formula *string = element->string;
     if (!truth_may_be(element->missing, false) || !truth_may_be(element->is_true, false) ||
         !truth_may_be(element->is_false, false) || !truth_may_be(element->map, false) ||
         !(formula_is(element->list, NO) || formula_is_free(element->list)) ||
         !(string->type == FORMULA_IN || formula_is(string, NO) || formula_is_free(string)))
         return formula_constant(OPAQUE);
-    for (size_t i = 0; string->type == FORMULA_IN && i < string->count; i++)
-        has = formula_join(importer, has,
-                           formula_text(importer, FORMULA_HAS_STRING, string->items[i]), false);
+    size_t strings = string->type == FORMULA_IN ? string->count : 0, count = 0;
+    const struct formula **has =
+        importer_take(importer, strings + element->numbers.count, sizeof *has);
+    struct text *items = importer_take(importer, strings, sizeof *items);
+    if (!has || !items)
+        return formula_constant(OPAQUE);
+    if (strings)
+        memcpy(items, string->items, strings * sizeof *items);
+    strings = strings ? importer_distinct(importer, items, strings) : 0;
+    for (size_t i = 0; i < strings; i++) {
+        has[count] = formula_text(importer, FORMULA_HAS_STRING, items[i]);
+        if (has[count++]->type == FORMULA_CONSTANT)
+            return formula_constant(OPAQUE);
+    }
     for (size_t i = 0; i < element->numbers.count * 2 + 1; i++) {
         if (truth_may_be((enum truth)element->numbers.regions[i], false))
             continue;
         if (i % 2 == 0)
             return formula_constant(OPAQUE);
-        has = formula_join(importer, has, formula_number(importer, element->numbers.points[i / 2]),
-                           false);
+        has[count++] = formula_number(importer, element->numbers.points[i / 2]);
     }
-    return has;
+    return formula_any(importer, has, count);
 }
 
 /* {"merge":[[],X]} and {"merge":[X]}: a list as it is, anything else as a list of one. */
@@ -230,30 +239,37 @@ static bool is_replaced_oddly(const struct node *node)
     return false;
 }
 
+/* Looked through once, since many may refer to it. */
+static bool is_odd(struct import_evaluator *evaluator)
+{
+    if (!evaluator->looked_through) {
+        evaluator->looked_through = true;
+        evaluator->is_odd = is_replaced_oddly(evaluator->source);
+        evaluator->speaks_of_flag = speaks_of_flag(evaluator->source);
+    }
+    return evaluator->is_odd;
+}
+
 static const struct tree *ref_condition(struct importer *importer, const struct node *node,
                                         const struct node *argument)
 {
     size_t before = importer->visible_refs;
-    for (size_t i = before; argument->type == NODE_STRING && i < importer->evaluator_count; i++) {
-        struct import_evaluator *evaluator = &importer->evaluators[i];
-        if (!text_equal(evaluator->source->key, argument->string))
-            continue;
+    struct import_evaluator *evaluator = importer_evaluator(importer, argument);
+    if (evaluator)
         evaluator->used = true;
-        if (is_replaced_oddly(evaluator->source))
-            break;
-        if (evaluator->condition && !importer->inside_some && !speaks_of_flag(evaluator->source)) {
-            struct node *segment = build_map(importer);
-            build_put(importer, segment, "segment", build_string(importer, evaluator->segment));
-            importer->errors |= evaluator->errors;
-            importer->assumed |= evaluator->assumed;
-            return tree_ready(importer, segment);
-        }
-        importer->visible_refs = i + 1;
-        const struct tree *tree = logic_condition(importer, evaluator->source);
-        importer->visible_refs = before;
-        return tree;
+    if (!evaluator || is_odd(evaluator))
+        return tree_refused(importer, node, "$ref names no evaluator that can be put here");
+    if (evaluator->condition && !importer->inside_some && !evaluator->speaks_of_flag) {
+        struct node *segment = build_map(importer);
+        build_put(importer, segment, "segment", build_string(importer, evaluator->segment));
+        importer->errors |= evaluator->errors;
+        importer->assumed |= evaluator->assumed;
+        return tree_ready(importer, segment);
     }
-    return tree_refused(importer, node, "$ref names no evaluator that can be put here");
+    importer->visible_refs = (size_t)(evaluator - importer->evaluators) + 1;
+    const struct tree *tree = logic_condition(importer, evaluator->source);
+    importer->visible_refs = before;
+    return tree;
 }
 
 /* --- an expression --------------------------------------------------------------------------- */
@@ -329,6 +345,8 @@ const struct tree *logic_condition(struct importer *importer, const struct node 
     const struct tree *tree;
     if (importer->depth > IMPORT_MAX_DEPTH)
         return tree_refused(importer, node, "rule is nested too deep");
+    if (!importer_work(importer, IMPORT_WORK_CONDITION))
+        return tree_refused(importer, node, "the rules of this file take too many steps");
     if (node->type != NODE_MAP || node->count == 0)
         return constant_condition(importer, node);
     const struct node *arguments = logic_operator(node, &name);

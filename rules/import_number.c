@@ -62,6 +62,28 @@ struct numbers numbers_compare(struct importer *importer, const char *operator_t
     return (struct numbers){points, regions, 1};
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct numbers numbers_of(struct importer *importer, double *points, size_t count)
+{
+    size_t distinct = 0;
+    uint8_t *regions = importer_take(importer, count * 2 + 1, 1);
+    if (!regions || count == 0)
+        return numbers_all(importer, NO);
+    qsort(points, count, sizeof *points, ascending);
+    for (size_t i = 0; i < count; i++) {
+        if (distinct == 0 || points[distinct - 1] != points[i])
+            points[distinct++] = points[i];
+    }
+    for (size_t i = 0; i < distinct * 2 + 1; i++)
+        regions[i] = i % 2 ? YES : NO;
+    return (struct numbers){points, regions, distinct};
+}
+
 struct numbers numbers_not(struct importer *importer, struct numbers a)
 {
     uint8_t *regions = importer_take(importer, a.count * 2 + 1, 1);

@@ -9,7 +9,7 @@
 
 #include "import.h"
 #include "json.h"
-#include "node.h"
+#include "names.h"
 
 /* --- truth -----------------------------------------------------------------------------------
  * What a comparison says of some values. ERROR: evaluation fails there, so any answer will do.
@@ -44,6 +44,8 @@ struct numbers numbers_point(struct importer *importer, double point, enum truth
                              enum truth elsewhere);
 /* `operator_text`: "<", "<=", ">", ">=". */
 struct numbers numbers_compare(struct importer *importer, const char *operator_text, double bound);
+/* YES for each of `points` (put in order here), else NO. */
+struct numbers numbers_of(struct importer *importer, double *points, size_t count);
 struct numbers numbers_not(struct importer *importer, struct numbers a);
 struct numbers numbers_join(struct importer *importer, struct numbers a, struct numbers b,
                             bool both);
@@ -92,6 +94,9 @@ const struct formula *formula_word(struct importer *importer, enum formula_type 
 const struct formula *formula_guard(struct importer *importer, unsigned index);
 const struct formula *formula_in(struct importer *importer, const struct text *items, size_t count);
 const struct formula *formula_number(struct importer *importer, double number);
+/* One of them holds; they are distinct, and no constants. */
+const struct formula *formula_any(struct importer *importer, const struct formula *const *children,
+                                  size_t count);
 const struct formula *formula_not(struct importer *importer, const struct formula *a);
 const struct formula *formula_join(struct importer *importer, const struct formula *a,
                                    const struct formula *b, bool both);
@@ -173,6 +178,9 @@ const struct tree *tree_refused(struct importer *importer, const struct node *pl
 const struct tree *tree_not(struct importer *importer, const struct tree *a);
 const struct tree *tree_join(struct importer *importer, const struct tree *a, const struct tree *b,
                              bool both);
+/* Of at least one. */
+const struct tree *tree_join_all(struct importer *importer, const struct tree *const *trees,
+                                 size_t count, bool both);
 static inline const struct tree *tree_and(struct importer *importer, const struct tree *a,
                                           const struct tree *b)
 {
@@ -197,6 +205,7 @@ enum bucketing { BUCKETING_NONE, BUCKETING_PLAIN, BUCKETING_PADDED, BUCKETING_MI
 struct import_flag {
     const struct node *source;   /* key: its name */
     const struct node *document; /* the Flag, or NULL when it is left out */
+    struct import_flag *alike;   /* the next one whose targeting has the same hash */
     bool started, done;
     bool errors, assumed, moves; /* notes to make */
 };
@@ -206,6 +215,7 @@ struct import_evaluator {
     struct text segment;          /* what a Segment of it is called */
     const struct node *condition; /* of that Segment; NULL: there is none */
     bool used, errors, assumed;
+    bool looked_through, is_odd, speaks_of_flag; /* what of it matters where it is put in */
 };
 
 struct importer {
@@ -228,6 +238,14 @@ struct importer {
     unsigned depth;
     size_t visible_refs; /* evaluators from here on may still be referred to */
     enum bucketing bucketing;
+    size_t work;                /* that may still be done; see importer_work() */
+    struct names keys;          /* of whoever goes through a map or a list right now */
+    bool keys_of_few;           /* too few to be put there */
+    struct names evaluators_by; /* name: their indexes */
+    struct names segments;      /* their names, and how often each was wanted */
+    struct names variants;      /* of the flag at work */
+    struct import_flag **alike; /* flags by the hashes of their targeting; NULL: not yet made */
+    size_t alike_mask;
 };
 
 #define IMPORT_MAX_DEPTH 200
@@ -239,6 +257,27 @@ void *importer_take(struct importer *importer, size_t count, size_t size); /* NU
 /* The longest message of a diagnostic quotes names no longer than this. */
 #define QUOTE "%.*s"
 #define QUOTED(text) (int)((text).length > 64 ? 64 : (text).length), (text).data
+
+/* What a file costs is bounded: evaluators that refer to each other, and conditions that are joined
+ * with each other, multiply. False when no more may be done; then what it was to be is refused. */
+#define IMPORT_WORK ((size_t)128 << 20) /* whatever the file's size */
+#define IMPORT_WORK_BYTE 16             /* and this for each byte of it */
+#define IMPORT_WORK_CONDITION 16        /* of reading one; comparing two is 1 */
+static inline bool importer_work(struct importer *importer, size_t amount)
+{
+    importer->work -= amount < importer->work ? amount : importer->work;
+    return importer->work > 0;
+}
+
+/* For going through the entries of a map from first to last, with nothing else in between that asks
+ * the same: whether an entry is the last one of its name, which is the one that counts. */
+void importer_learn_keys(struct importer *importer, const struct node *map);
+bool importer_is_last(const struct importer *importer, const struct node *entry);
+/* Texts without those that stand there already; in place. */
+size_t importer_distinct(struct importer *importer, struct text *texts, size_t count);
+/* The evaluator that a $ref may name here; NULL: there is none. */
+struct import_evaluator *importer_evaluator(const struct importer *importer,
+                                            const struct node *name);
 
 /* As JavaScript prints it. */
 struct text importer_number(struct importer *importer, double number);
@@ -339,7 +378,7 @@ void split_rules(struct import_rules *rules, const struct tree *path, const stru
                  struct text guarded);
 /* The form with a mirrored list for the first generation of fractional: the list that is to be
  * read, else NULL. */
-const struct node *split_mirrored(const struct node *node);
+const struct node *split_mirrored(struct importer *importer, const struct node *node);
 /* Weights as percents with three decimals; those that do not come out even are rounded, and then
  * false is returned. */
 bool split_percents(struct import_share *shares, size_t count);

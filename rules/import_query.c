@@ -128,6 +128,8 @@ static struct text *all_spellings(struct query *query, struct text text, size_t 
         if (*count > MOST_SPELLINGS)
             return NULL;
     }
+    if (!importer_work(importer, *count))
+        return NULL;
     lower = (struct text){small, text.length};
     all = importer_take(importer, *count, sizeof *all);
     buffer_init(&one, 0);
@@ -308,40 +310,75 @@ static struct text take_digits(struct query *query, unsigned *points)
     return text;
 }
 
+/* The entries of a list, all of one type. */
+struct entries {
+    struct text *strings;
+    double *numbers;
+    size_t string_count, number_count, size;
+};
+
+static bool make_room(struct importer *importer, struct entries *entries)
+{
+    if (entries->string_count + entries->number_count < entries->size)
+        return true;
+    size_t size = entries->size ? entries->size * 2 : 16;
+    struct text *strings = importer_take(importer, size, sizeof *strings);
+    double *numbers = importer_take(importer, size, sizeof *numbers);
+    if (!strings || !numbers)
+        return false;
+    if (entries->string_count)
+        memcpy(strings, entries->strings, entries->string_count * sizeof *strings);
+    if (entries->number_count)
+        memcpy(numbers, entries->numbers, entries->number_count * sizeof *numbers);
+    *entries =
+        (struct entries){strings, numbers, entries->string_count, entries->number_count, size};
+    return true;
+}
+
+static bool take_entries(struct query *query, struct entries *out)
+{
+    *out = (struct entries){0};
+    do {
+        while (take(query, " "))
+            ;
+        if (!make_room(query->importer, out))
+            return false;
+        if (next(query) == '"') {
+            out->strings[out->string_count++] = take_string(query);
+            continue;
+        }
+        double number;
+        unsigned points;
+        if (!number_parse(take_digits(query, &points), &number) || points ||
+            fabs(number) > NUMBER_SAFE_INTEGER || number < 0) {
+            fail(query, "a list holds strings, or integers");
+            return false;
+        }
+        out->numbers[out->number_count++] = number;
+    } while (!query->problem && take(query, ","));
+    return !query->problem;
+}
+
 /* ["a", "b"] or [1, 2]: compared exactly. */
 static const struct tree *list_tree(struct query *query, struct text path, const char *word)
 {
     struct importer *importer = query->importer;
     struct shape shape = nothing(query, path);
-    bool strings = false, numbers = false, nested = memchr(path.data, '.', path.length) != NULL;
+    struct entries list;
+    bool nested = memchr(path.data, '.', path.length) != NULL;
     if (strcmp(word, "in") != 0)
         return fail(query, "a list needs in");
     take(query, "[");
-    do {
-        while (take(query, " "))
-            ;
-        if (next(query) == '"') {
-            struct text *item = importer_take(importer, 1, sizeof *item);
-            if (!item)
-                return tree_constant(false);
-            *item = take_string(query);
-            shape.string =
-                formula_join(importer, shape.string, formula_in(importer, item, 1), false);
-            strings = true;
-        } else {
-            double number;
-            unsigned points;
-            if (!number_parse(take_digits(query, &points), &number) || points ||
-                fabs(number) > NUMBER_SAFE_INTEGER || number < 0)
-                return fail(query, "a list holds strings, or integers");
-            shape.numbers = numbers_join(importer, shape.numbers,
-                                         numbers_point(importer, number, YES, NO), false);
-            numbers = true;
-        }
-    } while (!query->problem && take(query, ","));
-    if (!take(query, "]") || strings == numbers)
+    if (!take_entries(query, &list))
+        return tree_constant(false);
+    if (!take(query, "]") || !list.string_count == !list.number_count)
         return fail(query, "a list holds strings, or integers, and ends with ]");
-    if (numbers && nested) /* numbers inside of maps are no integers to Go */
+    if (list.string_count)
+        shape.string = formula_in(importer, list.strings,
+                                  importer_distinct(importer, list.strings, list.string_count));
+    else
+        shape.numbers = numbers_of(importer, list.numbers, list.number_count);
+    if (list.number_count && nested) /* numbers inside of maps are no integers to Go */
         shape.numbers = numbers_all(importer, OPAQUE);
     return tree_shape(importer, shape, query->node,
                       "GO Feature Flag takes no number inside of a map for an integer", false);
@@ -448,16 +485,47 @@ static const struct tree *primary(struct query *query)
     return negated ? tree_not(query->importer, tree) : tree;
 }
 
+/* Comparisons with the same word between them. */
+struct run {
+    const struct tree **trees;
+    size_t count, size;
+    bool both;
+};
+
+static void join(struct importer *importer, struct run *run, const struct tree *tree, bool both)
+{
+    if (run->count > 1 && both != run->both) { /* from left to right */
+        run->trees[0] = tree_join_all(importer, run->trees, run->count, run->both);
+        run->count = 1;
+    }
+    if (run->count == run->size) {
+        size_t size = run->size ? run->size * 2 : 4;
+        const struct tree **trees = importer_take(importer, size, sizeof *trees);
+        if (!trees)
+            return;
+        if (run->count)
+            memcpy(trees, run->trees, run->count * sizeof *trees);
+        run->trees = trees;
+        run->size = size;
+    }
+    run->trees[run->count++] = tree;
+    run->both = both;
+}
+
 static const struct tree *expression(struct query *query)
 {
-    const struct tree *tree = primary(query);
+    struct importer *importer = query->importer;
+    struct run run = {0};
+    bool both = false;
+    join(importer, &run, primary(query), both);
     while (!query->problem) {
-        bool both = take(query, " and ");
+        both = take(query, " and ");
         if (!both && !take(query, " or "))
             break;
-        tree = tree_join(query->importer, tree, primary(query), both);
+        join(importer, &run, primary(query), both);
     }
-    return tree;
+    return run.count ? tree_join_all(importer, run.trees, run.count, run.both)
+                     : tree_constant(false);
 }
 
 static bool is_compound(struct text text)

@@ -249,15 +249,18 @@ static struct import_share *read_shares(struct import_rules *rules, const struct
 }
 
 /* Shares of the same variant together: only where users move anyway. */
-static size_t merge_same(struct import_share *shares, size_t count)
+static size_t merge_same(struct importer *importer, struct import_share *shares, size_t count)
 {
+    static const struct node there = {.type = NODE_NULL};
     size_t kept = 0;
+    if (!names_reset(&importer->keys, count)) {
+        importer->no_memory = true;
+        return count;
+    }
     for (size_t i = 0; i < count; i++) {
-        size_t j = 0;
-        while (j < kept && !text_equal(shares[j].variant, shares[i].variant))
-            j++;
-        if (j < kept)
-            shares[j].percent += shares[i].percent;
+        const struct name *before = names_put(&importer->keys, shares[i].variant, &there, kept);
+        if (before)
+            shares[before->index].percent += shares[i].percent;
         else
             shares[kept++] = shares[i];
     }
@@ -316,7 +319,7 @@ static void add_split(struct import_rules *rules, const struct tree *path, const
     if (!copy)
         return;
     memcpy(copy, shares, count * sizeof *copy);
-    distinct = merge_same(copy, count);
+    distinct = merge_same(importer, copy, count);
     bool even = split_percents(copy, distinct);
     if (!stays(importer, key, guarded, even && distinct == count)) {
         if (!importer->options.rebucket || key->type == KEY_OTHER || !key->attribute.length) {
@@ -382,7 +385,7 @@ void split_rules(struct import_rules *rules, const struct tree *path, const stru
 }
 
 /* if PROBE is "1": a 2w, b 2w, …; else the mirrored list a w, b w, … b w, a w. */
-const struct node *split_mirrored(const struct node *node)
+const struct node *split_mirrored(struct importer *importer, const struct node *node)
 {
     const struct node *branches = arguments_of(node, "if", 3);
     struct text first_name, second_name;
@@ -396,10 +399,14 @@ const struct node *split_mirrored(const struct node *node)
         !node_equal(list->first, mirror->first))
         return NULL;
     size_t last = list->count - 2, i = 0;
+    const struct node **shares = importer_take(importer, list->count, sizeof *shares);
+    for (const struct node *share = list->first->next; shares && share; share = share->next)
+        shares[i++] = share;
+    if (!shares)
+        return NULL;
+    i = 0;
     for (const struct node *share = mirror->first->next; share; share = share->next, i++) {
-        const struct node *same = list->first->next;
-        for (size_t j = i <= last ? i : 2 * last - i; j > 0; j--)
-            same = same->next;
+        const struct node *same = shares[i <= last ? i : 2 * last - i];
         if (share->type != NODE_LIST || same->type != NODE_LIST || share->count != 2 ||
             same->count != 2 || !node_equal(share->first, same->first) ||
             share->first->next->type != NODE_NUMBER || same->first->next->type != NODE_NUMBER ||

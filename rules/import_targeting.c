@@ -2,6 +2,8 @@
 #include "codes.h"
 #include "import_private.h"
 
+#define MOST_OPERANDS                                                                              \
+    2000 /* of an and or an or that gives a value; weir's compiler takes no more */
 #define NONE ((struct text){NULL, 0})
 
 void rules_add(struct import_rules *rules, const struct tree *when, struct outcome outcome,
@@ -83,7 +85,8 @@ static const struct tree *null_condition(struct importer *importer, const struct
             return tree_constant(false);
     }
     if ((text_is(name, "and") || text_is(name, "or")) && arguments->type == NODE_LIST &&
-        arguments->first && importer->depth < IMPORT_MAX_DEPTH) {
+        arguments->first && arguments->count <= MOST_OPERANDS &&
+        importer->depth < IMPORT_MAX_DEPTH) {
         importer->depth++;
         const struct tree *tree = null_of_list(importer, arguments->first, text_is(name, "and"));
         importer->depth--;
@@ -145,7 +148,8 @@ static bool guarded_split(struct import_rules *rules, const struct tree *path,
     struct text name;
     if (!rest || rest->next || rest->type != NODE_NULL)
         return false;
-    const struct node *mirrored = split_mirrored(value), *split = mirrored ? mirrored : value;
+    const struct node *mirrored = split_mirrored(importer, value),
+                      *split = mirrored ? mirrored : value;
     if (!logic_operator(split, &name) || !text_is(name, "fractional"))
         return false;
     const struct tree *when = logic_condition(importer, first);
@@ -184,17 +188,15 @@ static void ref_rules(struct import_rules *rules, const struct tree *path, const
 {
     struct importer *importer = rules->importer;
     size_t before = importer->visible_refs;
-    for (size_t i = before; argument->type == NODE_STRING && i < importer->evaluator_count; i++) {
-        struct import_evaluator *evaluator = &importer->evaluators[i];
-        if (!text_equal(evaluator->source->key, argument->string))
-            continue;
-        evaluator->used = true;
-        importer->visible_refs = i + 1;
-        value_rules(rules, path, evaluator->source);
-        importer->visible_refs = before;
+    struct import_evaluator *evaluator = importer_evaluator(importer, argument);
+    if (!evaluator) {
+        refuse(rules, node, "$ref names no evaluator that can be put here");
         return;
     }
-    refuse(rules, node, "$ref names no evaluator that can be put here");
+    evaluator->used = true;
+    importer->visible_refs = (size_t)(evaluator - importer->evaluators) + 1;
+    value_rules(rules, path, evaluator->source);
+    importer->visible_refs = before;
 }
 
 static void value_rules(struct import_rules *rules, const struct tree *path,

@@ -53,6 +53,17 @@ const struct tree *tree_refused(struct importer *importer, const struct node *pl
     return keep(importer, (struct tree){.type = TREE_REFUSED, .place = place, .reason = reason});
 }
 
+/* In halves, so that what is joined stays small. */
+const struct tree *tree_join_all(struct importer *importer, const struct tree *const *trees,
+                                 size_t count, bool both)
+{
+    if (count == 1)
+        return trees[0];
+    const struct tree *left = tree_join_all(importer, trees, count / 2, both);
+    return tree_join(importer, left,
+                     tree_join_all(importer, trees + count / 2, count - count / 2, both), both);
+}
+
 const struct tree *tree_not(struct importer *importer, const struct tree *a)
 {
     if (a->type == TREE_CONSTANT)

@@ -193,5 +193,10 @@ enum status json_read(struct arena *arena, struct text source, struct json_limit
     }
     uint32_t line, column;
     json_place(source.data, parser.at.p, &line, &column);
+    if (parser.depth > limits.depth)
+        return error_set_at(error, STATUS_LIMIT, line, column, "nested deeper than %u levels",
+                            limits.depth);
+    if (parser.nodes > limits.nodes)
+        return error_set_at(error, STATUS_LIMIT, line, column, "more than %u values", limits.nodes);
     return error_set_at(error, parser.at.status, line, column, "%s", parser.at.problem);
 }

@@ -212,28 +212,7 @@ bool json_scan_key(struct json_cursor *cursor, struct text *raw, bool *escapes)
     return true;
 }
 
-static bool skip_container(struct json_cursor *cursor, unsigned depth)
-{
-    bool is_map = *cursor->p == '{', escapes, first = true;
-    struct text raw;
-    int more;
-    if (depth == 0) {
-        json_fail(cursor, "nested too deep");
-        cursor->status = STATUS_LIMIT;
-        return false;
-    }
-    cursor->p++;
-    while ((more = json_scan_entry(cursor, is_map ? '}' : ']', first)) > 0) {
-        first = false;
-        if (is_map && !json_scan_key(cursor, &raw, &escapes))
-            return false;
-        if (!json_skip_value(cursor, depth - 1))
-            return false;
-    }
-    return more == 0;
-}
-
-bool json_skip_value(struct json_cursor *cursor, unsigned depth)
+static inline bool skip_scalar(struct json_cursor *cursor)
 {
     struct text raw;
     bool escapes;
@@ -241,9 +220,6 @@ bool json_skip_value(struct json_cursor *cursor, unsigned depth)
     if (cursor->p == cursor->end)
         return json_fail(cursor, "expected a value");
     switch (*cursor->p) {
-    case '{':
-    case '[':
-        return skip_container(cursor, depth);
     case '"':
         return json_scan_string(cursor, &raw, &escapes);
     case 't':
@@ -255,6 +231,67 @@ bool json_skip_value(struct json_cursor *cursor, unsigned depth)
             return json_fail(cursor, "expected a value");
         return json_scan_number(cursor, &number);
     }
+}
+
+/* Which of the lists and maps around the cursor are maps: a bit each, so that no depth takes more
+ * stack than another. */
+struct nesting {
+    unsigned level; /* how many there are */
+    uint64_t maps[JSON_SKIP_DEPTH / 64 + 1];
+};
+
+static bool enter(struct json_cursor *cursor, struct nesting *nesting, unsigned depth)
+{
+    uint64_t bit = UINT64_C(1) << nesting->level % 64, *word = &nesting->maps[nesting->level / 64];
+    if (nesting->level >= depth || nesting->level >= JSON_SKIP_DEPTH) {
+        json_fail(cursor, cursor->too_deep ? cursor->too_deep : "nested too deep");
+        cursor->status = STATUS_LIMIT;
+        return false;
+    }
+    if (nesting->level % 64 == 0)
+        *word = 0;
+    *word = *cursor->p == '{' ? *word | bit : *word & ~bit;
+    nesting->level++;
+    cursor->p++;
+    return true;
+}
+
+static bool is_in_map(const struct nesting *nesting)
+{
+    unsigned inner = nesting->level - 1;
+    return nesting->maps[inner / 64] >> inner % 64 & 1;
+}
+
+static bool is_opening(const struct json_cursor *cursor)
+{
+    return cursor->p < cursor->end && (*cursor->p == '{' || *cursor->p == '[');
+}
+
+static bool skip_container(struct json_cursor *cursor, unsigned depth)
+{
+    struct nesting nesting; /* cleared while it is used: most values are small */
+    struct text raw;
+    bool escapes;
+    nesting.level = 0;
+    do {
+        bool first = is_opening(cursor);
+        if (first ? !enter(cursor, &nesting, depth) : !skip_scalar(cursor))
+            return false;
+        bool is_map = is_in_map(&nesting);
+        int more = json_scan_entry(cursor, is_map ? '}' : ']', first);
+        while (more == 0 && --nesting.level > 0) { /* out of all that ends here */
+            is_map = is_in_map(&nesting);
+            more = json_scan_entry(cursor, is_map ? '}' : ']', false);
+        }
+        if (more < 0 || (more > 0 && is_map && !json_scan_key(cursor, &raw, &escapes)))
+            return false;
+    } while (nesting.level > 0);
+    return true;
+}
+
+bool json_skip_value(struct json_cursor *cursor, unsigned depth)
+{
+    return is_opening(cursor) ? skip_container(cursor, depth) : skip_scalar(cursor);
 }
 
 static bool is_name(struct text raw, bool escapes, const char *name)

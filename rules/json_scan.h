@@ -12,6 +12,9 @@ struct json_cursor {
     const char *p, *end;
     const char *problem; /* static text */
     enum status status;  /* of the problem: STATUS_INVALID or STATUS_LIMIT */
+    /* The problem's words where something is too deep: static text that names the limit, from
+     * whoever sets it. NULL: there are no better ones than "nested too deep". */
+    const char *too_deep;
 };
 
 static inline bool json_fail(struct json_cursor *cursor, const char *problem)
@@ -44,7 +47,10 @@ int json_scan_entry(struct json_cursor *cursor, char close, bool first);
 /* A map's key and its colon; p is where the key should be, and ends up at the value. As
  * json_scan_string(). */
 bool json_scan_key(struct json_cursor *cursor, struct text *raw, bool *escapes);
-/* Moves over one whole value, checking it; at most `depth` levels. */
+/* As many levels as Go's encoding/json reads. */
+#define JSON_SKIP_DEPTH 10000
+/* Moves over one whole value, checking it; at most `depth` levels, and never more than
+ * JSON_SKIP_DEPTH. Takes the same small stack for any value. */
 bool json_skip_value(struct json_cursor *cursor, unsigned depth);
 
 /* The bytes of the value under `name` in the object `json`, the last one where it stands twice;

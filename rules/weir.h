@@ -10,9 +10,11 @@
  *
  * Threads: a document never changes after it was read; any number of threads may evaluate it at
  * once. A context belongs to one thread at a time. Evaluating allocates nothing. Nothing here does
- * I/O, reads a clock, or keeps global state. Ownership: what weir_*_read and weir_*_new return is
- * yours to release; everything else is borrowed. Link with `pkg-config --libs weir`. Semantics:
- * flagd 0.16; https://flagd.dev. */
+ * I/O, reads a clock, or keeps global state. Stack: 192 KiB do for the deepest document, and to
+ * explain; 768 KiB where it is read strictly; 128 KiB to evaluate, 32 KiB to read a context (more
+ * than was measured with GCC 12 and -O2 on x86-64). Ownership: what weir_*_read and weir_*_new
+ * return is yours to release; everything else is borrowed. Link with `pkg-config --libs weir`.
+ * Semantics: flagd 0.16; https://flagd.dev. */
 #ifndef WEIR_H
 #define WEIR_H
 

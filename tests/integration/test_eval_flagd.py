@@ -173,7 +173,8 @@ def test_a_document_that_cannot_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("context, words", [
-    ("{", "context:1:2: "), ("[]", "object"), ('{"a":' * 100, "nested too deep"), ("@/no/such/file", "No such file"),
+    ("{", "context:1:2: "), ("[]", "object"), ('{"a":' * 100, "nested deeper than 64 levels"),
+    ("@/no/such/file", "No such file"),
     ('{"a": "' + "x" * 100000 + '}', "unfinished string"),
 ])
 def test_a_context_that_is_none(flags, context, words):
@@ -309,9 +310,10 @@ FAULTS = [  # the line, the flag that the answer names, code, column, words
     ('{"flag":"plain","context":{"a":tru}}', "plain", "PARSE_ERROR", 32, "expected a value"),
     ('{"flag":"plain","context":{"a":1e999}}', "plain", "PARSE_ERROR", 32, "not a number"),
     ('{"flag":"plain","context":{"a":' + "[" * 100 + "]" * 100 + "}}", "plain", "INVALID_CONTEXT", 95,
-     "nested too deep"),
-    ('{"flag":"plain","context":' + '{"a":' * 100000, "plain", "INVALID_CONTEXT", None, "nested too deep"),
-    ('{"flag":"plain","x":' + "[" * 100000, "plain", "PARSE_ERROR", None, "nested too deep"),
+     "nested deeper than 64 levels"),
+    ('{"flag":"plain","context":' + '{"a":' * 100000, "plain", "INVALID_CONTEXT", None,
+     "nested deeper than 512 levels"),
+    ('{"flag":"plain","x":' + "[" * 100000, "plain", "PARSE_ERROR", None, "nested deeper than 512 levels"),
     ('{"flag":"plain","type":"number"}', "plain", "PARSE_ERROR", 24, '"type" must be "boolean", "string", "integer", '
                                                                      '"float" or "object"'),
     ('{"flag":"plain","type":true}', "plain", "PARSE_ERROR", 24, '"type" must be'),

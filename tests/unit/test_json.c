@@ -179,9 +179,12 @@ START_TEST(limits_are_kept)
     ck_assert_int_eq(json_read(&arena, TEXT("[[[]]]"), limits, &node, &error), STATUS_OK);
     ck_assert_int_eq(json_read(&arena, TEXT("[[[[]]]]"), limits, &node, &error), STATUS_LIMIT);
     ck_assert(error.line == 1 && error.column == 4);
+    ck_assert_str_eq(error.message, "nested deeper than 3 levels");
     ck_assert_int_eq(json_read(&arena, TEXT("[1,2,3,4,5]"), limits, &node, &error), STATUS_LIMIT);
+    ck_assert_str_eq(error.message, "JSON of 11 bytes is larger than the limit of 10");
     limits.bytes = 1000;
     ck_assert_int_eq(json_read(&arena, TEXT("[1,2,3,4,5]"), limits, &node, &error), STATUS_LIMIT);
+    ck_assert_str_eq(error.message, "more than 4 values");
     ck_assert_ptr_null(node);
     ck_assert_int_eq(json_read(&arena, TEXT("{\"a\":1,\"a\":2}"), limits, &node, &error),
                      STATUS_INVALID);

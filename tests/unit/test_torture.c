@@ -3,6 +3,7 @@
  * nothing leaks (that shows under ASan or valgrind). Linked with --wrap, see TEST_LDFLAGS_torture
  * in the Makefile; what libyaml and nettle allocate is not made to fail. */
 #include "../../rules/explain.h"
+#include "../../rules/import.h"
 #include "../../rules/json.h"
 #include "../../rules/weir.h"
 #include "rules_unit.h"
@@ -334,5 +335,132 @@ START_TEST(evaluating_allocates_nothing)
 }
 END_TEST
 
-UNIT_MAIN("torture", evaluating_allocates_nothing, one_allocation_fails,
-          all_allocations_from_one_on_fail, faults_do_not_vanish, the_library_says_no_memory)
+static void arm(size_t failing)
+{
+    plan.seen = 0;
+    plan.failing = failing;
+    plan.lasting = false;
+    plan.armed = true;
+}
+
+/* Evaluators that refer to each other, names that stand twice, prerequisites; and what is too deep,
+ * which import does not read. */
+static void write_foreign(struct buffer *json, unsigned depth)
+{
+    static const char flag[] = "{\"state\":\"ENABLED\",\"defaultVariant\":\"off\",\"variants\":"
+                               "{\"on\":true,\"off\":false},\"targeting\":";
+    buffer_init(json, 0);
+    buffer_append_string(json, "{\"flags\":{");
+    for (int i = 0; i < 20; i++)
+        buffer_printf(json,
+                      "\"f%d\":%s{\"if\":[{\"$ref\":\"%d\"},\"on\","
+                      "{\"===\":[{\"var\":\"x\"},%d]},\"off\"]}},",
+                      i % 18, flag, i % 19, i);
+    buffer_printf(json,
+                  "\"p\":%s{\"if\":[{\"===\":[{\"if\":[{\"$ref\":\"7\"},\"on\","
+                  "{\"===\":[{\"var\":\"x\"},7]},\"off\"]},\"on\"]},\"on\",null]}},"
+                  "\"deep\":{\"state\":\"ENABLED\",\"variants\":{\"on\":{\"in\":",
+                  flag);
+    for (unsigned i = 0; i < depth; i++)
+        buffer_append_char(json, '[');
+    buffer_append_char(json, '1');
+    for (unsigned i = 0; i < depth; i++)
+        buffer_append_char(json, ']');
+    buffer_append_string(json, "}},\"defaultVariant\":\"on\"}},\"$evaluators\":{");
+    for (int i = 0; i < 20; i++)
+        buffer_printf(json, "\"%d\":{\"$ref\":\"e\"},\"%d!\":[{\"$ref\":\"e\"},1],\"%d?\":{},",
+                      i % 19, i, i);
+    buffer_append_string(json, "\"e\":{\"in\":[{\"var\":\"a.b\"},[\"y\",\"z\"]]}}}");
+}
+
+START_TEST(a_foreign_document_says_no_memory)
+{
+    static const char request[] =
+        "{\"context\":{\"a\":{\"b\":\"\\u0078\"},\"a\":{\"b\":\"\\u0079\"}}}";
+    struct buffer json;
+    write_foreign(&json, 600);
+    bool passed = false;
+    for (size_t n = 1; !passed; n++) {
+        struct document *document;
+        struct context context = {0};
+        struct decision decision;
+        struct error error = {0};
+        arm(n);
+        enum status status = document_read(buffer_text(&json), NULL, &document, &error);
+        if (status == STATUS_OK)
+            status = context_init(&context);
+        if (status == STATUS_OK)
+            status = context_read_request(&context, document->attributes, TEXT(request), &error);
+        passed = plan.seen < n;
+        plan.armed = false;
+        ck_assert_msg(status == (passed ? STATUS_OK : STATUS_NO_MEMORY),
+                      "allocation %zu: status %d, %s", n, status, error.message);
+        if (status == STATUS_OK) {
+            evaluate(document_find(document, TEXT("f3")), &context, RIG_NOW, &decision);
+            ck_assert_text(decision.variant, "on");
+            ck_assert_uint_eq(document->count, 20);
+        }
+        context_dispose(&context);
+        document_release(document);
+    }
+    buffer_dispose(&json);
+}
+END_TEST
+
+START_TEST(an_import_says_no_memory)
+{
+    struct buffer json;
+    write_foreign(&json, 5);
+    bool passed = false;
+    for (size_t n = 1; !passed; n++) {
+        struct import import;
+        struct diagnostics faults;
+        struct import_options options = {.format = IMPORT_FLAGD, .environment = TEXT("e")};
+        diagnostics_init(&faults);
+        arm(n);
+        enum status status = import_read(&import, TEXT("f"), buffer_text(&json), options, &faults);
+        passed = plan.seen < n;
+        plan.armed = false;
+        ck_assert_msg(status == (passed ? STATUS_OK : STATUS_NO_MEMORY),
+                      "allocation %zu: status %d", n, status);
+        if (passed)
+            ck_assert_uint_eq(import.flags, 20);
+        import_dispose(&import);
+        diagnostics_dispose(&faults);
+    }
+    buffer_dispose(&json);
+}
+END_TEST
+
+/* Whatever was read before, reading a request again allocates nothing. */
+START_TEST(reading_allocates_nothing_once_warm)
+{
+    static const char *const paths[] = {"a.b.c", "a.b.d", "w", "w.x", "w.x.y", "f"};
+    static const char *const requests[] = {
+        "{\"context\":{\"a\":{\"b\":{\"c\":\"\\n\"}},\"w\":{\"x\":[1,{\"y\":2}]},\"f\":1}}",
+        "{\"context\":{\"a\":{\"b\":{\"c\":1},\"b\":{\"d\":2}},\"a\":{},\"w\":{\"x\":{\"y\":{}}}}}",
+        "{\"context\":{\"f\":1},\"context\":{\"f\":[\"\\u00e9\"]},\"context\":{\"w\":[]}}"};
+    struct attributes *attributes = attributes_new();
+    struct context context;
+    uint16_t slot;
+    ck_assert_int_eq(context_init(&context), STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        ck_assert_int_eq(attributes_slot(attributes, text_of(paths[i]), &slot), STATUS_OK);
+    size_t good = 0; /* check allocates too */
+    for (size_t i = 0; i < 10 * COUNT_OF(requests); i++) {
+        if (i == COUNT_OF(requests))
+            arm(SIZE_MAX);
+        struct text request = text_of(requests[i * 5 / 3 % COUNT_OF(requests)]);
+        good += context_read_request(&context, attributes, request, NULL) == STATUS_OK;
+    }
+    plan.armed = false;
+    ck_assert_uint_eq(good, 10 * COUNT_OF(requests));
+    ck_assert_uint_eq(plan.seen, 0);
+    context_dispose(&context);
+    attributes_release(attributes);
+}
+END_TEST
+
+UNIT_MAIN("torture", evaluating_allocates_nothing, reading_allocates_nothing_once_warm,
+          one_allocation_fails, all_allocations_from_one_on_fail, faults_do_not_vanish,
+          the_library_says_no_memory, a_foreign_document_says_no_memory, an_import_says_no_memory)
