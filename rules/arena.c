@@ -6,7 +6,7 @@
 struct arena_block {
     struct arena_block *older;
     size_t size; /* of bytes */
-    alignas(max_align_t) char bytes[];
+    alignas(ARENA_ALIGNMENT) char bytes[];
 };
 
 void arena_init(struct arena *arena, size_t maximum)
@@ -71,7 +71,7 @@ static bool add_block(struct arena *arena, size_t least)
 
 void *arena_allocate_more(struct arena *arena, size_t size)
 {
-    const size_t alignment = alignof(max_align_t);
+    const size_t alignment = ARENA_ALIGNMENT;
     if (size > SIZE_MAX - alignment)
         return NULL;
     size_t rounded = (size + (size == 0) + alignment - 1) & ~(alignment - 1);

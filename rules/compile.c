@@ -7,19 +7,17 @@
 #define FRAGMENT_MAX ((size_t)4 << 20)
 #define DOCUMENT_MAX ((size_t)512 << 20) /* of all fragments: segments written out may multiply */
 
-void compile_flag(const struct catalog *catalog, const struct environment *environment,
-                  const struct flag *flag, struct buffer *out, struct diagnostics *diagnostics)
+static void write_flag(struct encoder *encoder, const struct flag *flag)
 {
-    struct flag_settings settings = flag_settings_in(flag, environment->name.text);
-    struct encoder encoder = {catalog, environment->name.text, environment->evaluators, out,
-                              diagnostics};
+    struct flag_settings settings = flag_settings_in(flag, encoder->environment);
+    struct buffer *out = encoder->out;
     buffer_append_string(out, "{\"defaultVariant\":");
     json_write_string(out, settings.default_variant.text);
     buffer_append_string(out,
                          settings.enabled ? ",\"state\":\"ENABLED\"" : ",\"state\":\"DISABLED\"");
     if (settings.rule_count) {
         buffer_append_string(out, ",\"targeting\":");
-        encode_targeting(&encoder, flag, &settings);
+        encode_targeting(encoder, flag, &settings);
     }
     buffer_append_string(out, ",\"variants\":{");
     const struct variant *last = NULL;
@@ -44,6 +42,14 @@ void compile_flag(const struct catalog *catalog, const struct environment *envir
     buffer_append_string(out, "}}");
 }
 
+void compile_flag(const struct catalog *catalog, const struct environment *environment,
+                  const struct flag *flag, struct buffer *out, struct diagnostics *diagnostics)
+{
+    struct encoder encoder = {
+        catalog, environment->name.text, environment->evaluators, out, diagnostics, NULL};
+    write_flag(&encoder, flag);
+}
+
 struct compilation {
     const struct catalog *catalog;
     const struct environment *environment;
@@ -55,6 +61,7 @@ struct compilation {
     struct arena arena, work; /* of the metadata; of one flag at a time */
     struct set_metadata *metadata;
     struct buffer metadata_json, json;
+    struct segment_texts segments;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
 };
 
@@ -87,9 +94,12 @@ static enum status make_fragment(struct compilation *compilation, const struct f
 static enum status compile_one(struct compilation *compilation, const struct flag *flag)
 {
     size_t errors = compilation->diagnostics->errors;
+    const struct environment *environment = compilation->environment;
+    struct encoder encoder = {compilation->catalog,     environment->name.text,
+                              environment->evaluators,  &compilation->json,
+                              compilation->diagnostics, &compilation->segments};
     buffer_clear(&compilation->json);
-    compile_flag(compilation->catalog, compilation->environment, flag, &compilation->json,
-                 compilation->diagnostics);
+    write_flag(&encoder, flag);
     if (compilation->json.failed == STATUS_LIMIT) {
         diagnostics_add(
             compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
@@ -140,7 +150,8 @@ static enum status compile_all(struct compilation *compilation)
                                   ? attributes_clone(compilation->previous->attributes)
                                   : attributes_new();
     compilation->fragments = calloc(catalog->flag_count + 1, sizeof *compilation->fragments);
-    if (!compilation->attributes || !compilation->fragments)
+    if (!compilation->attributes || !compilation->fragments ||
+        segment_texts_init(&compilation->segments, catalog) != STATUS_OK)
         return STATUS_NO_MEMORY;
     enum status status = make_metadata(compilation);
     for (size_t i = 0; i < catalog->flag_count && status == STATUS_OK; i++)
@@ -175,6 +186,7 @@ enum status compile_environment(const struct catalog *catalog,
         attributes_release(compilation.attributes);
     }
     free(compilation.fragments);
+    segment_texts_dispose(&compilation.segments);
     buffer_dispose(&compilation.json);
     buffer_dispose(&compilation.metadata_json);
     set_metadata_release(compilation.metadata);

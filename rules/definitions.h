@@ -46,9 +46,11 @@ const char *operator_spelling(enum operator_name name); /* "isNot" */
 enum scalar_type { SCALAR_BOOL, SCALAR_NUMBER, SCALAR_STRING };
 struct scalar {
     enum scalar_type type;
-    bool boolean;
-    double number;
-    struct text string;
+    union {
+        bool boolean;
+        double number;
+        struct text string;
+    };
 };
 
 /* One comparison of a semver range: ">=2.4.0". */
@@ -66,18 +68,27 @@ enum condition_type {
     CONDITION_ATTRIBUTE,
 };
 
+/* There are more of these than of anything else in a catalog: each has only what its type needs. */
 struct condition {
     enum condition_type type;
+    enum operator_name operator_name; /* ATTRIBUTE */
     struct place place;
-    struct condition *children, *next; /* ALL, ANY: any number; NOT: one */
-    struct name name;                  /* SEGMENT, FLAG: who is meant */
-    struct name variant;               /* FLAG: the variant it must have */
-    struct text attribute;             /* ATTRIBUTE: dotted path */
-    enum operator_name operator_name;
-    struct scalar *operands; /* ATTRIBUTE, except semver */
-    size_t operand_count;
-    struct semver_bound *bounds; /* semver: all must hold */
-    size_t bound_count;
+    struct condition *next; /* in the list that it stands in */
+    union {
+        struct condition *children; /* ALL, ANY: any number; NOT: one */
+        struct {                    /* SEGMENT, FLAG */
+            struct name name;       /* who is meant */
+            struct name *variant;   /* FLAG: the one it must have */
+        };
+        struct {                   /* ATTRIBUTE */
+            struct text attribute; /* dotted path */
+            union {
+                struct scalar *operands;     /* of all but semver */
+                struct semver_bound *bounds; /* of semver: all must hold */
+            };
+            size_t count; /* of operands or bounds */
+        };
+    };
 };
 
 /* --- flags ----------------------------------------------------------------------------------- */
@@ -96,17 +107,21 @@ struct share {
     uint32_t weight; /* of SPLIT_TOTAL */
 };
 
+struct split {
+    struct place place;
+    struct share *shares;
+    size_t share_count;
+    struct text seed;      /* empty: the flag's name */
+    struct text bucket_by; /* attribute path; empty: targetingKey */
+};
+
 /* Whom to serve what: one variant, or a split. */
 struct rule {
     struct text name; /* or empty */
     struct place place;
     struct condition *when; /* NULL: always */
     struct name serve;      /* empty when split */
-    struct share *shares;
-    size_t share_count;
-    struct place split_place;
-    struct text seed;      /* of the split; empty: the flag's name */
-    struct text bucket_by; /* attribute path; empty: targetingKey */
+    struct split *split;    /* or NULL */
 };
 
 /* What an environment makes of a flag; the flag's own is the same struct. */

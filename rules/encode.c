@@ -18,7 +18,7 @@
  * each bound exists        X !== null segment       inlined: not in exclude, and (in include or
  * match) flag          that flag's targeting with its default instead of null, === variant
  *
- * STRING is guard_string(), NUMBER is guard_number(). */
+ * STRING is GUARD_STRING, NUMBER is GUARD_NUMBER (encode_guard.c). */
 #include "encode.h"
 
 #include "codes.h"
@@ -64,45 +64,6 @@ void encode_template(struct buffer *out, const char *template, struct text opera
         buffer_append_text(out, operand);
         template = end + 1;
     }
-}
-
-void guard_string(struct buffer *out, struct text operand, unsigned evaluators)
-{
-    if (evaluators & EVALUATOR_FLAGD) /* keeps flagd's log quiet */
-        encode_template(out, "{\"!==\":[$,null]},", operand);
-    encode_template(out, "{\"starts_with\":[$,\"\"]}", operand);
-}
-
-/* In this order: not null; Go says false to X === X for lists and maps; no booleans (to Python 1 is
- * true); no lists; no strings; no maps, which npm would fail on. */
-void guard_number(struct buffer *out, struct text operand, unsigned evaluators)
-{
-    encode_template(out, "{\"!==\":[$,null]},", operand);
-    if (evaluators & EVALUATOR_FLAGD)
-        encode_template(out, "{\"===\":[$,$]},", operand);
-    if (evaluators & EVALUATOR_PYTHON)
-        encode_template(
-            out,
-            "{\"or\":[{\"and\":[{\"!==\":[$,true]},{\"!==\":[$,false]}]},{\"and\":[{\"=="
-            "=\":[1,true]},"
-            "{\"!\":[{\"in\":[{\"cat\":[$]},[\"True\",\"False\"]]}]}]}]},",
-            operand);
-    else
-        encode_template(out, "{\"!==\":[$,true]},{\"!==\":[$,false]},", operand);
-    encode_template(out,
-                    "{\"in\":[$,{\"merge\":[$]}]},{\"!==\":[$,{\"cat\":[$]}]},"
-                    "{\"!==\":[{\"cat\":[$]},\"[object Object]\"]}",
-                    operand);
-}
-
-void guard_version(struct buffer *out, struct text operand, unsigned evaluators)
-{
-    guard_string(out, operand, evaluators);
-    encode_template(out,
-                    ",{\"in\":[\".\",$]},{\"in\":[{\"substr\":[$,0,1]},\"v0123456789\"]},"
-                    "{\"in\":[{\"substr\":[$,1,1]},\"0123456789.\"]},{\"in\":[{\"substr\":[$,-1]},"
-                    "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\"]}",
-                    operand);
 }
 
 /* --- comparing with scalars ------------------------------------------------------------------ */
@@ -177,7 +138,7 @@ static void encode_in_one_type(struct encoder *encoder, struct text operand,
     bool guarded = type == SCALAR_STRING && (encoder->evaluators & EVALUATOR_FLAGD);
     if (guarded) { /* Go finds 0 in ["DE"] */
         encode_raw(encoder, "{\"and\":[");
-        guard_string(encoder->out, operand, encoder->evaluators);
+        encode_guard(encoder->out, GUARD_STRING, operand, encoder->evaluators);
         buffer_append_char(encoder->out, ',');
     }
     encode_template(encoder->out, "{\"in\":[$,[", operand);
@@ -197,7 +158,7 @@ static void encode_in(struct encoder *encoder, const struct condition *condition
                       struct text operand)
 {
     const struct scalar *items = condition->operands;
-    size_t count = condition->operand_count, strings = 0, numbers = 0, alone = 0, written = 0;
+    size_t count = condition->count, strings = 0, numbers = 0, alone = 0, written = 0;
     for (size_t i = 0; i < count; i++) {
         bool joins = joins_list(encoder, &items[i]);
         strings += joins && items[i].type == SCALAR_STRING;
@@ -243,7 +204,7 @@ static void encode_key_in(struct encoder *encoder, const struct text *keys, size
     }
     if (guarded) {
         encode_raw(encoder, "{\"and\":[");
-        guard_string(encoder->out, operand, encoder->evaluators);
+        encode_guard(encoder->out, GUARD_STRING, operand, encoder->evaluators);
         buffer_append_char(encoder->out, ',');
     }
     encode_template(encoder->out, "{\"in\":[$,[", operand);
@@ -267,7 +228,7 @@ static void encode_contains(struct encoder *encoder, const struct scalar *scalar
     if (!is_string)
         return;
     encode_raw(encoder, ",{\"and\":[");
-    guard_string(encoder->out, operand, encoder->evaluators);
+    encode_guard(encoder->out, GUARD_STRING, operand, encoder->evaluators);
     encode_raw(encoder, ",{\"in\":[");
     json_write_string(encoder->out, scalar->string);
     encode_template(encoder->out, ",$]}]}]}", operand);
@@ -279,7 +240,7 @@ void encode_compare(struct encoder *encoder, const char *operator_text, const st
                     struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
-    guard_number(encoder->out, operand, encoder->evaluators);
+    encode_guard(encoder->out, GUARD_NUMBER, operand, encoder->evaluators);
     buffer_append_text(encoder->out, TEXT(",{\""));
     encode_raw(encoder, operator_text);
     buffer_append_text(encoder->out, TEXT("\":["));
@@ -293,7 +254,7 @@ static void encode_between(struct encoder *encoder, const struct condition *cond
                            struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
-    guard_number(encoder->out, operand, encoder->evaluators);
+    encode_guard(encoder->out, GUARD_NUMBER, operand, encoder->evaluators);
     encode_raw(encoder, ",{\"<=\":[");
     json_write_number(encoder->out, condition->operands[0].number);
     encode_template(encoder->out, ",$,", operand);
@@ -305,8 +266,8 @@ static void encode_semver(struct encoder *encoder, const struct condition *condi
                           struct text operand)
 {
     encode_raw(encoder, "{\"and\":[");
-    guard_version(encoder->out, operand, encoder->evaluators);
-    for (size_t i = 0; i < condition->bound_count; i++) {
+    encode_guard(encoder->out, GUARD_VERSION, operand, encoder->evaluators);
+    for (size_t i = 0; i < condition->count; i++) {
         encode_template(encoder->out, ",{\"sem_ver\":[$,", operand);
         json_write_string(encoder->out, text_of(condition->bounds[i].comparison));
         buffer_append_char(encoder->out, ',');
@@ -461,6 +422,53 @@ static void encode_segment(struct encoder *encoder, const struct segment *segmen
         encode_raw(encoder, "]}");
 }
 
+#define SEGMENT_TEXTS_MAX ((size_t)64 << 20) /* of memory, for what need not be encoded again */
+
+enum status segment_texts_init(struct segment_texts *texts, const struct catalog *catalog)
+{
+    buffer_init(&texts->json, SEGMENT_TEXTS_MAX);
+    texts->spans = calloc(catalog->segment_count + 1, sizeof *texts->spans);
+    return texts->spans ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void segment_texts_dispose(struct segment_texts *texts)
+{
+    buffer_dispose(&texts->json);
+    free(texts->spans);
+    texts->spans = NULL;
+}
+
+/* What was refused is not kept, so that the next flag is told of it too. */
+static void encode_known_segment(struct encoder *encoder, size_t index)
+{
+    struct segment_texts *texts = encoder->segments;
+    struct segment_span *span = &texts->spans[index];
+    size_t start = encoder->out->length, errors = encoder->diagnostics->errors;
+    if (span->length) {
+        buffer_append(encoder->out, texts->json.data + span->start, span->length);
+        return;
+    }
+    encode_segment(encoder, encoder->catalog->segments[index]);
+    if (encoder->out->failed || encoder->diagnostics->errors != errors)
+        return;
+    size_t length = encoder->out->length - start, known = texts->json.length;
+    buffer_append(&texts->json, encoder->out->data + start, length);
+    if (!texts->json.failed)
+        *span = (struct segment_span){known, length};
+}
+
+static void encode_segment_named(struct encoder *encoder, struct text name)
+{
+    const struct catalog *catalog = encoder->catalog;
+    size_t index = catalog_index(catalog->segments, catalog->segment_count, name);
+    if (index == catalog->segment_count)
+        encode_raw(encoder, "false");
+    else if (encoder->segments)
+        encode_known_segment(encoder, index);
+    else
+        encode_segment(encoder, catalog->segments[index]);
+}
+
 /* A prerequisite: what the other flag evaluates to, with its default in the place of null. */
 static void encode_flag(struct encoder *encoder, const struct condition *condition)
 {
@@ -470,7 +478,7 @@ static void encode_flag(struct encoder *encoder, const struct condition *conditi
     if (!flag || !settings.enabled) {
         encode_raw(encoder, "false");
     } else if (settings.rule_count == 0) {
-        encode_raw(encoder, text_equal(settings.default_variant.text, condition->variant.text)
+        encode_raw(encoder, text_equal(settings.default_variant.text, condition->variant->text)
                                 ? "true"
                                 : "false");
     } else {
@@ -482,7 +490,7 @@ static void encode_flag(struct encoder *encoder, const struct condition *conditi
         encode_raw(encoder, "{\"===\":[");
         encode_rules(encoder, flag, &settings, buffer_text(&fallback));
         buffer_append_char(encoder->out, ',');
-        json_write_string(encoder->out, condition->variant.text);
+        json_write_string(encoder->out, condition->variant->text);
         encode_raw(encoder, "]}");
         buffer_dispose(&fallback);
     }
@@ -502,14 +510,9 @@ void encode_condition(struct encoder *encoder, const struct condition *condition
         encode_condition(encoder, condition->children);
         encode_raw(encoder, "]}");
         break;
-    case CONDITION_SEGMENT: {
-        const struct segment *segment = catalog_segment(encoder->catalog, condition->name.text);
-        if (segment)
-            encode_segment(encoder, segment);
-        else
-            encode_raw(encoder, "false");
+    case CONDITION_SEGMENT:
+        encode_segment_named(encoder, condition->name.text);
         break;
-    }
     case CONDITION_FLAG:
         encode_flag(encoder, condition);
         break;
@@ -524,8 +527,8 @@ void encode_condition(struct encoder *encoder, const struct condition *condition
 static void encode_served(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
                           struct text fallback)
 {
-    if (rule->share_count)
-        encode_split(encoder, flag, rule, fallback);
+    if (rule->split)
+        encode_split(encoder, flag, rule->split, fallback);
     else
         json_write_string(encoder->out, rule->serve.text);
 }

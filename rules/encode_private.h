@@ -20,7 +20,7 @@ void encode_rules(struct encoder *encoder, const struct flag *flag,
                   const struct flag_settings *settings, struct text fallback);
 /* encode_split.c: the served part of a rule with a split; `fallback` for users without the
  * bucketing attribute. */
-void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
+void encode_split(struct encoder *encoder, const struct flag *flag, const struct split *split,
                   struct text fallback);
 
 #endif

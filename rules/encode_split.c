@@ -15,22 +15,22 @@
 #define PADDED 120
 #define PROBE "{\"fractional\":[{\"cat\":[\"probe-0\"]},[\"3\",1],[\"2\",1],[\"1\",1]]}"
 
-struct split {
+struct drawing {
     struct encoder *encoder;
-    const struct rule *rule;
+    const struct split *split;
     struct text seed, operand; /* operand: KEY as JSON */
 };
 
-static void write_cat(const struct split *split, const char *suffix)
+static void write_cat(const struct drawing *drawing, const char *suffix)
 {
-    struct buffer *out = split->encoder->out, seed;
+    struct buffer *out = drawing->encoder->out, seed;
     buffer_init(&seed, 0);
-    buffer_append_text(&seed, split->seed);
+    buffer_append_text(&seed, drawing->seed);
     buffer_append_char(&seed, '/');
     buffer_append_string(out, "{\"cat\":[");
     json_write_string(out, buffer_text(&seed));
     buffer_append_char(out, ',');
-    buffer_append_text(out, split->operand);
+    buffer_append_text(out, drawing->operand);
     buffer_append_text(out, TEXT(",\""));
     buffer_append_string(out, suffix);
     buffer_append_text(out, TEXT("\"]}"));
@@ -39,71 +39,71 @@ static void write_cat(const struct split *split, const char *suffix)
     buffer_dispose(&seed);
 }
 
-static void write_padded(const struct split *split)
+static void write_padded(const struct drawing *drawing)
 {
     char dots[PADDED + 1];
     memset(dots, '.', PADDED);
     dots[PADDED] = '\0';
-    encode_raw(split->encoder, "{\"substr\":[");
-    write_cat(split, dots);
-    buffer_printf(split->encoder->out, ",0,%d]}", PADDED);
+    encode_raw(drawing->encoder, "{\"substr\":[");
+    write_cat(drawing, dots);
+    buffer_printf(drawing->encoder->out, ",0,%d]}", PADDED);
 }
 
-static void write_key(const struct split *split)
+static void write_key(const struct drawing *drawing)
 {
-    unsigned evaluators = split->encoder->evaluators;
+    unsigned evaluators = drawing->encoder->evaluators;
     if (!(evaluators & (EVALUATOR_PYTHON | EVALUATOR_JAVA))) {
-        write_cat(split, "/");
+        write_cat(drawing, "/");
         return;
     }
     bool v1 = evaluators & EVALUATOR_JAVA;
-    encode_raw(split->encoder, "{\"if\":[{\"===\":[" PROBE);
-    encode_raw(split->encoder, v1 ? ",\"3\"]}," : ",\"2\"]},");
+    encode_raw(drawing->encoder, "{\"if\":[{\"===\":[" PROBE);
+    encode_raw(drawing->encoder, v1 ? ",\"3\"]}," : ",\"2\"]},");
     if (v1) {
-        write_padded(split);
-        buffer_append_char(split->encoder->out, ',');
+        write_padded(drawing);
+        buffer_append_char(drawing->encoder->out, ',');
     }
-    encode_raw(split->encoder, "{\"cat\":[\"xx\",");
-    write_padded(split);
-    encode_raw(split->encoder, "]}");
+    encode_raw(drawing->encoder, "{\"cat\":[\"xx\",");
+    write_padded(drawing);
+    encode_raw(drawing->encoder, "]}");
     if (!v1) {
-        buffer_append_char(split->encoder->out, ',');
-        write_padded(split);
+        buffer_append_char(drawing->encoder->out, ',');
+        write_padded(drawing);
     }
-    encode_raw(split->encoder, "]}");
+    encode_raw(drawing->encoder, "]}");
 }
 
-static void write_share(const struct split *split, const struct share *share, uint32_t weight)
+static void write_share(const struct drawing *drawing, const struct share *share, uint32_t weight)
 {
-    encode_raw(split->encoder, ",[");
-    json_write_string(split->encoder->out, share->variant.text);
-    buffer_append_char(split->encoder->out, ',');
-    buffer_append_u64(split->encoder->out, weight);
-    buffer_append_char(split->encoder->out, ']');
+    encode_raw(drawing->encoder, ",[");
+    json_write_string(drawing->encoder->out, share->variant.text);
+    buffer_append_char(drawing->encoder->out, ',');
+    buffer_append_u64(drawing->encoder->out, weight);
+    buffer_append_char(drawing->encoder->out, ']');
 }
 
-static void write_fractional(const struct split *split, uint32_t factor)
+static void write_fractional(const struct drawing *drawing, uint32_t factor)
 {
-    encode_raw(split->encoder, "{\"fractional\":[");
-    write_key(split);
-    for (size_t i = 0; i < split->rule->share_count; i++)
-        write_share(split, &split->rule->shares[i], split->rule->shares[i].weight * factor);
-    encode_raw(split->encoder, "]}");
+    encode_raw(drawing->encoder, "{\"fractional\":[");
+    write_key(drawing);
+    for (size_t i = 0; i < drawing->split->share_count; i++)
+        write_share(drawing, &drawing->split->shares[i], drawing->split->shares[i].weight * factor);
+    encode_raw(drawing->encoder, "]}");
 }
 
 /* a b 2c b a: what v2 makes of it is what v1 makes of a b c. */
-static void write_mirrored(const struct split *split)
+static void write_mirrored(const struct drawing *drawing)
 {
-    const struct rule *rule = split->rule;
-    size_t last = rule->share_count - 1;
-    encode_raw(split->encoder, "{\"fractional\":[");
-    write_key(split);
+    const struct split *split = drawing->split;
+    size_t last = split->share_count - 1;
+    encode_raw(drawing->encoder, "{\"fractional\":[");
+    write_key(drawing);
     for (size_t i = 0; i < last; i++)
-        write_share(split, &rule->shares[i], rule->shares[i].weight);
-    write_share(split, &rule->shares[last], rule->shares[last].weight * 2);
+        write_share(drawing, &split->shares[i], split->shares[i].weight);
+    write_share(drawing, &split->shares[last], split->shares[last].weight * 2);
     for (size_t i = last; i-- > 0;)
-        write_share(split, &rule->shares[i], rule->shares[i].weight);
-    encode_raw(split->encoder, "]}");
+        write_share(drawing, &split->shares[i], split->shares[i].weight);
+    encode_raw(drawing->encoder, "]}");
 }
 
 static bool is_ascii(struct text text)
@@ -134,13 +134,13 @@ static bool begins_with_space(struct text text)
 
 /* The padded forms hash what fits: an ASCII seed that leaves room for a key. npm's engine hashes
  * UTF-16 units; Go's trims a joined cat. */
-static void check_seed(const struct split *split)
+static void check_seed(const struct drawing *drawing)
 {
-    unsigned evaluators = split->encoder->evaluators;
-    bool ascii = is_ascii(split->seed), spaced = begins_with_space(split->seed);
+    unsigned evaluators = drawing->encoder->evaluators;
+    bool ascii = is_ascii(drawing->seed), spaced = begins_with_space(drawing->seed);
     const char *who = NULL;
     if ((evaluators & (EVALUATOR_PYTHON | EVALUATOR_JAVA)) &&
-        (!ascii || spaced || split->seed.length + 1 >= PADDED / 2))
+        (!ascii || spaced || drawing->seed.length + 1 >= PADDED / 2))
         who = "evaluators python and java";
     else if ((evaluators & EVALUATOR_JS) && !ascii)
         who = "evaluator js";
@@ -148,32 +148,32 @@ static void check_seed(const struct split *split)
         who = "evaluator flagd";
     if (who)
         diagnostics_add(
-            split->encoder->diagnostics, CODE_ENCODING, split->rule->split_place,
+            drawing->encoder->diagnostics, CODE_ENCODING, drawing->split->place,
             "use an ASCII seed of at most 58 characters that does not begin with a space",
             "this seed cannot be bucketed alike by the %s", who);
 }
 
-void encode_split(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
+void encode_split(struct encoder *encoder, const struct flag *flag, const struct split *split,
                   struct text fallback)
 {
-    struct split split = {.encoder = encoder, .rule = rule};
+    struct drawing drawing = {.encoder = encoder, .split = split};
     struct buffer operand;
     buffer_init(&operand, 0);
-    split.seed = rule->seed.length ? rule->seed : flag->name.text;
-    split.operand =
-        encode_operand(rule->bucket_by.length ? rule->bucket_by : TEXT("targetingKey"), &operand);
-    check_seed(&split);
+    drawing.seed = split->seed.length ? split->seed : flag->name.text;
+    drawing.operand =
+        encode_operand(split->bucket_by.length ? split->bucket_by : TEXT("targetingKey"), &operand);
+    check_seed(&drawing);
     encode_raw(encoder, "{\"if\":[{\"and\":[");
-    guard_string(encoder->out, split.operand, encoder->evaluators);
+    encode_guard(encoder->out, GUARD_STRING, drawing.operand, encoder->evaluators);
     encode_raw(encoder, "]},");
     if (encoder->evaluators & EVALUATOR_JAVA) {
         encode_raw(encoder, "{\"if\":[{\"===\":[" PROBE ",\"1\"]},");
-        write_fractional(&split, 2);
+        write_fractional(&drawing, 2);
         buffer_append_char(encoder->out, ',');
-        write_mirrored(&split);
+        write_mirrored(&drawing);
         encode_raw(encoder, "]}");
     } else {
-        write_fractional(&split, 1);
+        write_fractional(&drawing, 1);
     }
     buffer_append_char(encoder->out, ',');
     buffer_append_text(encoder->out, fallback);

@@ -46,7 +46,7 @@ void encode_time(struct encoder *encoder, const struct condition *condition, str
         return;
     }
     encode_raw(encoder, "{\"and\":[");
-    guard_string(encoder->out, operand, encoder->evaluators);
+    encode_guard(encoder->out, GUARD_STRING, operand, encoder->evaluators);
     encode_template(
         encoder->out,
         ",{\"===\":[{\"substr\":[$,4,1]},\"-\"]},{\"===\":[{\"substr\":[$,7,1]},\"-\"]},"

@@ -281,11 +281,9 @@ void explain(const struct fragment *fragment, struct text flag, struct context *
             (struct machine){.context = context, .program = &fragment->program, .now = (double)now};
         teller.compiler = (struct compiler){
             .arena = &teller.arena, .attributes = context->attributes, .json = fragment->json};
-        buffer_init(&teller.compiler.guard, 1 << 16);
         teller.compiler.frozen = true;
         tell_targeting(&teller, fragment);
         fold_dispose(&teller.compiler);
-        buffer_dispose(&teller.compiler.guard);
     }
     evaluate(fragment, context, now, &decision); /* last, since the scratch memory is its now */
     if (story.out_of_memory)

@@ -13,7 +13,7 @@
 #include "node.h"
 
 struct json_limits {
-    size_t bytes;   /* of the source */
+    size_t bytes;   /* of the source; 4 GiB at most */
     uint32_t depth; /* of lists and maps in one another; 0 takes a bare scalar only */
     uint32_t nodes;
     bool unique_keys; /* refuse a key that stands twice; else the last one counts */

@@ -53,26 +53,6 @@ static const char *check_escape(const char *p, const char *end)
     return p[1] && strchr(escape_from, p[1]) ? p + 2 : NULL;
 }
 
-/* The high bit of each of eight bytes that is a quote, a backslash, a control character or not
- * ASCII. A byte above such a one may be marked as well; none below the first is. */
-static uint64_t special_bytes(uint64_t eight)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
-    uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
-    return ((quote - ones) & ~quote & highs) | ((backslash - ones) & ~backslash & highs) |
-           ((eight - ones * 0x20) & ~eight & highs) | (eight & highs);
-}
-
-/* How many bytes stand before the first marked one, in memory's order. */
-static size_t bytes_before(uint64_t marks)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return (size_t)__builtin_ctzll(marks) / 8;
-#else
-    return marks ? 0 : 8; /* carries run the other way: look at each byte */
-#endif
-}
-
 static bool finish_string(struct json_cursor *cursor, const char *start, const char *quote,
                           bool ascii, struct text *raw)
 {
@@ -88,7 +68,7 @@ static bool finish_string(struct json_cursor *cursor, const char *start, const c
     return true;
 }
 
-bool json_scan_string(struct json_cursor *cursor, struct text *raw, bool *escapes)
+bool json_scan_string_slowly(struct json_cursor *cursor, struct text *raw, bool *escapes)
 {
     const char *start = cursor->p + 1, *p = start, *end = cursor->end;
     bool ascii = true;
@@ -97,12 +77,12 @@ bool json_scan_string(struct json_cursor *cursor, struct text *raw, bool *escape
         uint64_t eight;
         if (end - p >= 8) {
             memcpy(&eight, p, 8);
-            uint64_t marks = special_bytes(eight);
+            uint64_t marks = json_special_bytes(eight);
             if (!marks) {
                 p += 8;
                 continue;
             }
-            p += bytes_before(marks);
+            p += json_bytes_before(marks);
         }
         unsigned char c = (unsigned char)*p;
         if (c == '"')
@@ -151,10 +131,15 @@ size_t json_decode_string(struct text raw, char *out)
     return (size_t)(to - out);
 }
 
+static bool is_number_byte(char c)
+{
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
 bool json_scan_number(struct json_cursor *cursor, double *out)
 {
     const char *start = cursor->p;
-    while (cursor->p < cursor->end && memchr("+-.eE0123456789", *cursor->p, 15))
+    while (cursor->p < cursor->end && is_number_byte(*cursor->p))
         cursor->p++;
     if (number_parse((struct text){start, (size_t)(cursor->p - start)}, out))
         return true;
@@ -164,52 +149,27 @@ bool json_scan_number(struct json_cursor *cursor, double *out)
 
 char json_scan_word(struct json_cursor *cursor)
 {
-    static const struct text words[] = {{"true", 4}, {"false", 5}, {"null", 4}};
-    struct text rest = {cursor->p, (size_t)(cursor->end - cursor->p)};
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (text_starts_with(rest, words[i])) {
-            cursor->p += words[i].length;
-            return words[i].data[0];
-        }
-    }
-    json_fail(cursor, "expected a value");
-    return 0;
-}
-
-int json_scan_entry(struct json_cursor *cursor, char close, bool first)
-{
-    bool is_map = close == '}';
-    json_scan_space(cursor);
-    if (cursor->p < cursor->end && *cursor->p == close) {
-        cursor->p++;
+    const char *word = cursor->p;
+    size_t left = (size_t)(cursor->end - word);
+    if (left >= 4 && (memcmp(word, "true", 4) == 0 || memcmp(word, "null", 4) == 0)) {
+        cursor->p += 4;
+    } else if (left >= 5 && memcmp(word, "false", 5) == 0) {
+        cursor->p += 5;
+    } else {
+        json_fail(cursor, "expected a value");
         return 0;
     }
-    if (first)
-        return 1;
-    if (cursor->p < cursor->end && *cursor->p == ',') {
-        cursor->p++;
-        json_scan_space(cursor);
-        return 1; /* [1,] and {"a":1,} are found out by whoever reads the entry */
-    }
+    return *word;
+}
+
+int json_scan_no_entry(struct json_cursor *cursor, char close)
+{
+    bool is_map = close == '}';
     if (cursor->p == cursor->end)
         json_fail(cursor, is_map ? "unfinished object" : "unfinished array");
     else
         json_fail(cursor, is_map ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
     return -1;
-}
-
-bool json_scan_key(struct json_cursor *cursor, struct text *raw, bool *escapes)
-{
-    if (cursor->p == cursor->end || *cursor->p != '"')
-        return json_fail(cursor, "expected a key in quotes");
-    if (!json_scan_string(cursor, raw, escapes))
-        return false;
-    json_scan_space(cursor);
-    if (cursor->p == cursor->end || *cursor->p != ':')
-        return json_fail(cursor, "expected \":\" after the key");
-    cursor->p++;
-    json_scan_space(cursor);
-    return true;
 }
 
 static inline bool skip_scalar(struct json_cursor *cursor)

@@ -12,11 +12,6 @@ const struct node *node_get_text(const struct node *map, struct text key)
     return found;
 }
 
-const struct node *node_get(const struct node *map, const char *key)
-{
-    return node_get_text(map, text_of(key));
-}
-
 struct text node_get_string(const struct node *map, const char *key)
 {
     const struct node *node = node_get(map, key);

@@ -16,7 +16,7 @@ struct node {
     uint32_t count;                /* entries of a list or map */
     uint32_t line, column;         /* of the value */
     uint32_t key_line, key_column; /* of the key, in a map */
-    size_t start, end;             /* [start, end) in the source, JSON only */
+    uint32_t start, end;           /* [start, end) in the source, JSON only */
     struct text key;               /* in a map; UTF-8, NUL-terminated, may hold NUL inside */
     struct node *next;             /* the next entry of the same list or map */
     union {
@@ -29,8 +29,11 @@ struct node {
 
 /* The value under `key`, NULL where absent or where `map` is not a map (or NULL). Where a key
  * stands twice (JSON only), the last one counts. */
-const struct node *node_get(const struct node *map, const char *key);
 const struct node *node_get_text(const struct node *map, struct text key);
+static inline const struct node *node_get(const struct node *map, const char *key)
+{
+    return node_get_text(map, text_of(key)); /* here, so that the length of a literal is known */
+}
 /* The string under `key`, or an empty text. */
 struct text node_get_string(const struct node *map, const char *key);
 /* Deep equality as JSON Schema's `const` and `enum` mean it: 1 equals 1.0, key order does not

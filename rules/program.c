@@ -186,11 +186,9 @@ enum status program_compile(struct arena *arena, struct text key, const struct n
         return error_set_at(error, STATUS_INVALID, flag->line, flag->column,
                             "flag \"%.80s\" is not an object", program->key.data);
     buffer_init(&maker.scratch, 0);
-    buffer_init(&maker.compiler.guard, 1 << 16);
     program->fractional = settings.fractional;
     program->problem = settings.problem;
     enum status status = make(&maker, flag, settings.metadata, program);
-    buffer_dispose(&maker.compiler.guard);
     buffer_dispose(&maker.scratch);
     if (status == STATUS_NO_MEMORY)
         return error_set(error, status, "no memory");

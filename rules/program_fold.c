@@ -4,6 +4,12 @@
 
 /* --- does it ask for anything? --------------------------------------------------------------- */
 
+static enum determinism depends(struct compiler *compiler, const struct node *lower)
+{
+    compiler->known.at = lower->start;
+    return DEPENDS;
+}
+
 static enum determinism of_each(struct compiler *compiler, const struct node *first,
                                 bool inside_iterator)
 {
@@ -62,12 +68,12 @@ enum determinism operator_determinism(struct compiler *compiler, const struct op
 {
     switch (row->kind) {
     case KIND_VAR:
-        return inside_iterator && !climbs_twice(lower) ? CONSTANT : DEPENDS;
+        return inside_iterator && !climbs_twice(lower) ? CONSTANT : depends(compiler, lower);
     case KIND_MISSING:
-        return lower->type == NODE_LIST && lower->count == 0 ? CONSTANT : DEPENDS;
+        return lower->type == NODE_LIST && lower->count == 0 ? CONSTANT : depends(compiler, lower);
     case KIND_MISSING_SOME:
     case KIND_FLAGD:
-        return DEPENDS;
+        return depends(compiler, lower);
     case KIND_ITERATOR:
     case KIND_REDUCE:
         return of_iterator(compiler, lower, inside_iterator);

@@ -26,46 +26,47 @@ static bool guarded_operand(struct compiler *compiler, const struct node *node, 
     return true;
 }
 
-typedef void guard_writer(struct buffer *out, struct text operand, unsigned evaluators);
-
 /* When the arguments from `node` on are, byte for byte, the guard: how many of them, else 0. */
-static uint32_t guard_length(struct compiler *compiler, const struct node *node,
-                             struct text operand, guard_writer *writer, unsigned evaluators)
+static uint32_t count_guarding(const struct compiler *compiler, const struct node *node,
+                               enum guard guard, struct text operand, unsigned evaluators)
 {
-    struct buffer *expected = &compiler->guard;
-    uint32_t length = 0;
-    buffer_clear(expected);
-    writer(expected, operand, evaluators);
     struct text rest = {compiler->json.data + node->start, compiler->json.length - node->start};
-    if (!expected->failed && text_starts_with(rest, buffer_text(expected))) {
-        size_t end = node->start + expected->length;
-        for (uint32_t i = 1; node && node->end <= end; node = node->next, i++) {
-            if (node->end == end)
-                length = i;
-        }
+    size_t end = node->start + guard_length(guard, rest, operand, evaluators);
+    for (uint32_t i = 1; node && node->end <= end; node = node->next, i++) {
+        if (node->end == end)
+            return i;
     }
-    return length;
+    return 0;
+}
+
+/* Whether the third argument is {"in":[".",X]}, as in no guard but that of a version: it is the
+ * longest, and begins like that of a string. */
+static bool looks_for_dot(const struct node *third)
+{
+    const struct node *list = third && third->type == NODE_MAP ? third->first : NULL;
+    return list && text_is(list->key, "in") && list->type == NODE_LIST && list->first &&
+           list->first->type == NODE_STRING && text_is(list->first->string, ".");
 }
 
 /* Recognises a guard at `node` among the arguments of an "and"; returns how many arguments it
  * takes. */
 uint32_t compile_guard(struct compiler *compiler, const struct node *node, struct instruction *out)
 {
-    /* The second expression tells most conditions apart from a guard without writing one. A guard
+    /* The second expression tells most conditions apart from a guard. A guard
      * that another begins with stands behind it; so do the forms without the parts that only some
      * evaluators need. */
     static const struct {
         const char *second;
-        guard_writer *writer;
+        enum guard guard;
         enum op op;
         unsigned evaluators;
     } guards[] = {
-        {"starts_with", guard_version, OP_IS_VERSION, EVALUATOR_FLAGD},
-        {"starts_with", guard_string, OP_IS_STRING, EVALUATOR_FLAGD},
-        {"===", guard_number, OP_IS_NUMBER, EVALUATOR_FLAGD},
-        {"===", guard_number, OP_IS_NUMBER, EVALUATOR_FLAGD | EVALUATOR_PYTHON},
-        {"!==", guard_number, OP_IS_NUMBER, EVALUATOR_WEIR},
-        {"or", guard_number, OP_IS_NUMBER, EVALUATOR_PYTHON},
+        {"starts_with", GUARD_VERSION, OP_IS_VERSION, EVALUATOR_FLAGD},
+        {"starts_with", GUARD_STRING, OP_IS_STRING, EVALUATOR_FLAGD},
+        {"===", GUARD_NUMBER, OP_IS_NUMBER, EVALUATOR_FLAGD},
+        {"===", GUARD_NUMBER, OP_IS_NUMBER, EVALUATOR_FLAGD | EVALUATOR_PYTHON},
+        {"!==", GUARD_NUMBER, OP_IS_NUMBER, EVALUATOR_WEIR},
+        {"or", GUARD_NUMBER, OP_IS_NUMBER, EVALUATOR_PYTHON},
     };
     struct text operand;
     uint16_t slot;
@@ -74,13 +75,14 @@ uint32_t compile_guard(struct compiler *compiler, const struct node *node, struc
         !guarded_operand(compiler, node, &operand, &slot))
         return 0;
     for (size_t i = 0; i < COUNT_OF(guards); i++) {
-        if (!text_is(second->first->key, guards[i].second))
+        if (!text_is(second->first->key, guards[i].second) ||
+            (guards[i].guard == GUARD_VERSION && !looks_for_dot(second->next)))
             continue;
-        uint32_t length =
-            guard_length(compiler, node, operand, guards[i].writer, guards[i].evaluators);
-        if (length) {
+        uint32_t count =
+            count_guarding(compiler, node, guards[i].guard, operand, guards[i].evaluators);
+        if (count) {
             *out = (struct instruction){.op = (uint16_t)guards[i].op, .slot = slot};
-            return length;
+            return count;
         }
     }
     return 0;

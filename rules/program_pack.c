@@ -149,7 +149,8 @@ static bool holds_value(const struct instruction *instruction)
     }
 }
 
-static struct instruction pack_instruction(struct packer *packer, struct instruction instruction);
+static void pack_instruction(struct packer *packer, const struct instruction *from,
+                             struct instruction *to);
 
 static const struct instruction *pack_arguments(struct packer *packer,
                                                 const struct instruction *arguments, uint32_t count)
@@ -158,11 +159,9 @@ static const struct instruction *pack_arguments(struct packer *packer,
         count = 1;
     struct instruction *copies =
         take(packer, (count ? count : 1) * sizeof *copies, alignof(struct instruction));
-    for (uint32_t i = 0; i < count; i++) {
-        struct instruction copy = pack_instruction(packer, arguments[i]);
-        if (copies)
-            copies[i] = copy;
-    }
+    struct instruction counted; /* while only sizes are asked for */
+    for (uint32_t i = 0; i < count; i++)
+        pack_instruction(packer, &arguments[i], copies ? &copies[i] : &counted);
     return copies;
 }
 
@@ -176,22 +175,25 @@ static uint32_t count_without_null(const struct instruction *instruction)
     return last->op == OP_CONSTANT && last->value.type == VALUE_NULL ? count - 1 : count;
 }
 
-static struct instruction pack_instruction(struct packer *packer, struct instruction instruction)
+/* In place, member by member: an instruction that is handed around by value is stored in parts and
+ * loaded whole, for which the processor has to wait. */
+static void pack_instruction(struct packer *packer, const struct instruction *from,
+                             struct instruction *to)
 {
-    instruction.count = count_without_null(&instruction);
-    if (instruction.arguments)
-        instruction.arguments = pack_arguments(packer, instruction.arguments, instruction.count);
-    if (holds_value(&instruction))
-        instruction.value = pack_value(packer, instruction.value);
-    else if (instruction.op == OP_WALK || instruction.op == OP_LOCAL)
-        instruction.path = pack_path(packer, instruction.path);
-    else if (instruction.op == OP_IN_SET)
-        instruction.set = pack_set(packer, instruction.set);
-    else if (instruction.op == OP_FRACTIONAL && instruction.shares)
-        instruction.shares = pack_shares(packer, instruction.shares);
-    else if (instruction.op == OP_SEM_VER)
-        instruction.test = pack_test(packer, instruction.test);
-    return instruction;
+    *to = *from;
+    to->count = count_without_null(from);
+    if (from->arguments)
+        to->arguments = pack_arguments(packer, from->arguments, to->count);
+    if (holds_value(from))
+        to->value = pack_value(packer, from->value);
+    else if (from->op == OP_WALK || from->op == OP_LOCAL)
+        to->path = pack_path(packer, from->path);
+    else if (from->op == OP_IN_SET)
+        to->set = pack_set(packer, from->set);
+    else if (from->op == OP_FRACTIONAL && from->shares)
+        to->shares = pack_shares(packer, from->shares);
+    else if (from->op == OP_SEM_VER)
+        to->test = pack_test(packer, from->test);
 }
 
 static const struct program_variant *pack_variants(struct packer *packer,

@@ -215,13 +215,26 @@ static void compile_list(struct compiler *compiler, const struct node *node,
 
 /* --- expressions ----------------------------------------------------------------------------- */
 
+/* An expression depends when a part of it does, so the question goes down to that part, and then
+ * would be asked again of each expression on the way there. Of these the answer is known. */
+static bool is_known_to_depend(const struct compiler *compiler, const struct node *node)
+{
+    return node->start >= compiler->known.start && node->end <= compiler->known.end &&
+           node->start <= compiler->known.at && compiler->known.at < node->end;
+}
+
 /* A part that asks for nothing is evaluated now, by the interpreter. False where it asks. */
 static bool compile_folded(struct compiler *compiler, const struct operator_row *row,
                            const struct node *node, struct instruction *out)
 {
-    enum determinism determinism = operator_determinism(compiler, row, node->first, false);
-    if (determinism == DEPENDS)
+    if (row->kind == KIND_VAR || row->kind == KIND_FLAGD || is_known_to_depend(compiler, node))
         return false;
+    enum determinism determinism = operator_determinism(compiler, row, node->first, false);
+    if (determinism == DEPENDS) {
+        compiler->known.start = node->start;
+        compiler->known.end = node->end;
+        return false;
+    }
     if (determinism == CONSTANT && compiler->status == STATUS_OK) {
         unsigned scopes = compiler->scopes, comparing = compiler->comparing;
         compiler->scopes = compiler->comparing = 0;

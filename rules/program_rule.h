@@ -18,12 +18,19 @@ struct compiler {
     bool folding;             /* the context is an empty object */
     bool frozen;              /* the attributes are others' too: what has no slot is missing */
     bool depends_on_more;     /* than attributes: on the flag, the time, the whole context */
-    struct buffer guard;      /* what a guard would be, while it is compared */
     struct context *constant; /* where parts without attributes are evaluated; NULL until then */
     const char *thrown;       /* why interpret_expression() failed; lives as long as the arena */
     const char *problem;      /* why the flag cannot be compiled at all; the same */
     size_t instructions;      /* made so far */
-    enum status status;       /* STATUS_NO_MEMORY, STATUS_LIMIT */
+    struct {                  /* where in the source: */
+        uint32_t start, end;  /* the expression that was found to depend last */
+        uint32_t at;          /* what in it asks for something */
+    } known;
+    struct { /* the attribute that was asked for last */
+        struct text path;
+        uint16_t slot;
+    } last;
+    enum status status; /* STATUS_NO_MEMORY, STATUS_LIMIT */
 };
 
 #define PROGRAM_MAX_INSTRUCTIONS ((size_t)4 << 20)

@@ -9,8 +9,22 @@ struct names {
     uint16_t climbs;
 };
 
+/* As most paths are: nothing to take apart. */
+static bool is_one_name(struct text path)
+{
+    for (size_t i = 0; i < path.length; i++) {
+        if (path.data[i] == '.' || path.data[i] == '\\')
+            return false;
+    }
+    return path.length > 0;
+}
+
 static bool split(struct compiler *compiler, struct text path, struct names *out)
 {
+    if (is_one_name(path)) {
+        out->names[out->count++] = path;
+        return true;
+    }
     char *copy = arena_allocate(compiler->arena, path.length + 1);
     if (!copy)
         compiler->status = STATUS_NO_MEMORY;
@@ -167,7 +181,8 @@ static void compile_names(struct compiler *compiler, const struct names *names, 
 static void compile_path(struct compiler *compiler, struct text path, enum manner manner,
                          struct instruction *out)
 {
-    struct names names = {.count = 0};
+    struct names names;
+    names.count = names.climbs = 0; /* and not all of it, which is long */
     while (compiler->scopes && text_starts_with(path, TEXT("../"))) {
         path = (struct text){path.data + 3, path.length - 3};
         names.climbs++;
@@ -237,10 +252,32 @@ static void add_default(struct compiler *compiler, const struct node *fallback,
     *out = (struct instruction){.op = OP_DEFAULT, .count = 2, .arguments = arguments};
 }
 
+/* Guards and ranges ask for the same attribute several times in a row. */
+static bool is_last_slot(const struct compiler *compiler, const struct node *lower)
+{
+    return lower->type == NODE_STRING && lower->string.length && !compiler->scopes &&
+           !compiler->folding && text_equal(lower->string, compiler->last.path);
+}
+
+static void remember_slot(struct compiler *compiler, const struct node *lower,
+                          const struct instruction *out)
+{
+    if (out->op != OP_SLOT || compiler->scopes || compiler->folding || lower->type != NODE_STRING)
+        return;
+    compiler->last.path = lower->string;
+    compiler->last.slot = out->slot;
+}
+
 void compile_var(struct compiler *compiler, const struct node *lower, struct instruction *out)
 {
     const struct node *key = lower, *fallback = NULL;
     struct text path;
+    if (is_last_slot(compiler, lower)) {
+        out->op = OP_SLOT;
+        out->slot = compiler->last.slot;
+        compile_remember(compiler, out);
+        return;
+    }
     if (lower->type == NODE_LIST) {
         key = lower->first;
         fallback = key ? key->next : NULL;
@@ -250,7 +287,7 @@ void compile_var(struct compiler *compiler, const struct node *lower, struct ins
         compile_dynamic(compiler, lower, out);
         return;
     }
-    if (climbs(path) && compiler->scopes) {
+    if (compiler->scopes && climbs(path)) {
         if (text_is(path, "../index") && compiler->in_iterator && compiler->in_reduce)
             compile_failure(out, "there is no index within reduce");
         else if (fallback && !(text_is(path, "../index") && compiler->in_iterator))
@@ -260,6 +297,7 @@ void compile_var(struct compiler *compiler, const struct node *lower, struct ins
         return;
     }
     compile_path(compiler, path, GENERATED, out);
+    remember_slot(compiler, lower, out);
     if (fallback && fallback->type != NODE_NULL && path.length)
         add_default(compiler, fallback, out);
     if (path.length)

@@ -10,28 +10,51 @@ struct reader {
     struct diagnostics *diagnostics;
 };
 
-static const char *const spellings[OPERATOR_COUNT] = {
-    [OPERATOR_IS] = "is",
-    [OPERATOR_IS_NOT] = "isNot",
-    [OPERATOR_IN] = "in",
-    [OPERATOR_NOT_IN] = "notIn",
-    [OPERATOR_STARTS_WITH] = "startsWith",
-    [OPERATOR_ENDS_WITH] = "endsWith",
-    [OPERATOR_CONTAINS] = "contains",
-    [OPERATOR_LT] = "lt",
-    [OPERATOR_LTE] = "lte",
-    [OPERATOR_GT] = "gt",
-    [OPERATOR_GTE] = "gte",
-    [OPERATOR_BETWEEN] = "between",
-    [OPERATOR_SEMVER] = "semver",
-    [OPERATOR_BEFORE] = "before",
-    [OPERATOR_AFTER] = "after",
-    [OPERATOR_EXISTS] = "exists",
+static const struct text spellings[OPERATOR_COUNT] = {
+    [OPERATOR_IS] = {"is", 2},
+    [OPERATOR_IS_NOT] = {"isNot", 5},
+    [OPERATOR_IN] = {"in", 2},
+    [OPERATOR_NOT_IN] = {"notIn", 5},
+    [OPERATOR_STARTS_WITH] = {"startsWith", 10},
+    [OPERATOR_ENDS_WITH] = {"endsWith", 8},
+    [OPERATOR_CONTAINS] = {"contains", 8},
+    [OPERATOR_LT] = {"lt", 2},
+    [OPERATOR_LTE] = {"lte", 3},
+    [OPERATOR_GT] = {"gt", 2},
+    [OPERATOR_GTE] = {"gte", 3},
+    [OPERATOR_BETWEEN] = {"between", 7},
+    [OPERATOR_SEMVER] = {"semver", 6},
+    [OPERATOR_BEFORE] = {"before", 6},
+    [OPERATOR_AFTER] = {"after", 5},
+    [OPERATOR_EXISTS] = {"exists", 6},
 };
 
 const char *operator_spelling(enum operator_name name)
 {
-    return spellings[name];
+    return spellings[name].data;
+}
+
+/* The field of a condition that says what it is; every condition has just one of these. */
+static const struct text types[] = {
+    [CONDITION_ALL] = {"all", 3},   [CONDITION_ANY] = {"any", 3},
+    [CONDITION_NOT] = {"not", 3},   [CONDITION_SEGMENT] = {"segment", 7},
+    [CONDITION_FLAG] = {"flag", 4}, [CONDITION_ATTRIBUTE] = {"attribute", 9},
+};
+
+/* The entry of a map whose key is one of `names`, and which; NULL where there is none. */
+static const struct node *find_entry(const struct node *map, const struct text *names, size_t count,
+                                     size_t *which)
+{
+    const struct node *entry = map->type == NODE_MAP ? map->first : NULL;
+    for (; entry; entry = entry->next) {
+        for (size_t i = 0; i < count; i++) {
+            if (text_equal(entry->key, names[i])) {
+                *which = i;
+                return entry;
+            }
+        }
+    }
+    return NULL;
 }
 
 static struct condition *read(struct reader *reader, const struct node *node);
@@ -77,7 +100,7 @@ static bool read_operands(struct reader *reader, const struct node *node,
         if (!read_scalar(reader, item, &condition->operands[i]))
             return false;
     }
-    condition->operand_count = count;
+    condition->count = count;
     return true;
 }
 
@@ -115,7 +138,7 @@ static bool read_semver(struct reader *reader, const struct node *node, struct c
         }
         if (!arena_copy(reader->arena, version, &bound.version))
             return false;
-        condition->bounds[condition->bound_count++] = bound;
+        condition->bounds[condition->count++] = bound;
         rest = (struct text){version.data + version.length, rest.length - version.length};
     }
     return true;
@@ -177,21 +200,17 @@ static void check_attribute(struct reader *reader, const struct node *node, bool
 }
 
 static bool read_attribute(struct reader *reader, const struct node *node,
-                           struct condition *condition)
+                           const struct node *attribute, struct condition *condition)
 {
-    const struct node *attribute = node_get(node, "attribute"), *value = NULL;
-    condition->type = CONDITION_ATTRIBUTE;
-    for (size_t i = 0; i < OPERATOR_COUNT && !value; i++) {
-        value = node_get(node, spellings[i]);
-        condition->operator_name = (enum operator_name)i;
-    }
-    if (!attribute || attribute->type != NODE_STRING || !value ||
+    size_t name = 0;
+    const struct node *value = find_entry(node, spellings, OPERATOR_COUNT, &name);
+    if (attribute->type != NODE_STRING || !value ||
         !arena_copy(reader->arena, attribute->string, &condition->attribute))
         return false;
-    bool is_time =
-        condition->operator_name == OPERATOR_BEFORE || condition->operator_name == OPERATOR_AFTER;
+    condition->operator_name = (enum operator_name)name;
+    bool is_time = name == OPERATOR_BEFORE || name == OPERATOR_AFTER;
     check_attribute(reader, attribute, is_time);
-    if (condition->operator_name == OPERATOR_SEMVER)
+    if (name == OPERATOR_SEMVER)
         return value->type == NODE_STRING && read_semver(reader, value, condition);
     if (is_time)
         check_time(reader, value);
@@ -214,31 +233,34 @@ static bool read_children(struct reader *reader, const struct node *list,
 static bool read_flag(struct reader *reader, const struct node *node, struct condition *condition)
 {
     const struct node *name = node_get(node, "name"), *variant = node_get(node, "is");
-    condition->type = CONDITION_FLAG;
-    return name && variant && name->type == NODE_STRING && variant->type == NODE_STRING &&
-           copy_name(reader, name, &condition->name) &&
-           copy_name(reader, variant, &condition->variant);
+    condition->variant = ARENA_NEW(reader->arena, struct name);
+    return condition->variant && name && variant && name->type == NODE_STRING &&
+           variant->type == NODE_STRING && copy_name(reader, name, &condition->name) &&
+           copy_name(reader, variant, condition->variant);
 }
 
 static bool read_into(struct reader *reader, const struct node *node, struct condition *condition)
 {
-    const struct node *part;
-    if ((part = node_get(node, "all")) != NULL || (part = node_get(node, "any")) != NULL) {
-        condition->type = node_get(node, "all") ? CONDITION_ALL : CONDITION_ANY;
+    size_t type = 0;
+    const struct node *part = find_entry(node, types, COUNT_OF(types), &type);
+    if (!part)
+        return false;
+    condition->type = (enum condition_type)type;
+    switch (condition->type) {
+    case CONDITION_ALL:
+    case CONDITION_ANY:
         return part->type == NODE_LIST && read_children(reader, part, condition);
-    }
-    if ((part = node_get(node, "not")) != NULL) {
-        condition->type = CONDITION_NOT;
+    case CONDITION_NOT:
         condition->children = read(reader, part);
         return condition->children != NULL;
-    }
-    if ((part = node_get(node, "segment")) != NULL) {
-        condition->type = CONDITION_SEGMENT;
+    case CONDITION_SEGMENT:
         return part->type == NODE_STRING && copy_name(reader, part, &condition->name);
-    }
-    if ((part = node_get(node, "flag")) != NULL)
+    case CONDITION_FLAG:
         return read_flag(reader, part, condition);
-    return read_attribute(reader, node, condition);
+    case CONDITION_ATTRIBUTE:
+        return read_attribute(reader, node, part, condition);
+    }
+    return false;
 }
 
 static struct condition *read(struct reader *reader, const struct node *node)

@@ -77,28 +77,39 @@ static uint32_t weight_of(double percent)
     return thousandths >= 0 && thousandths <= SPLIT_TOTAL ? (uint32_t)thousandths : 0;
 }
 
-static bool read_split(struct reading *reading, const struct node *map, struct rule *rule)
+static bool read_shares(struct reading *reading, const struct node *map, struct split *split)
 {
     uint64_t total = 0;
-    if (map->type != NODE_MAP)
-        return false;
-    rule->split_place = reading_place(reading, map);
-    rule->shares = ARENA_ARRAY(reading->arena, struct share, map->count);
-    if (!rule->shares)
+    split->shares = ARENA_ARRAY(reading->arena, struct share, map->count);
+    if (!split->shares)
         return false;
     for (const struct node *entry = map->first; entry; entry = entry->next) {
-        struct share *share = &rule->shares[rule->share_count++];
+        struct share *share = &split->shares[split->share_count++];
         if (entry->type != NODE_NUMBER || !read_key(reading, entry, &share->variant))
             return false;
         share->weight = weight_of(entry->number);
         total += share->weight;
     }
     if (total != SPLIT_TOTAL)
-        diagnostics_add(reading->diagnostics, CODE_WEIGHTS, rule->split_place,
+        diagnostics_add(reading->diagnostics, CODE_WEIGHTS, split->place,
                         "the percentages of a split sum to 100",
                         "weights of this split sum to %.15g, not to 100",
                         (double)total / (SPLIT_TOTAL / 100));
     return true;
+}
+
+/* `rule` is the map that the split stands in, with what belongs to it. */
+static bool read_split(struct reading *reading, const struct node *rule, const struct node *map,
+                       struct split **out)
+{
+    struct split *split = ARENA_NEW(reading->arena, struct split);
+    if (!split || map->type != NODE_MAP)
+        return false;
+    *out = split;
+    split->place = reading_place(reading, map);
+    return read_shares(reading, map, split) &&
+           read_optional_text(reading, rule, "seed", &split->seed) &&
+           read_optional_text(reading, rule, "bucketBy", &split->bucket_by);
 }
 
 static bool read_rule(struct reading *reading, const struct node *node, struct rule *rule)
@@ -112,10 +123,8 @@ static bool read_rule(struct reading *reading, const struct node *node, struct r
             return false;
     }
     return read_optional_text(reading, node, "name", &rule->name) &&
-           read_optional_text(reading, node, "seed", &rule->seed) &&
-           read_optional_text(reading, node, "bucketBy", &rule->bucket_by) &&
            (!serve || read_name(reading, serve, &rule->serve)) &&
-           (!split || read_split(reading, split, rule));
+           (!split || read_split(reading, node, split, &rule->split));
 }
 
 /* enabled, default and rules: the flag's own, and an environment's. */

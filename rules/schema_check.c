@@ -474,6 +474,8 @@ static bool check_by_type(struct checker *checker, const struct schema *schema,
 bool schema_check(struct checker *checker, const struct schema *schema, const struct spot *spot)
 {
     schema = schema_target(schema);
+    while (schema->only)
+        schema = schema->only;
     if (spot->depth > INSTANCE_MAX_DEPTH) {
         fault_plain(checker, schema, spot, CODE_DEPTH, "nested too deep");
         return false;

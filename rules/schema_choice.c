@@ -146,14 +146,36 @@ static bool check_all_of(struct checker *checker, const struct schema *schema,
     return good;
 }
 
+/* How many of the fields that a choice is between stand in the map; 2 stands for more. */
+static size_t count_fields(const struct property_table *fields, const struct node *map)
+{
+    const struct property *found = NULL;
+    for (const struct node *entry = map->first; entry; entry = entry->next) {
+        const struct property *field = property_find(fields, entry->key);
+        if (field && found && field != found)
+            return 2;
+        if (field)
+            found = field;
+    }
+    return found != NULL;
+}
+
+/* How many branches accept the value, as far as `enough` of them. */
+static size_t count_accepting(struct checker *checker, const struct schema_list *branches,
+                              const struct spot *spot, size_t enough)
+{
+    size_t fits = 0;
+    if (branches->fields.count && spot->node->type == NODE_MAP)
+        return count_fields(&branches->fields, spot->node);
+    for (size_t i = 0; i < branches->count && fits < enough; i++)
+        fits += schema_accepts(checker, branches->items[i], spot);
+    return fits;
+}
+
 static bool check_any_of(struct checker *checker, const struct schema *schema,
                          const struct spot *spot)
 {
-    for (size_t i = 0; i < schema->any_of.count; i++) {
-        if (schema_accepts(checker, schema->any_of.items[i], spot))
-            return true;
-    }
-    if (schema->any_of.count == 0)
+    if (schema->any_of.count == 0 || count_accepting(checker, &schema->any_of, spot, 1) > 0)
         return true;
     fault_no_branch(checker, schema, &schema->any_of, spot);
     return false;
@@ -162,12 +184,10 @@ static bool check_any_of(struct checker *checker, const struct schema *schema,
 static bool check_one_of(struct checker *checker, const struct schema *schema,
                          const struct spot *spot)
 {
-    size_t fits = 0;
-    for (size_t i = 0; i < schema->one_of.count && fits < 2; i++) {
-        if (schema_accepts(checker, schema->one_of.items[i], spot))
-            fits++;
-    }
-    if (schema->one_of.count == 0 || fits == 1)
+    if (schema->one_of.count == 0)
+        return true;
+    size_t fits = count_accepting(checker, &schema->one_of, spot, 2);
+    if (fits == 1)
         return true;
     if (fits == 0)
         fault_no_branch(checker, schema, &schema->one_of, spot);

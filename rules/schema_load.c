@@ -30,10 +30,14 @@ static enum status wrong(struct loader *loader, const struct node *value, const 
 
 uint32_t schema_hash(struct text key)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < key.length; i++)
-        hash = (hash ^ (unsigned char)key.data[i]) * 16777619u;
-    return hash;
+    /* Of a few hundred names at most, which no stranger chooses: no need to look at every byte. */
+    uint32_t hash = (uint32_t)key.length;
+    if (key.length)
+        hash = hash << 24 ^ (uint32_t)(unsigned char)key.data[0] << 16 ^
+               (uint32_t)(unsigned char)key.data[key.length / 2] << 8 ^
+               (unsigned char)key.data[key.length - 1];
+    hash *= 2654435769u;      /* 2^32 by the golden ratio: each bit reaches the upper half … */
+    return hash ^ hash >> 16; /* … and the lower bits, which pick the slot */
 }
 
 /* --- keywords by the shape of their value
@@ -221,14 +225,14 @@ static enum status load_items(struct loader *loader, void *out, const struct nod
     return load_list(loader, &schema->tuple, value);
 }
 
-static enum status index_properties(struct loader *loader, struct property_table *table)
+bool property_table_index(struct arena *arena, struct property_table *table)
 {
     size_t slots = 4;
     while (slots < table->count * 2)
         slots *= 2;
-    table->slots = ARENA_ARRAY(&loader->set->arena, const struct property *, slots);
+    table->slots = ARENA_ARRAY(arena, const struct property *, slots);
     if (!table->slots)
-        return no_memory(loader);
+        return false;
     table->slot_count = slots;
     for (size_t i = 0; i < table->count; i++) {
         struct property *property = &table->items[i];
@@ -236,7 +240,7 @@ static enum status index_properties(struct loader *loader, struct property_table
         property->next = *slot;
         *slot = property;
     }
-    return STATUS_OK;
+    return true;
 }
 
 static enum status load_properties(struct loader *loader, void *out, const struct node *value)
@@ -256,7 +260,7 @@ static enum status load_properties(struct loader *loader, void *out, const struc
             return status;
         table->count++;
     }
-    return index_properties(loader, table);
+    return property_table_index(&loader->set->arena, table) ? STATUS_OK : no_memory(loader);
 }
 
 /* Compiled so that an $id inside is known and a mistake is found; a $ref leads to them. */

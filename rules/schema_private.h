@@ -1,8 +1,9 @@
 /* schema_private.h - what the files of the schema validator share: a schema as it is compiled.
  *
  * schema_load.c turns the nodes of a file into these structs, schema_refs.c joins them by $ref,
- * schema_check.c and schema_choice.c walk a value and them together, schema_message.c finds the
- * words. All memory is the set's arena's, except patterns. Nothing changes after sealing. */
+ * schema_shortcut.c finds what can be asked faster, schema_check.c and schema_choice.c walk a value
+ * and them together, schema_message.c finds the words. All memory is the set's arena's, except
+ * patterns. Nothing changes after sealing. */
 #ifndef WEIR_SCHEMA_PRIVATE_H
 #define WEIR_SCHEMA_PRIVATE_H
 
@@ -13,11 +14,6 @@
 /* Bits of schema.types. An integer is a number without a fraction, however it is written. */
 #define TYPE_BIT(type) (1u << (type))
 #define TYPE_INTEGER (1u << 6)
-
-struct schema_list {
-    const struct schema **items;
-    size_t count;
-};
 
 struct text_list {
     struct text *items;
@@ -39,6 +35,13 @@ struct property_table {
     size_t slot_count;
 };
 
+struct schema_list {
+    const struct schema **items;
+    size_t count;
+    /* Of anyOf and oneOf, when each branch only says which one field must stand there: these. */
+    struct property_table fields;
+};
+
 struct pattern_property {
     struct pattern *pattern;
     const struct schema *schema;
@@ -58,8 +61,9 @@ struct schema {
     bool never;                /* the schema `false` */
     unsigned visit;            /* used while sealing */
 
-    struct text ref_text;     /* "$ref" as written, or data NULL */
-    const struct schema *ref; /* what it leads to; all else is void then */
+    struct text ref_text;      /* "$ref" as written, or data NULL */
+    const struct schema *ref;  /* what it leads to; all else is void then */
+    const struct schema *only; /* the one part of allOf, when that is all it says; or NULL */
 
     unsigned types; /* 0: any */
     const struct node *values, *constant;
@@ -130,6 +134,8 @@ struct schema_set {
 struct schema *schema_compile(struct schema_set *set, const struct node *node, struct text base,
                               struct error *error);
 uint32_t schema_hash(struct text key);
+/* Fills the slots of a table whose items are there; false without memory. */
+bool property_table_index(struct arena *arena, struct property_table *table);
 
 static inline const struct schema *schema_target(const struct schema *schema)
 {
@@ -137,6 +143,11 @@ static inline const struct schema *schema_target(const struct schema *schema)
         schema = schema->ref;
     return schema;
 }
+
+/* --- schema_shortcut.c ----------------------------------------------------------------------- */
+
+/* To be called when references are resolved; false without memory. */
+bool schema_find_shortcuts(struct schema_set *set);
 
 /* --- schema_uri.c ---------------------------------------------------------------------------- */
 

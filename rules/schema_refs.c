@@ -181,6 +181,8 @@ enum status schema_set_seal(struct schema_set *set, struct error *error)
                                 "schema \"%.150s\" refers to itself in a circle",
                                 schema->base.data);
     }
+    if (!schema_find_shortcuts(set))
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
     set->sealed = true;
     return STATUS_OK;
 }

@@ -73,7 +73,7 @@ START_TEST(arena_gives_aligned_memory_of_its_own)
     for (size_t size = 0; size < 3000; size += 7) {
         char *memory = arena_allocate(&arena, size);
         ck_assert_ptr_nonnull(memory);
-        ck_assert_uint_eq((uintptr_t)memory % _Alignof(max_align_t), 0);
+        ck_assert_uint_eq((uintptr_t)memory % ARENA_ALIGNMENT, 0);
         ck_assert_ptr_ne(memory, last);
         memset(memory, 0x5a, size);
         last = memory;

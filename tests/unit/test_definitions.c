@@ -42,16 +42,16 @@ START_TEST(a_flag_keeps_everything_and_its_place)
     ck_assert(flag->settings.enabled && flag->settings.rule_count == 2);
     const struct rule *rule = &flag->settings.rules[0];
     ck_assert_text(rule->name, "first");
-    ck_assert_text(rule->seed, "x");
-    ck_assert_text(rule->bucket_by, "s.id");
+    ck_assert_text(rule->split->seed, "x");
+    ck_assert_text(rule->split->bucket_by, "s.id");
     expect_place(&rule->place, 15, 7);
-    expect_place(&rule->split_place, 17, 14);
-    ck_assert(rule->share_count == 2 && rule->shares[0].weight == 125 &&
-              rule->shares[1].weight == 99875);
-    expect_place(&rule->shares[1].variant.place, 17, 25);
+    expect_place(&rule->split->place, 17, 14);
+    ck_assert(rule->split->share_count == 2 && rule->split->shares[0].weight == 125 &&
+              rule->split->shares[1].weight == 99875);
+    expect_place(&rule->split->shares[1].variant.place, 17, 25);
     const struct condition *when = rule->when;
     ck_assert(when->type == CONDITION_ATTRIBUTE && when->operator_name == OPERATOR_SEMVER &&
-              when->bound_count == 3);
+              when->count == 3);
     ck_assert_str_eq(when->bounds[0].comparison, ">=");
     ck_assert_text(when->bounds[1].version, "2.1.0-rc.1");
     ck_assert_str_eq(when->bounds[2].comparison, "=");

@@ -42,31 +42,29 @@ static const char *const values[] = {
     "{\"x\":{\"y\":1}}",
 };
 
-typedef void guard_writer(struct buffer *out, struct text operand, unsigned evaluators);
-
 /* {"if":[{"and":[GUARD…]},"yes","no"]} as a document; `loose` puts a space where no guard has
  * one. */
-static struct document *make_document(guard_writer *writer, const char *operand,
-                                      unsigned evaluators, bool loose)
+static struct document *make_document(enum guard guard, const char *operand, unsigned evaluators,
+                                      bool loose)
 {
-    struct buffer guard, json;
+    struct buffer text, json;
     struct document *document;
     struct error error = {0};
-    buffer_init(&guard, 0);
+    buffer_init(&text, 0);
     buffer_init(&json, 0);
-    writer(&guard, text_of(operand), evaluators);
+    encode_guard(&text, guard, text_of(operand), evaluators);
     buffer_append_string(
         &json, "{\"flags\":{\"f\":{\"state\":\"ENABLED\",\"variants\":{\"yes\":true,"
                "\"no\":false},\"defaultVariant\":\"no\",\"targeting\":{\"if\":[{\"and\":[");
-    for (size_t i = 0; i < guard.length; i++) {
-        buffer_append_char(&json, guard.data[i]);
-        if (loose && i && guard.data[i] == '[' && guard.data[i - 1] == ':')
+    for (size_t i = 0; i < text.length; i++) {
+        buffer_append_char(&json, text.data[i]);
+        if (loose && i && text.data[i] == '[' && text.data[i - 1] == ':')
             buffer_append_char(&json, ' ');
     }
     buffer_append_string(&json, "]},\"yes\",\"no\"]}}}}");
-    ck_assert_msg(document_read(buffer_text(&json), NULL, &document, &error) == STATUS_OK, "%s: %.*s",
-                  error.message, (int)json.length, json.data);
-    buffer_dispose(&guard);
+    ck_assert_msg(document_read(buffer_text(&json), NULL, &document, &error) == STATUS_OK,
+                  "%s: %.*s", error.message, (int)json.length, json.data);
+    buffer_dispose(&text);
     buffer_dispose(&json);
     return document;
 }
@@ -90,10 +88,10 @@ static struct decision decide(struct context *context, struct document *document
     return decision;
 }
 
-static void compare(guard_writer *writer, unsigned evaluators, const char *operand)
+static void compare(enum guard guard, unsigned evaluators, const char *operand)
 {
-    struct document *tight = make_document(writer, operand, evaluators, false);
-    struct document *loose = make_document(writer, operand, evaluators, true);
+    struct document *tight = make_document(guard, operand, evaluators, false);
+    struct document *loose = make_document(guard, operand, evaluators, true);
     struct context context;
     ck_assert_int_eq(context_init(&context), STATUS_OK);
     for (size_t i = 0; i <= COUNT_OF(values); i++) {
@@ -116,13 +114,13 @@ static void compare(guard_writer *writer, unsigned evaluators, const char *opera
     document_release(loose);
 }
 
-static guard_writer *const writers[] = {guard_string, guard_number, guard_version};
+static const enum guard guards[] = {GUARD_STRING, GUARD_NUMBER, GUARD_VERSION};
 
 START_TEST(test_a_recognised_guard_answers_as_the_one_written_out)
 {
     for (unsigned evaluators = 1; evaluators < 32; evaluators += 2) {
-        for (size_t i = 0; i < COUNT_OF(writers); i++)
-            compare(writers[i], evaluators, "{\"var\":\"x\"}");
+        for (size_t i = 0; i < COUNT_OF(guards); i++)
+            compare(guards[i], evaluators, "{\"var\":\"x\"}");
     }
 }
 END_TEST
@@ -130,9 +128,9 @@ END_TEST
 /* $flagd.timestamp and $flagd.flagKey are the evaluator's, not the context's. */
 START_TEST(test_guards_on_what_the_evaluator_gives)
 {
-    for (size_t i = 0; i < COUNT_OF(writers); i++) {
-        compare(writers[i], EVALUATOR_WEIR | EVALUATOR_FLAGD, "{\"var\":\"$flagd.timestamp\"}");
-        compare(writers[i], EVALUATOR_WEIR | EVALUATOR_FLAGD, "{\"var\":\"$flagd.flagKey\"}");
+    for (size_t i = 0; i < COUNT_OF(guards); i++) {
+        compare(guards[i], EVALUATOR_WEIR | EVALUATOR_FLAGD, "{\"var\":\"$flagd.timestamp\"}");
+        compare(guards[i], EVALUATOR_WEIR | EVALUATOR_FLAGD, "{\"var\":\"$flagd.flagKey\"}");
     }
 }
 END_TEST
@@ -141,8 +139,8 @@ END_TEST
 START_TEST(test_only_the_tight_form_is_recognised)
 {
     unsigned evaluators = EVALUATOR_WEIR | EVALUATOR_FLAGD;
-    struct document *tight = make_document(guard_number, "{\"var\":\"x\"}", evaluators, false);
-    struct document *loose = make_document(guard_number, "{\"var\":\"x\"}", evaluators, true);
+    struct document *tight = make_document(GUARD_NUMBER, "{\"var\":\"x\"}", evaluators, false);
+    struct document *loose = make_document(GUARD_NUMBER, "{\"var\":\"x\"}", evaluators, true);
     ck_assert_int_eq(first_test(tight), OP_IS_NUMBER);
     ck_assert_int_ne(first_test(loose), OP_IS_NUMBER);
     document_release(tight);
@@ -150,5 +148,33 @@ START_TEST(test_only_the_tight_form_is_recognised)
 }
 END_TEST
 
-UNIT_MAIN("guards", test_a_recognised_guard_answers_as_the_one_written_out,
+/* All of a guard or nothing: one byte less, or another one anywhere, is none. */
+START_TEST(test_a_guard_is_recognised_by_every_byte)
+{
+    struct text operand = TEXT("{\"var\":\"a.b\"}");
+    for (unsigned evaluators = 1; evaluators < 32; evaluators += 2) {
+        for (size_t i = 0; i < COUNT_OF(guards); i++) {
+            struct buffer text;
+            buffer_init(&text, 0);
+            encode_guard(&text, guards[i], operand, evaluators);
+            size_t length = text.length;
+            buffer_append_string(&text, ",{\"==\":[1,1]}");
+            ck_assert_uint_eq(guard_length(guards[i], buffer_text(&text), operand, evaluators),
+                              length);
+            for (size_t at = 0; at < length; at++) {
+                struct text part = {text.data, at};
+                ck_assert_uint_eq(guard_length(guards[i], part, operand, evaluators), 0);
+                text.data[at] ^= 1;
+                ck_assert_uint_eq(guard_length(guards[i], buffer_text(&text), operand, evaluators),
+                                  0);
+                text.data[at] ^= 1;
+            }
+            buffer_dispose(&text);
+        }
+    }
+}
+END_TEST
+
+UNIT_MAIN("guards", test_a_guard_is_recognised_by_every_byte,
+          test_a_recognised_guard_answers_as_the_one_written_out,
           test_guards_on_what_the_evaluator_gives, test_only_the_tight_form_is_recognised)

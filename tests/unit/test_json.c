@@ -126,6 +126,69 @@ START_TEST(nodes_know_their_place)
 }
 END_TEST
 
+/* The same tree, byte ranges included. */
+static void expect_same(const struct node *a, const struct node *b)
+{
+    ck_assert(a->type == b->type && a->start == b->start && a->end == b->end &&
+              text_equal(a->key, b->key));
+    if (a->type != NODE_LIST && a->type != NODE_MAP) {
+        ck_assert(node_equal(a, b));
+        return;
+    }
+    ck_assert_uint_eq(a->count, b->count);
+    const struct node *x = a->first, *y = b->first;
+    for (; x && y; x = x->next, y = y->next)
+        expect_same(x, y);
+    ck_assert(!x && !y);
+}
+
+START_TEST(views_are_the_same_tree)
+{
+    static const char *const sources[] = {
+        "1",
+        " \"a\" ",
+        "[]",
+        "{ }",
+        "[[],[[]],{},[{}],{\"\":[]}]",
+        "[ [ ] , { } , [ 1 , [ 2 ] , 3 ] , 4 ]",
+        "{\"a\":{\"b\":{\"c\":[1,2,{\"d\":null}]},\"e\":true},\"f\":false}",
+        "{ \"a\" : { \"b\" : 1 } ,\n\t\"c\" : [ ] }",
+        "[\"\",\"1234567\",\"12345678\",\"123456789\",\"12345678123456781\"]",
+        "[\"\\u00e9\",\"1234567\\n\",\"12345678\\\"x\",\"Ã©\",\"12345678Ã©\"]",
+        "{\"k\\n\":-1.5e3,\"12345678kÃ©\":0,\"k\":10}",
+        "[1,\"x\"]",
+    };
+    struct arena arena;
+    struct error error;
+    struct json_limits views = JSON_LIMITS_DEFAULT;
+    views.views = true;
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < COUNT_OF(sources); i++) {
+        /* In memory of just its size, so that reading on is seen. */
+        size_t length = strlen(sources[i]);
+        char *exact = malloc(length);
+        const struct node *one, *two;
+        ck_assert_ptr_nonnull(exact);
+        memcpy(exact, sources[i], length);
+        struct text source = {exact, length};
+        ck_assert_int_eq(json_read(&arena, source, JSON_LIMITS_DEFAULT, &one, &error), STATUS_OK);
+        ck_assert_int_eq(json_read(&arena, source, views, &two, &error), STATUS_OK);
+        expect_same(one, two);
+        for (size_t cut = 0; cut + 1 < length; cut++) { /* what is cut short is told of alike */
+            struct error other = {0};
+            struct text part = {exact, cut};
+            enum status status = json_read(&arena, part, JSON_LIMITS_DEFAULT, &one, &error);
+            ck_assert_int_eq(json_read(&arena, part, views, &two, &other), status);
+            ck_assert(status == STATUS_OK ||
+                      (error.line == other.line && error.column == other.column &&
+                       strcmp(error.message, other.message) == 0));
+        }
+        free(exact);
+    }
+    arena_dispose(&arena);
+}
+END_TEST
+
 START_TEST(faults_have_a_place_and_words)
 {
     static const struct {
@@ -242,5 +305,5 @@ START_TEST(nodes_are_equal_as_json_schema_means_it)
 END_TEST
 
 UNIT_MAIN("json", writing_is_canonical, of_equal_keys_the_last_counts, large_maps_are_sorted_too,
-          reading_twice_gives_the_same_bytes, nodes_know_their_place, faults_have_a_place_and_words,
-          limits_are_kept, nodes_are_equal_as_json_schema_means_it)
+          reading_twice_gives_the_same_bytes, nodes_know_their_place, views_are_the_same_tree,
+          faults_have_a_place_and_words, limits_are_kept, nodes_are_equal_as_json_schema_means_it)
