@@ -17,7 +17,8 @@
 
 /* A condition's truth that was found in this reading of the context; see OP_ONCE. */
 struct known_truth {
-    uint64_t identity[2];
+    uint64_t identity;
+    uint32_t more; /* of the identity */
     uint32_t reading;
     bool truth;
 };

@@ -64,14 +64,13 @@ APART static enum truth test_once(struct machine *machine, const struct instruct
                                   struct value *failure)
 {
     struct context *context = machine->context;
-    struct known_truth *known = &context->known[once->identity[0] % CONTEXT_KNOWN];
-    if (known->reading == context->reading && known->identity[0] == once->identity[0] &&
-        known->identity[1] == once->identity[1])
+    struct known_truth *known = &context->known[once->identity % CONTEXT_KNOWN];
+    if (known->reading == context->reading && known->identity == once->identity &&
+        known->more == once->count)
         return known->truth ? TRUE : NOT_TRUE;
     enum truth truth = test(machine, once->arguments, failure);
     if (truth != FAILED)
-        *known = (struct known_truth){
-            {once->identity[0], once->identity[1]}, context->reading, truth == TRUE};
+        *known = (struct known_truth){once->identity, once->count, context->reading, truth == TRUE};
     return truth;
 }
 
@@ -102,7 +101,7 @@ APART static enum truth test_plain(struct machine *machine, const struct instruc
 {
     const struct value *value = &machine->context->slots[instruction->slot],
                        *constant = &instruction->value;
-    if (instruction->arguments || value->type != VALUE_STRING)
+    if (!instruction->direct || value->type != VALUE_STRING)
         return test_value(machine, instruction, failure);
     if (instruction->op == OP_IN) {
         if (constant->type != VALUE_LIST || constant->length > PLAIN_LIST)

@@ -48,7 +48,7 @@ struct value machine_sem_ver(struct machine *machine, const struct instruction *
     struct value left = machine_first(machine, instruction);
     if (left.type == VALUE_ERROR)
         return left;
-    if (!instruction->arguments && left.type == VALUE_STRING) {
+    if (instruction->direct && left.type == VALUE_STRING) {
         const struct semver *known = version_in(machine->context, &left);
         return known ? tell_version(instruction->test, known) : value_null();
     }

@@ -132,15 +132,15 @@ static inline struct value machine_argument(struct machine *machine,
 static inline struct value machine_first(struct machine *machine,
                                          const struct instruction *instruction)
 {
-    return instruction->arguments ? machine_argument(machine, &instruction->arguments[0])
-                                  : machine->context->slots[instruction->slot];
+    return instruction->direct ? machine->context->slots[instruction->slot]
+                               : machine_argument(machine, &instruction->arguments[0]);
 }
 
 static inline struct value machine_second(struct machine *machine,
                                           const struct instruction *instruction)
 {
-    return instruction->arguments ? machine_argument(machine, &instruction->arguments[1])
-                                  : instruction->value;
+    return instruction->direct ? instruction->value
+                               : machine_argument(machine, &instruction->arguments[1]);
 }
 
 static inline uint64_t machine_load(const char *bytes, size_t size)

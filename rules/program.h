@@ -36,7 +36,7 @@ enum op {
     OP_OR,
     OP_NOT,
     OP_TRUTH,    /* !! */
-    OP_ONCE,     /* identity: the truth of its argument is remembered for the context */
+    OP_ONCE,     /* the truth of its argument is remembered for the context */
     OP_REMEMBER, /* what its argument gives becomes machine.previous (see OP_COMPARE) */
     OP_SAME,     /* ===; two or more arguments, as the next */
     OP_NOT_SAME,
@@ -147,24 +147,41 @@ struct drawn_shares {
     struct drawn_share items[];
 };
 
-/* Most operators compare an attribute with a constant: then `arguments` is NULL and the two stand
- * in `slot` and `value` (or in what the operator has in the place of it), so that they are in the
+/* Most operators compare an attribute with a constant: then it is `direct`, and the two stand in
+ * `slot` and `value` (or in what the operator has in the place of it), so that they are in the
  * cache with the instruction. */
 struct instruction {
-    uint16_t op;
-    uint16_t slot; /* OP_SLOT, the guards of a slot, and where arguments is NULL; else as op says */
-    uint32_t count; /* of arguments */
-    const struct instruction *arguments;
+    uint8_t op;
+    bool direct;
+    uint16_t slot;  /* OP_SLOT, the guards of a slot, and where direct; else as op says */
+    uint32_t count; /* of arguments; OP_ONCE, which has one: more of the identity */
     union {
-        struct value value;
-        const struct path *path;
-        uint64_t identity[2]; /* OP_ONCE: the hash of the JSON of its argument */
-        const struct string_set *set;
-        const struct version_test
-            *test; /* OP_SEM_VER with a constant comparison and version; or NULL */
-        const struct drawn_shares *shares; /* OP_FRACTIONAL; NULL: weights must be evaluated */
+        struct value value; /* OP_CONSTANT, OP_FAIL, and where direct */
+        struct {
+            const struct instruction *arguments;
+            union {
+                const struct path *path;
+                uint64_t identity; /* OP_ONCE: of the hash of the JSON of its argument */
+                const struct string_set *set;
+                const struct version_test
+                    *test; /* OP_SEM_VER with a constant comparison and version; or NULL */
+                const struct drawn_shares *shares; /* OP_FRACTIONAL; NULL: to be evaluated */
+            };
+        };
     };
 };
+_Static_assert(sizeof(struct instruction) == 24, "a hundred thousand flags have millions");
+
+/* How many instructions stand at `arguments`; 0 where there is a value in their place. */
+static inline uint32_t instruction_arguments(const struct instruction *instruction)
+{
+    if (instruction->direct || instruction->op == OP_CONSTANT || instruction->op == OP_FAIL ||
+        !instruction->arguments)
+        return 0;
+    return instruction->op == OP_ONCE || instruction->count >= ARGUMENT_AS_LIST
+               ? 1
+               : instruction->count;
+}
 
 /* A variant is kept as an answer has it, so that writing one is copying it. */
 struct program_variant {

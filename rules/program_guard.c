@@ -81,7 +81,7 @@ uint32_t compile_guard(struct compiler *compiler, const struct node *node, struc
         uint32_t count =
             count_guarding(compiler, node, guards[i].guard, operand, guards[i].evaluators);
         if (count) {
-            *out = (struct instruction){.op = (uint16_t)guards[i].op, .slot = slot};
+            *out = (struct instruction){.op = (uint8_t)guards[i].op, .slot = slot};
             return count;
         }
     }
@@ -91,7 +91,7 @@ uint32_t compile_guard(struct compiler *compiler, const struct node *node, struc
 /* Whether `in` is false by itself for whatever is not a string: then it needs no guard. */
 static bool looks_for_strings(const struct instruction *in, uint16_t slot)
 {
-    if ((in->op != OP_IN && in->op != OP_IN_SET) || in->arguments || in->slot != slot)
+    if ((in->op != OP_IN && in->op != OP_IN_SET) || !in->direct || in->slot != slot)
         return false;
     if (in->op == OP_IN_SET)
         return true;

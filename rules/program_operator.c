@@ -79,8 +79,8 @@ static void take_in(struct instruction *out)
     if (out->count != 2 || left->op != OP_SLOT || right->op != OP_CONSTANT)
         return;
     out->slot = left->slot;
+    out->direct = true;
     out->value = right->value;
-    out->arguments = NULL;
     if (out->op == OP_NOT_SAME && out->value.type == VALUE_NULL)
         *out = (struct instruction){.op = OP_EXISTS, .slot = left->slot};
 }
@@ -90,6 +90,7 @@ static void take_first_in(struct instruction *out)
     if (out->arguments[0].op != OP_SLOT)
         return;
     out->slot = out->arguments[0].slot;
+    out->direct = true;
     out->arguments = NULL;
 }
 

@@ -143,7 +143,7 @@ static bool holds_value(const struct instruction *instruction)
     case OP_IN:
     case OP_STARTS_WITH:
     case OP_ENDS_WITH:
-        return !instruction->arguments;
+        return instruction->direct;
     default:
         return false;
     }
@@ -155,8 +155,6 @@ static void pack_instruction(struct packer *packer, const struct instruction *fr
 static const struct instruction *pack_arguments(struct packer *packer,
                                                 const struct instruction *arguments, uint32_t count)
 {
-    if (count >= ARGUMENT_AS_LIST)
-        count = 1;
     struct instruction *copies =
         take(packer, (count ? count : 1) * sizeof *copies, alignof(struct instruction));
     struct instruction counted; /* while only sizes are asked for */
@@ -182,11 +180,13 @@ static void pack_instruction(struct packer *packer, const struct instruction *fr
 {
     *to = *from;
     to->count = count_without_null(from);
-    if (from->arguments)
-        to->arguments = pack_arguments(packer, from->arguments, to->count);
-    if (holds_value(from))
+    uint32_t count = instruction_arguments(to);
+    if (holds_value(from)) {
         to->value = pack_value(packer, from->value);
-    else if (from->op == OP_WALK || from->op == OP_LOCAL)
+        return;
+    }
+    to->arguments = count ? pack_arguments(packer, from->arguments, count) : NULL;
+    if (from->op == OP_WALK || from->op == OP_LOCAL)
         to->path = pack_path(packer, from->path);
     else if (from->op == OP_IN_SET)
         to->set = pack_set(packer, from->set);

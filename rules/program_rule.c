@@ -87,9 +87,7 @@ static unsigned cost_of(const struct instruction *instruction, unsigned limit)
         cost = 3;
     if (instruction->op == OP_SEM_VER)
         cost = 4;
-    if (!instruction->arguments || instruction->op == OP_ONCE)
-        return cost;
-    uint32_t count = instruction->count >= ARGUMENT_AS_LIST ? 1 : instruction->count;
+    uint32_t count = instruction->op == OP_ONCE ? 0 : instruction_arguments(instruction);
     for (uint32_t i = 0; i < count && cost < limit; i++)
         cost += cost_of(&instruction->arguments[i], limit - cost);
     return cost;
@@ -106,7 +104,7 @@ void compile_once(struct compiler *compiler, const struct node *node, struct ins
     XXH128_hash_t hash = XXH3_128bits(compiler->json.data + node->start, node->end - node->start);
     *inner = *out;
     *out = (struct instruction){
-        .op = OP_ONCE, .count = 1, .arguments = inner, .identity = {hash.low64, hash.high64}};
+        .op = OP_ONCE, .count = (uint32_t)hash.high64, .arguments = inner, .identity = hash.low64};
 }
 
 /* --- constants and lists --------------------------------------------------------------------- */
