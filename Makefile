@@ -169,7 +169,7 @@ differential:
 	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
-THREADS := pthread_create|http_server_start|fleet_new|worker_start|serving_start
+THREADS := pthread_create|threads_crew|http_server_start|fleet_new|worker_start|serving_start
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 sanitize:
 	+@failed=; \

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "../controller/folder.h"
+#include "../controller/threads.h"
 #include "../rules/similar.h"
 #include "clone.h"
 #include "commands.h"
@@ -89,7 +90,7 @@ static int code_of(const struct source *source, enum status status, size_t error
 int source_open(struct source *source, const struct arguments *arguments, const char *path)
 {
     struct error error = {0};
-    *source = (struct source){0};
+    *source = (struct source){.crew = threads_crew(0)};
     bundle_init(&source->bundle);
     diagnostics_init(&source->diagnostics);
     source->schemas = catalog_schemas(&error);
@@ -97,8 +98,8 @@ int source_open(struct source *source, const struct arguments *arguments, const 
         return fail(error.status, &error);
     enum status status = read_bytes(source, arguments, path, &error);
     if (status == STATUS_OK) {
-        status =
-            catalog_build(&source->catalog, source->schemas, &source->bundle, &source->diagnostics);
+        status = catalog_build(&source->catalog, source->schemas, &source->bundle, &source->crew,
+                               &source->diagnostics);
         source->has_catalog = true;
         error_set(&error, status, "the definitions cannot be read");
     }
@@ -121,8 +122,8 @@ int source_compile(struct source *source, const struct environment *environment,
     struct error error;
     size_t errors = source->diagnostics.errors;
     *out = NULL;
-    enum status status =
-        compile_environment(&source->catalog, environment, NULL, out, &source->diagnostics);
+    enum status status = compile_environment(&source->catalog, environment, NULL, &source->crew,
+                                             out, &source->diagnostics);
     error_set(&error, status, "environment \"%.*s\" cannot be compiled",
               (int)environment->name.text.length, environment->name.text.data);
     settle(source);

@@ -11,6 +11,7 @@
 #include "command.h"
 
 struct source {
+    struct crew crew;
     struct schema_set *schemas;
     struct bundle bundle;
     struct diagnostics diagnostics;

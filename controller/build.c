@@ -1,6 +1,7 @@
 #include "build.h"
 
 #include "../rules/compile.h"
+#include "threads.h"
 
 static const struct document *previous_document(const struct snapshot *previous, struct text name)
 {
@@ -12,6 +13,7 @@ static const struct document *previous_document(const struct snapshot *previous,
 static enum status compile_all(struct build *build, const struct snapshot *previous)
 {
     const struct catalog *catalog = &build->catalog;
+    const struct crew crew = threads_crew(0);
     bool faults = false;
     build->documents = calloc(catalog->environment_count + 1, sizeof *build->documents);
     if (!build->documents)
@@ -19,7 +21,7 @@ static enum status compile_all(struct build *build, const struct snapshot *previ
     for (size_t i = 0; i < catalog->environment_count; i++) {
         const struct environment *environment = catalog->environments[i];
         enum status status = compile_environment(
-            catalog, environment, previous_document(previous, environment->name.text),
+            catalog, environment, previous_document(previous, environment->name.text), &crew,
             &build->documents[i], &build->diagnostics);
         if (status != STATUS_OK && status != STATUS_INVALID)
             return status;
@@ -39,7 +41,8 @@ enum status build_commit(struct build *build, struct mirror *mirror, const char 
     enum status status = mirror_read(mirror, commit, &build->bundle, &build->diagnostics, error);
     if (status != STATUS_OK)
         return status;
-    status = catalog_build(&build->catalog, schemas, &build->bundle, &build->diagnostics);
+    const struct crew crew = threads_crew(0);
+    status = catalog_build(&build->catalog, schemas, &build->bundle, &crew, &build->diagnostics);
     build->has_catalog = true;
     if (status == STATUS_OK)
         status = compile_all(build, previous);

@@ -29,6 +29,22 @@ void arena_dispose(struct arena *arena)
     arena_init(arena, arena->maximum);
 }
 
+void arena_adopt(struct arena *arena, struct arena *from)
+{
+    struct arena_block **oldest = &arena->blocks;
+    while (*oldest)
+        oldest = &(*oldest)->older;
+    *oldest = from->blocks;
+    if (!arena->next && from->next) { /* it had none: the newest is now its own */
+        arena->next = from->next;
+        arena->end = from->end;
+    }
+    bool fits = from->reserved <= arena->maximum - arena->reserved;
+    arena->reserved = fits ? arena->reserved + from->reserved : arena->maximum;
+    from->blocks = NULL;
+    arena_dispose(from);
+}
+
 void arena_reset(struct arena *arena)
 {
     struct arena_block *block = arena->blocks;

@@ -83,6 +83,11 @@ void attributes_release(struct attributes *attributes)
     free(attributes);
 }
 
+void attributes_seal(struct attributes *attributes, bool sealed)
+{
+    attributes->sealed = sealed;
+}
+
 /* The cell of (parent, name) in the table of children: either its index stands there, or 0. */
 static size_t find_cell(const struct attributes *attributes, uint32_t parent, struct text name)
 {
@@ -179,6 +184,8 @@ static enum status find_or_add(struct attributes *attributes, uint32_t *at, stru
 {
     uint32_t child = attributes_child(attributes, *at, name);
     enum status status = STATUS_OK;
+    if (child == 0 && attributes->sealed)
+        return STATUS_NOT_FOUND;
     if (child == 0)
         status = add_child(attributes, *at, name, &child);
     *at = child;
@@ -189,6 +196,8 @@ static enum status give_slot(struct attributes *attributes, uint32_t at, uint16_
 {
     struct attribute_name *name = &attributes->names[at];
     if (name->slot == ATTRIBUTE_NONE) {
+        if (attributes->sealed)
+            return STATUS_NOT_FOUND;
         if (attributes->slots == ATTRIBUTES_MAX)
             return STATUS_LIMIT;
         name->slot = attributes->slots++;

@@ -28,6 +28,7 @@ struct attributes {
     size_t name_count, name_size;
     uint32_t *children; /* hash of (parent, name) → index of names; open addressing, power of two */
     size_t children_size;
+    bool sealed;         /* others read it now: a slot that is not there is STATUS_NOT_FOUND */
     uint16_t slots;      /* given so far */
     uint32_t *slot_name; /* slot → index of names */
 };
@@ -38,6 +39,9 @@ struct attributes *attributes_new(void); /* NULL without memory */
 struct attributes *attributes_clone(const struct attributes *attributes);
 struct attributes *attributes_reference(struct attributes *attributes);
 void attributes_release(struct attributes *attributes);
+
+/* While it is sealed several threads may compile against it. */
+void attributes_seal(struct attributes *attributes, bool sealed);
 
 /* The slot of a dotted path, given now if it has none yet. */
 enum status attributes_slot(struct attributes *attributes, struct text path, uint16_t *out);

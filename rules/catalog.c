@@ -1,11 +1,6 @@
-#include "catalog.h"
+#include "catalog_private.h"
 
 #include "codes.h"
-#include "similar.h"
-#include "yaml.h"
-
-#define API_VERSION "weir/v1"
-#define CATALOG_MEMORY ((size_t)4 << 30)
 
 /* --- the schemas in the program: build/rules/schemas.S --------------------------------------- */
 
@@ -29,159 +24,11 @@ struct schema_set *catalog_schemas(struct error *error)
     return NULL;
 }
 
-/* --- from files to definitions --------------------------------------------------------------- */
-
-struct list { /* of definitions of one kind, while they are collected */
-    void **items;
-    size_t count, size;
-};
-
 struct builder {
     struct catalog *catalog;
     struct diagnostics *diagnostics;
-    const struct schema *schemas[KIND_COUNT];
     struct list lists[KIND_COUNT];
-    struct text path; /* of the file being read; the catalog's memory */
 };
-
-static bool list_add(struct list *list, void *item)
-{
-    if (list->count == list->size) {
-        size_t size = list->size ? list->size * 2 : 64, bytes;
-        if (!size_multiply(size, sizeof *list->items, &bytes))
-            return false;
-        void **items = realloc(list->items, bytes);
-        if (!items)
-            return false;
-        list->items = items;
-        list->size = size;
-    }
-    list->items[list->count++] = item;
-    return true;
-}
-
-static struct place place_of(const struct builder *builder, const struct node *node)
-{
-    return (struct place){builder->path, node->line, node->column};
-}
-
-/* Kinds of DESIGN section 3 that a later release brings: refused by name, never passed over. */
-static bool is_later_kind(struct text kind)
-{
-    static const char *const later[] = {"PhasePlan", "Rollout", "RolloutState",
-                                        "Metric",    "Program", "FlagTest"};
-    for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (text_is(kind, later[i]))
-            return true;
-    }
-    return false;
-}
-
-static void unknown_kind(struct builder *builder, const struct node *kind)
-{
-    struct similar best = {0};
-    char hint[80];
-    for (size_t i = 0; i < KIND_COUNT; i++)
-        similar_offer(&best, kind->string, text_of(kind_name((enum kind)i)));
-    if (best.name.length)
-        snprintf(hint, sizeof hint, "did you mean \"%s\"?", best.name.data);
-    else
-        snprintf(hint, sizeof hint, "kinds are Flag, Segment, Environment and Target");
-    diagnostics_add(builder->diagnostics, CODE_KIND, place_of(builder, kind), hint,
-                    "unknown kind \"%.*s\"",
-                    (int)(kind->string.length < 80 ? kind->string.length : 80), kind->string.data);
-}
-
-/* Finds what kind of definition a document says it is; false (with a fault noted) when it is
- * none. */
-static bool find_kind(struct builder *builder, const struct node *root, enum kind *out)
-{
-    const struct node *version = node_get(root, "apiVersion"), *kind = node_get(root, "kind");
-    if (!version || version->type != NODE_STRING || !text_is(version->string, API_VERSION)) {
-        diagnostics_add(builder->diagnostics, CODE_KIND,
-                        place_of(builder, version ? version : root),
-                        "begin the document with \"apiVersion: " API_VERSION "\"",
-                        version ? "unknown apiVersion" : "document has no apiVersion");
-        return false;
-    }
-    if (!kind || kind->type != NODE_STRING) {
-        diagnostics_add(builder->diagnostics, CODE_KIND, place_of(builder, kind ? kind : root),
-                        "kinds are Flag, Segment, Environment and Target", "document has no kind");
-        return false;
-    }
-    for (size_t i = 0; i < KIND_COUNT; i++) {
-        if (text_is(kind->string, kind_name((enum kind)i))) {
-            *out = (enum kind)i;
-            return true;
-        }
-    }
-    if (is_later_kind(kind->string))
-        diagnostics_add(builder->diagnostics, CODE_KIND_LATER, place_of(builder, kind),
-                        "this version of weir knows Flag, Segment, Environment and Target",
-                        "kind %s does not work yet", kind->string.data);
-    else
-        unknown_kind(builder, kind);
-    return false;
-}
-
-static enum status note_broken(struct builder *builder, enum kind kind, const struct node *root)
-{
-    struct arena *arena = &builder->catalog->arena;
-    struct text name = node_get_string(node_get(root, "metadata"), "name");
-    struct broken *broken = ARENA_NEW(arena, struct broken);
-    if (!broken || !arena_copy(arena, name, &broken->name))
-        return STATUS_NO_MEMORY;
-    broken->kind = kind;
-    broken->next = builder->catalog->broken;
-    builder->catalog->broken = broken;
-    return STATUS_OK;
-}
-
-static enum status take_document(void *context, const struct node *root)
-{
-    struct builder *builder = context;
-    struct definition definition;
-    enum kind kind;
-    if (root->type != NODE_MAP) {
-        diagnostics_add(builder->diagnostics, CODE_KIND, place_of(builder, root), NULL,
-                        "a document must be a map, not a %s", node_type_name(root->type));
-        return STATUS_OK;
-    }
-    if (!find_kind(builder, root, &kind))
-        return STATUS_OK;
-    enum status status =
-        schema_validate(builder->schemas[kind], root, builder->path, builder->diagnostics);
-    if (status == STATUS_OK)
-        status = definitions_read(&builder->catalog->arena, kind, builder->path, root, &definition,
-                                  builder->diagnostics);
-    if (status == STATUS_INVALID)
-        return note_broken(builder, kind, root);
-    if (status != STATUS_OK)
-        return status;
-    return list_add(&builder->lists[kind], definition.flag) ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
-static enum status read_files(struct builder *builder, const struct bundle *bundle)
-{
-    struct arena arena;
-    enum status status = STATUS_OK;
-    arena_init(&arena, 0);
-    for (size_t i = 0; i < bundle->count && status == STATUS_OK; i++) {
-        const struct bundle_file *file = &bundle->files[i];
-        builder->catalog->files++;
-        if (!arena_copy(&builder->catalog->arena, file->path, &builder->path))
-            status = STATUS_NO_MEMORY;
-        else
-            status = yaml_read(&arena, builder->path, file->bytes, take_document, builder,
-                               builder->diagnostics);
-        if (status == STATUS_INVALID) {
-            builder->catalog->unreadable++;
-            status = STATUS_OK;
-        }
-    }
-    arena_dispose(&arena);
-    return status;
-}
 
 /* --- one name, one definition ---------------------------------------------------------------- */
 
@@ -268,18 +115,19 @@ static void note_empty(struct builder *builder, const struct bundle *bundle)
 }
 
 enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas,
-                          const struct bundle *bundle, struct diagnostics *diagnostics)
+                          const struct bundle *bundle, const struct crew *crew,
+                          struct diagnostics *diagnostics)
 {
     struct builder builder = {.catalog = catalog, .diagnostics = diagnostics};
-    enum status status = STATUS_OK;
+    const struct schema *by_kind[KIND_COUNT];
     *catalog = (struct catalog){0};
     arena_init(&catalog->arena, CATALOG_MEMORY);
     for (size_t i = 0; i < KIND_COUNT; i++) {
-        builder.schemas[i] = schema_set_find(schemas, kind_schema((enum kind)i));
-        if (!builder.schemas[i])
+        by_kind[i] = schema_set_find(schemas, kind_schema((enum kind)i));
+        if (!by_kind[i])
             return STATUS_NOT_FOUND;
     }
-    status = read_files(&builder, bundle);
+    enum status status = catalog_read(catalog, by_kind, bundle, crew, builder.lists, diagnostics);
     if (status == STATUS_OK)
         status = take_lists(&builder);
     for (size_t i = 0; i < KIND_COUNT; i++)

@@ -8,6 +8,7 @@
 #define WEIR_CATALOG_H
 
 #include "bundle.h"
+#include "crew.h"
 #include "definitions.h"
 #include "schema.h"
 
@@ -34,11 +35,12 @@ struct broken {
  * why. */
 struct schema_set *catalog_schemas(struct error *error);
 
-/* Builds a catalog out of a sorted bundle; `schemas` as from catalog_schemas(). All faults go into
- * `diagnostics`; STATUS_INVALID when one of them is an error (the catalog is then only good for
- * disposing). */
+/* Builds a catalog out of a sorted bundle; `schemas` as from catalog_schemas(); `crew` may be NULL.
+ * All faults go into `diagnostics`; STATUS_INVALID when one of them is an error (the catalog is
+ * then only good for disposing). */
 enum status catalog_build(struct catalog *catalog, const struct schema_set *schemas,
-                          const struct bundle *bundle, struct diagnostics *diagnostics);
+                          const struct bundle *bundle, const struct crew *crew,
+                          struct diagnostics *diagnostics);
 void catalog_dispose(struct catalog *catalog);
 
 const struct flag *catalog_flag(const struct catalog *catalog, struct text name);

@@ -1,6 +1,9 @@
 #include "compile.h"
 
+#include <stdatomic.h>
+
 #include "codes.h"
+#include "compile_private.h"
 #include "encode.h"
 #include "json.h"
 
@@ -50,147 +53,278 @@ void compile_flag(const struct catalog *catalog, const struct environment *envir
     write_flag(&encoder, flag);
 }
 
+#define FLAGS_WORTH 128 /* of one part: compiling fewer takes less time than starting a thread */
+
+/* What all parts look at and none changes. */
 struct compilation {
     const struct catalog *catalog;
     const struct environment *environment;
     const struct document *previous;
-    struct diagnostics *diagnostics;
     struct attributes *attributes;
-    struct fragment **fragments;
-    size_t count, bytes;      /* of fragments so far, of their JSON */
-    struct arena arena, work; /* of the metadata; of one flag at a time */
     struct set_metadata *metadata;
-    struct buffer metadata_json, json;
-    struct segment_texts segments;
+    struct text metadata_json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
+    struct fragment **fragments; /* by the place of their flags; NULL: refused, or late */
+    _Atomic size_t bytes;        /* of all JSON so far */
+};
+
+/* Neighbouring flags, compiled by one hand. */
+struct part {
+    struct compilation *compilation;
+    size_t first, end; /* of the catalog's flags */
+    struct diagnostics diagnostics;
+    struct arena work; /* for one flag at a time */
+    struct buffer json;
+    struct segment_texts segments;
+    bool late; /* some flags use attributes that have no slot yet */
+    enum status status;
 };
 
 /* The previous fragment when its bytes are the same, else a new one. */
-static enum status make_fragment(struct compilation *compilation, const struct flag *flag)
+static enum status make_fragment(struct part *part, size_t index)
 {
-    struct text json = buffer_text(&compilation->json), key = flag->name.text;
-    struct fragment **out = &compilation->fragments[compilation->count];
+    const struct compilation *compilation = part->compilation;
+    const struct flag *flag = compilation->catalog->flags[index];
+    struct text json = buffer_text(&part->json), key = flag->name.text;
     struct error error;
     const struct fragment *old =
         compilation->same_metadata ? document_find(compilation->previous, key) : NULL;
     if (old && text_equal(old->json, json)) {
-        *out = fragment_reference((struct fragment *)(uintptr_t)old);
-        compilation->count++;
+        compilation->fragments[index] = fragment_reference((struct fragment *)(uintptr_t)old);
         return STATUS_OK;
     }
     enum status status = fragment_new(
         key, json,
-        (struct program_settings){.metadata = compilation->metadata, .arena = &compilation->work},
-        compilation->attributes, out, &error);
-    if (status == STATUS_OK)
-        compilation->count++;
-    else if (status != STATUS_NO_MEMORY)
-        diagnostics_add(compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place, NULL,
+        (struct program_settings){.metadata = compilation->metadata, .arena = &part->work},
+        compilation->attributes, &compilation->fragments[index], &error);
+    if (status == STATUS_NOT_FOUND)
+        part->late = true;
+    else if (status != STATUS_OK && status != STATUS_NO_MEMORY)
+        diagnostics_add(&part->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place, NULL,
                         "flag \"%.64s\" cannot be compiled for \"%.64s\": %s", key.data,
                         compilation->environment->name.text.data, error.message);
     return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
-static enum status compile_one(struct compilation *compilation, const struct flag *flag)
+/* The JSON of a flag into part->json; false when there is none to go on with. */
+static bool encode_flag(struct part *part, const struct flag *flag)
 {
-    size_t errors = compilation->diagnostics->errors;
-    const struct environment *environment = compilation->environment;
-    struct encoder encoder = {compilation->catalog,     environment->name.text,
-                              environment->evaluators,  &compilation->json,
-                              compilation->diagnostics, &compilation->segments};
-    buffer_clear(&compilation->json);
+    const struct environment *environment = part->compilation->environment;
+    size_t errors = part->diagnostics.errors;
+    struct encoder encoder = {part->compilation->catalog, environment->name.text,
+                              environment->evaluators,    &part->json,
+                              &part->diagnostics,         &part->segments};
+    buffer_clear(&part->json);
     write_flag(&encoder, flag);
-    if (compilation->json.failed == STATUS_LIMIT) {
+    if (part->json.failed == STATUS_LIMIT)
         diagnostics_add(
-            compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
+            &part->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
             "segments are written out in each flag that uses them: use fewer, or smaller ones",
             "flag \"%.64s\" compiles to more than 4 MiB", flag->name.text.data);
-        return STATUS_OK;
+    else if (part->json.failed)
+        part->status = part->json.failed;
+    /* What was refused need not be whole JSON. */
+    return !part->json.failed && part->diagnostics.errors == errors;
+}
+
+static void compile_part(void *context, unsigned index)
+{
+    struct part *part = (struct part *)context + index;
+    struct compilation *compilation = part->compilation;
+    for (size_t i = part->first; i < part->end && part->status == STATUS_OK; i++) {
+        bool good = encode_flag(part, compilation->catalog->flags[i]);
+        size_t before = atomic_fetch_add(&compilation->bytes, part->json.length);
+        if (before + part->json.length > DOCUMENT_MAX)
+            return;
+        if (good)
+            part->status = make_fragment(part, i);
     }
-    if (compilation->json.failed)
-        return compilation->json.failed;
-    compilation->bytes += compilation->json.length;
-    if (compilation->bytes > DOCUMENT_MAX) {
+}
+
+static enum status begin_part(struct part *part, struct compilation *compilation, size_t first,
+                              size_t end)
+{
+    *part = (struct part){.compilation = compilation, .first = first, .end = end};
+    diagnostics_init(&part->diagnostics);
+    arena_init(&part->work, 0);
+    buffer_init(&part->json, FRAGMENT_MAX);
+    return segment_texts_init(&part->segments, compilation->catalog);
+}
+
+static void end_part(struct part *part)
+{
+    diagnostics_dispose(&part->diagnostics);
+    arena_dispose(&part->work);
+    buffer_dispose(&part->json);
+    segment_texts_dispose(&part->segments);
+}
+
+/* Those whose attributes were not foreseen, one after the other. */
+static void compile_late(struct part *part)
+{
+    const struct compilation *compilation = part->compilation;
+    for (size_t i = part->first; i < part->end && part->status == STATUS_OK; i++) {
+        if (!compilation->fragments[i] && encode_flag(part, compilation->catalog->flags[i]))
+            part->status = make_fragment(part, i);
+    }
+}
+
+/* The flag with which the document becomes too large is the same whoever compiles it: they are
+ * encoded once more, in their order. */
+static enum status refuse_size(const struct compilation *compilation, struct part *part)
+{
+    const struct catalog *catalog = compilation->catalog;
+    size_t bytes = 0;
+    for (size_t i = 0; i < catalog->flag_count && part->status == STATUS_OK; i++) {
+        const struct flag *flag = catalog->flags[i];
+        encode_flag(part, flag);
+        bytes += part->json.length;
+        if (bytes <= DOCUMENT_MAX)
+            continue;
         diagnostics_add(
-            compilation->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
+            &part->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place,
             "segments are written out in each flag that uses them: use fewer, or smaller ones",
             "environment \"%.64s\" compiles to more than 512 MiB",
             compilation->environment->name.text.data);
-        return STATUS_INVALID;
+        break;
     }
-    /* What was refused need not be whole JSON. */
-    return compilation->diagnostics->errors == errors ? make_fragment(compilation, flag)
-                                                      : STATUS_OK;
+    return part->status;
+}
+
+/* In the order of the flags, as if one had compiled them all. */
+static enum status end_parts(struct part *parts, unsigned count, struct diagnostics *diagnostics)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < count; i++) {
+        if (status == STATUS_OK)
+            status = parts[i].status;
+        diagnostics_join(diagnostics, &parts[i].diagnostics);
+        end_part(&parts[i]);
+    }
+    return status;
+}
+
+static enum status compile_parts(struct compilation *compilation, struct part *parts,
+                                 unsigned count, const struct crew *crew)
+{
+    bool good = true;
+    attributes_seal(compilation->attributes, true);
+    crew_run(crew, count, compile_part, parts);
+    attributes_seal(compilation->attributes, false);
+    if (atomic_load(&compilation->bytes) > DOCUMENT_MAX) {
+        for (unsigned i = 0; i < count; i++) { /* how far each came is chance */
+            diagnostics_dispose(&parts[i].diagnostics);
+            parts[i].status = STATUS_OK;
+        }
+        return refuse_size(compilation, &parts[0]);
+    }
+    for (unsigned i = 0; i < count; i++)
+        good = good && parts[i].status == STATUS_OK && parts[i].diagnostics.errors == 0;
+    for (unsigned i = 0; i < count && good; i++) {
+        if (parts[i].late)
+            compile_late(&parts[i]);
+    }
+    return STATUS_OK;
+}
+
+static enum status compile_flags(struct compilation *compilation, const struct crew *crew,
+                                 struct diagnostics *diagnostics)
+{
+    size_t flags = compilation->catalog->flag_count;
+    unsigned count = crew_parts(crew, flags, FLAGS_WORTH);
+    struct part *parts = calloc(count, sizeof *parts);
+    enum status status = parts ? STATUS_OK : STATUS_NO_MEMORY;
+    for (unsigned i = 0; i < count && parts; i++) {
+        enum status begun =
+            begin_part(&parts[i], compilation, flags * i / count, flags * (i + 1) / count);
+        if (status == STATUS_OK)
+            status = begun;
+    }
+    if (status == STATUS_OK)
+        status = compile_parts(compilation, parts, count, crew);
+    if (parts) {
+        enum status ended = end_parts(parts, count, diagnostics);
+        if (status == STATUS_OK)
+            status = ended;
+    }
+    free(parts);
+    return status;
 }
 
 /* {"flagSetId": the environment's name}: flagd's identity of a set; OpenFeature's telemetry carries
  * it. */
-static enum status make_metadata(struct compilation *compilation)
+static enum status make_metadata(struct compilation *compilation, struct arena *arena,
+                                 struct buffer *json)
 {
-    buffer_append_string(&compilation->metadata_json, "{\"flagSetId\":");
-    json_write_string(&compilation->metadata_json, compilation->environment->name.text);
-    buffer_append_char(&compilation->metadata_json, '}');
-    if (compilation->metadata_json.failed)
-        return compilation->metadata_json.failed;
-    struct text json = buffer_text(&compilation->metadata_json);
+    buffer_append_string(json, "{\"flagSetId\":");
+    json_write_string(json, compilation->environment->name.text);
+    buffer_append_char(json, '}');
+    if (json->failed)
+        return json->failed;
+    compilation->metadata_json = buffer_text(json);
     compilation->same_metadata =
-        compilation->previous && text_equal(compilation->previous->metadata, json);
+        compilation->previous &&
+        text_equal(compilation->previous->metadata, compilation->metadata_json);
     const struct node *members;
-    enum status status = json_read(&compilation->arena, json, JSON_LIMITS_DEFAULT, &members, NULL);
+    enum status status =
+        json_read(arena, compilation->metadata_json, JSON_LIMITS_DEFAULT, &members, NULL);
     if (status != STATUS_OK)
         return status;
     compilation->metadata = set_metadata_new(members);
     return compilation->metadata ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-static enum status compile_all(struct compilation *compilation)
+static enum status begin(struct compilation *compilation, struct arena *arena, struct buffer *json)
 {
     const struct catalog *catalog = compilation->catalog;
     compilation->attributes = compilation->previous
                                   ? attributes_clone(compilation->previous->attributes)
                                   : attributes_new();
     compilation->fragments = calloc(catalog->flag_count + 1, sizeof *compilation->fragments);
-    if (!compilation->attributes || !compilation->fragments ||
-        segment_texts_init(&compilation->segments, catalog) != STATUS_OK)
+    if (!compilation->attributes || !compilation->fragments)
         return STATUS_NO_MEMORY;
-    enum status status = make_metadata(compilation);
-    for (size_t i = 0; i < catalog->flag_count && status == STATUS_OK; i++)
-        status = compile_one(compilation, catalog->flags[i]);
+    enum status status =
+        compile_attributes(catalog, compilation->environment, compilation->attributes);
+    return status == STATUS_OK ? make_metadata(compilation, arena, json) : status;
+}
+
+static enum status finish(struct compilation *compilation, enum status status,
+                          struct document **out)
+{
+    size_t count = compilation->catalog->flag_count;
+    if (status == STATUS_OK) {
+        status = document_new(compilation->fragments, count, compilation->attributes,
+                              compilation->metadata_json, out);
+    } else {
+        for (size_t i = 0; i < count && compilation->fragments; i++)
+            fragment_release(compilation->fragments[i]);
+        attributes_release(compilation->attributes);
+    }
+    free(compilation->fragments);
     return status;
 }
 
 enum status compile_environment(const struct catalog *catalog,
                                 const struct environment *environment,
-                                const struct document *previous, struct document **out,
-                                struct diagnostics *diagnostics)
+                                const struct document *previous, const struct crew *crew,
+                                struct document **out, struct diagnostics *diagnostics)
 {
-    struct compilation compilation = {.catalog = catalog,
-                                      .environment = environment,
-                                      .previous = previous,
-                                      .diagnostics = diagnostics};
+    struct compilation compilation = {
+        .catalog = catalog, .environment = environment, .previous = previous};
     size_t errors = diagnostics->errors;
+    struct arena arena; /* of the metadata */
+    struct buffer json;
     *out = NULL;
-    arena_init(&compilation.arena, 0);
-    arena_init(&compilation.work, 0);
-    buffer_init(&compilation.json, FRAGMENT_MAX);
-    buffer_init(&compilation.metadata_json, 0);
-    enum status status = compile_all(&compilation);
+    arena_init(&arena, 0);
+    buffer_init(&json, 0);
+    enum status status = begin(&compilation, &arena, &json);
+    if (status == STATUS_OK)
+        status = compile_flags(&compilation, crew, diagnostics);
     if (status == STATUS_OK && diagnostics->errors != errors)
         status = STATUS_INVALID;
-    if (status == STATUS_OK) {
-        status = document_new(compilation.fragments, compilation.count, compilation.attributes,
-                              buffer_text(&compilation.metadata_json), out);
-    } else {
-        for (size_t i = 0; i < compilation.count; i++)
-            fragment_release(compilation.fragments[i]);
-        attributes_release(compilation.attributes);
-    }
-    free(compilation.fragments);
-    segment_texts_dispose(&compilation.segments);
-    buffer_dispose(&compilation.json);
-    buffer_dispose(&compilation.metadata_json);
+    status = finish(&compilation, status, out);
     set_metadata_release(compilation.metadata);
-    arena_dispose(&compilation.arena);
-    arena_dispose(&compilation.work);
+    buffer_dispose(&json);
+    arena_dispose(&arena);
     return status;
 }

@@ -7,11 +7,11 @@
 
 /* Compiles every flag for `environment`. Fragments whose bytes equal those of `previous` (may be
  * NULL; the last document of the same environment) are shared with it, and its attribute slots are
- * kept. */
+ * kept. `crew` may be NULL. */
 enum status compile_environment(const struct catalog *catalog,
                                 const struct environment *environment,
-                                const struct document *previous, struct document **out,
-                                struct diagnostics *diagnostics);
+                                const struct document *previous, const struct crew *crew,
+                                struct document **out, struct diagnostics *diagnostics);
 
 /* Appends the flag object of one flag, canonical. */
 void compile_flag(const struct catalog *catalog, const struct environment *environment,

@@ -121,6 +121,23 @@ void diagnostic_also(struct diagnostics *list, struct diagnostic *diagnostic, st
         list->failed = STATUS_NO_MEMORY;
 }
 
+void diagnostics_join(struct diagnostics *list, struct diagnostics *from)
+{
+    for (size_t i = 0; i < from->count && list->count < DIAGNOSTICS_KEPT; i++) {
+        if (!make_room(list)) {
+            list->failed = STATUS_NO_MEMORY;
+            break;
+        }
+        list->items[list->count++] = from->items[i];
+    }
+    list->errors += from->errors;
+    list->warnings += from->warnings;
+    if (from->failed)
+        list->failed = from->failed;
+    arena_adopt(&list->arena, &from->arena);
+    diagnostics_dispose(from);
+}
+
 static int compare_numbers(uint32_t a, uint32_t b)
 {
     return (a > b) - (a < b);

@@ -52,6 +52,9 @@ struct diagnostic *diagnostics_add(struct diagnostics *list, const char *code, s
                                    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);
 void diagnostic_also(struct diagnostics *list, struct diagnostic *diagnostic, struct place other);
 
+/* Appends what `from` holds, which is empty afterwards. */
+void diagnostics_join(struct diagnostics *list, struct diagnostics *from);
+
 void diagnostics_sort(struct diagnostics *list);
 
 /* Finds the text of a file; false where there is none. */

@@ -218,7 +218,7 @@ static bool enter(struct json_cursor *cursor, struct nesting *nesting, unsigned 
 
 static bool is_in_map(const struct nesting *nesting)
 {
-    unsigned inner = nesting->level - 1;
+    unsigned inner = nesting->level ? nesting->level - 1 : 0;
     return nesting->maps[inner / 64] >> inner % 64 & 1;
 }
 
@@ -233,6 +233,7 @@ static bool skip_container(struct json_cursor *cursor, unsigned depth)
     struct text raw;
     bool escapes;
     nesting.level = 0;
+    nesting.maps[0] = 0;
     do {
         bool first = is_opening(cursor);
         if (first ? !enter(cursor, &nesting, depth) : !skip_scalar(cursor))

@@ -3,11 +3,21 @@
 #include <stdarg.h>
 #include <time.h>
 
-double bench_now(void)
+static double read_clock(clockid_t clock)
 {
     struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    clock_gettime(clock, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+double bench_now(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double bench_elapsed(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 static int by_size(const void *a, const void *b)
@@ -49,9 +59,10 @@ void bench_fail(const char *format, ...)
 }
 
 void bench_catalog(struct catalog *catalog, const struct schema_set *schemas,
-                   const struct bundle *bundle, struct diagnostics *diagnostics)
+                   const struct bundle *bundle, const struct crew *crew,
+                   struct diagnostics *diagnostics)
 {
-    if (catalog_build(catalog, schemas, bundle, diagnostics) == STATUS_OK)
+    if (catalog_build(catalog, schemas, bundle, crew, diagnostics) == STATUS_OK)
         return;
     if (diagnostics->count == 0)
         bench_fail("no memory for the catalog");

@@ -11,6 +11,8 @@
 /* Nanoseconds of this process's CPU time, user and system: what is measured with it runs on one
  * thread and waits for nothing, and other processes take nothing from it but cache. */
 double bench_now(void);
+/* Nanoseconds on the clock on the wall, for what several threads do. */
+double bench_elapsed(void);
 /* Sorts `values`. 0 for none. */
 double bench_median(double *values, size_t count);
 /* $BENCH_QUICK is set and neither empty nor 0: fewer rounds. */
@@ -19,8 +21,10 @@ bool bench_is_quick(void);
 void bench_report(const char *name, double value);
 /* Prints "bench: …" to standard error and exits with 1. */
 void bench_fail(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
-/* The catalog of a sorted bundle; fails when there is a fault. `schemas` from catalog_schemas(). */
+/* The catalog of a sorted bundle; fails when there is a fault. `schemas` from catalog_schemas(),
+ * `crew` may be NULL. */
 void bench_catalog(struct catalog *catalog, const struct schema_set *schemas,
-                   const struct bundle *bundle, struct diagnostics *diagnostics);
+                   const struct bundle *bundle, const struct crew *crew,
+                   struct diagnostics *diagnostics);
 
 #endif

@@ -8,6 +8,7 @@ BENCH_SHARED := $(call object,$(patsubst %,tests/bench/%.c,bench definitions inp
 
 $(BENCH_LINKED): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_SHARED) $(BUILD)/rules.a
 	$(call say,LD,$@)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(RULES_LIBS)
+$(BUILD)/tests/bench/compile: $(call object,controller/threads.c)
 # The HTTP library by itself: nothing of ours is linked.
 $(BUILD)/tests/bench/fixed: $(BUILD)/tests/bench/fixed.o
 	$(call say,LD,$@)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(call pkg_libs,libmicrohttpd)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "../../controller/threads.h"
 #include "../../rules/compile.h"
 #include "../../rules/yaml.h"
 #include "bench.h"
@@ -18,8 +19,12 @@
 
 /* Nanoseconds. What one process of a measurement leaves in memory that both share. */
 struct timing {
-    double scan;               /* libyaml alone */
-    double whole;              /* bundle → document */
+    double scan;         /* libyaml alone */
+    double whole;        /* bundle → document */
+    double scan_elapsed; /* the same two on the wall, and the whole with all processors */
+    double whole_elapsed;
+    double crew_elapsed;
+    double crew_size;
     double yaml, schema, link; /* passes of their own: yaml; yaml and schema; link */
     double catalog;            /* all of catalog_build() */
     double encode, compile;    /* flags → JSON; compile_environment() with that in it */
@@ -61,10 +66,11 @@ static size_t scan_file(struct text source)
 static void measure_scan(struct bench *bench)
 {
     size_t events = 0;
-    double start = bench_now();
+    double start = bench_now(), began = bench_elapsed();
     for (size_t i = 0; i < bench->bundle.count; i++)
         events += scan_file(bench->bundle.files[i].bytes);
     bench->timing->scan = bench_now() - start;
+    bench->timing->scan_elapsed = bench_elapsed() - began;
     if (events < bench->bundle.count * 50)
         bench_fail("libyaml saw only %zu events", events);
 }
@@ -72,29 +78,51 @@ static void measure_scan(struct bench *bench)
 /* --- the whole way
  * -------------------------------------------------------------------------------- */
 
-static struct document *compile(const struct catalog *catalog, struct diagnostics *diagnostics)
+static struct document *compile(const struct catalog *catalog, const struct crew *crew,
+                                struct diagnostics *diagnostics)
 {
     const struct environment *environment = catalog_environment(catalog, TEXT("production"));
     struct document *document = NULL;
     if (!environment ||
-        compile_environment(catalog, environment, NULL, &document, diagnostics) != STATUS_OK ||
+        compile_environment(catalog, environment, NULL, crew, &document, diagnostics) !=
+            STATUS_OK ||
         document->count != FLAGS)
         bench_fail("generated definitions do not compile");
     return document;
 }
 
-static void measure_whole(struct bench *bench)
+struct spent {
+    double busy, elapsed;
+};
+
+static struct spent compile_whole(struct bench *bench, const struct crew *crew)
 {
     struct catalog catalog;
     struct diagnostics diagnostics;
     diagnostics_init(&diagnostics);
-    double start = bench_now();
-    bench_catalog(&catalog, bench->schemas, &bench->bundle, &diagnostics);
-    struct document *document = compile(&catalog, &diagnostics);
-    bench->timing->whole = bench_now() - start;
+    double start = bench_now(), began = bench_elapsed();
+    bench_catalog(&catalog, bench->schemas, &bench->bundle, crew, &diagnostics);
+    struct document *document = compile(&catalog, crew, &diagnostics);
+    struct spent spent = {bench_now() - start, bench_elapsed() - began};
     document_release(document);
     catalog_dispose(&catalog);
     diagnostics_dispose(&diagnostics);
+    return spent;
+}
+
+static void measure_whole(struct bench *bench)
+{
+    struct spent spent = compile_whole(bench, NULL);
+    bench->timing->whole = spent.busy;
+    bench->timing->whole_elapsed = spent.elapsed;
+}
+
+/* As `weir run` starts. */
+static void measure_crew(struct bench *bench)
+{
+    struct crew crew = threads_crew(0);
+    bench->timing->crew_size = crew.size;
+    bench->timing->crew_elapsed = compile_whole(bench, &crew).elapsed;
 }
 
 /* --- its parts
@@ -180,11 +208,11 @@ static void measure_rest(struct bench *bench)
     diagnostics_init(&diagnostics);
     buffer_init(&json, 0);
     double start = bench_now();
-    bench_catalog(&catalog, bench->schemas, &bench->bundle, &diagnostics);
+    bench_catalog(&catalog, bench->schemas, &bench->bundle, NULL, &diagnostics);
     timing->catalog = bench_now() - start;
 
     start = bench_now();
-    struct document *document = compile(&catalog, &diagnostics);
+    struct document *document = compile(&catalog, NULL, &diagnostics);
     timing->compile = bench_now() - start;
 
     start = bench_now();
@@ -242,6 +270,10 @@ static void report(const struct timing *rounds, size_t count)
     bench_report("compile.scan", scan);
     bench_report("compile.whole", whole);
     bench_report("compile.ratio", whole / scan);
+    bench_report("compile.crew.size", median_of(rounds, count, offsetof(struct timing, crew_size)));
+    bench_report("compile.crew.elapsed", MEDIAN(crew_elapsed));
+    bench_report("compile.crew.ratio", MEDIAN(crew_elapsed) / MEDIAN(scan_elapsed));
+    bench_report("compile.crew.faster", MEDIAN(whole_elapsed) / MEDIAN(crew_elapsed));
     bench_report("compile.part.yaml", yaml);
     bench_report("compile.part.schema", schema - yaml);
     bench_report("compile.part.read", catalog - link - schema);
@@ -253,7 +285,7 @@ static void report(const struct timing *rounds, size_t count)
 }
 
 static void (*const measurements[])(struct bench *) = {
-    measure_scan, measure_whole, measure_yaml, measure_schema, measure_rest,
+    measure_scan, measure_whole, measure_crew, measure_yaml, measure_schema, measure_rest,
 };
 
 int main(void)

@@ -21,6 +21,7 @@ struct rig {
     struct diagnostics faults;
     struct document *document;
     struct context context;
+    const struct crew *crew; /* NULL unless a test sets it after rig_init() */
 };
 
 struct rig_file {
@@ -57,7 +58,8 @@ static inline void rig_add(struct rig *rig, const char *path, struct text text)
 static inline enum status rig_link(struct rig *rig)
 {
     bundle_sort(&rig->bundle);
-    enum status status = catalog_build(&rig->catalog, rig->schemas, &rig->bundle, &rig->faults);
+    enum status status =
+        catalog_build(&rig->catalog, rig->schemas, &rig->bundle, rig->crew, &rig->faults);
     diagnostics_sort(&rig->faults);
     return status;
 }
@@ -79,8 +81,8 @@ static inline enum status rig_compile(struct rig *rig, const char *environment,
 {
     const struct environment *found = catalog_environment(&rig->catalog, text_of(environment));
     ck_assert_msg(found != NULL, "no environment %s", environment);
-    enum status status =
-        compile_environment(&rig->catalog, found, previous, &rig->document, &rig->faults);
+    enum status status = compile_environment(&rig->catalog, found, previous, rig->crew,
+                                             &rig->document, &rig->faults);
     diagnostics_sort(&rig->faults);
     return status;
 }

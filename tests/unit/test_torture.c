@@ -95,14 +95,14 @@ static enum status go(const struct schema_set *schemas, struct text yaml, struct
     enum status status = bundle_add(&bundle, TEXT("flags/all.yaml"), yaml);
     if (status == STATUS_OK) {
         bundle_sort(&bundle);
-        status = catalog_build(&catalog, schemas, &bundle, &faults);
+        status = catalog_build(&catalog, schemas, &bundle, NULL, &faults);
     }
     const struct environment *environment =
         status ? NULL : catalog_environment(&catalog, TEXT("production"));
     if (status == STATUS_OK)
-        status = compile_environment(&catalog, environment, NULL, &document, &faults);
+        status = compile_environment(&catalog, environment, NULL, NULL, &document, &faults);
     if (status == STATUS_OK)
-        status = compile_environment(&catalog, environment, document, &next, &faults);
+        status = compile_environment(&catalog, environment, document, NULL, &next, &faults);
     if (status == STATUS_OK)
         status = context_init(&context);
     if (status == STATUS_OK)
@@ -199,7 +199,7 @@ START_TEST(faults_do_not_vanish)
         plan.failing = n;
         plan.lasting = false;
         plan.armed = true;
-        enum status status = catalog_build(&catalog, schemas, &bundle, &faults);
+        enum status status = catalog_build(&catalog, schemas, &bundle, NULL, &faults);
         plan.armed = false;
         passed = plan.seen < n;
         ck_assert_msg(status == STATUS_INVALID || status == STATUS_NO_MEMORY,

@@ -51,7 +51,7 @@ static void check_next(const struct catalog *catalog, const struct environment *
     struct diagnostics faults;
     struct document *next;
     diagnostics_init(&faults);
-    enum status status = compile_environment(catalog, environment, document, &next, &faults);
+    enum status status = compile_environment(catalog, environment, document, NULL, &next, &faults);
     FUZZ_CHECK(status == STATUS_OK, "the second time status %d", (int)status);
     FUZZ_CHECK(memcmp(document->digest, next->digest, sizeof next->digest) == 0,
                "the second time another digest");
@@ -68,7 +68,7 @@ static void compile(const struct catalog *catalog, const struct environment *env
     struct diagnostics faults;
     struct document *document;
     diagnostics_init(&faults);
-    enum status status = compile_environment(catalog, environment, NULL, &document, &faults);
+    enum status status = compile_environment(catalog, environment, NULL, NULL, &document, &faults);
     fuzz_check_diagnostics(&faults, status, source);
     FUZZ_CHECK((status == STATUS_OK) == (document != NULL), "status %d", (int)status);
     if (document) {
@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     diagnostics_init(&faults);
     FUZZ_CHECK(bundle_add(&bundle, TEXT("flags/all.yaml"), source) == STATUS_OK, "not added");
     bundle_sort(&bundle);
-    enum status status = catalog_build(&catalog, schemas(), &bundle, &faults);
+    enum status status = catalog_build(&catalog, schemas(), &bundle, NULL, &faults);
     fuzz_check_diagnostics(&faults, status, source);
     for (size_t i = 0; status == STATUS_OK && i < catalog.environment_count; i++)
         compile(&catalog, catalog.environments[i], source);
