@@ -218,8 +218,8 @@ static bool enter(struct json_cursor *cursor, struct nesting *nesting, unsigned 
 
 static bool is_in_map(const struct nesting *nesting)
 {
-    unsigned inner = nesting->level ? nesting->level - 1 : 0;
-    return nesting->maps[inner / 64] >> inner % 64 & 1;
+    unsigned inner = nesting->level - 1;
+    return inner < JSON_SKIP_DEPTH && (nesting->maps[inner / 64] >> inner % 64 & 1);
 }
 
 static bool is_opening(const struct json_cursor *cursor)
@@ -233,7 +233,6 @@ static bool skip_container(struct json_cursor *cursor, unsigned depth)
     struct text raw;
     bool escapes;
     nesting.level = 0;
-    nesting.maps[0] = 0;
     do {
         bool first = is_opening(cursor);
         if (first ? !enter(cursor, &nesting, depth) : !skip_scalar(cursor))
