@@ -461,6 +461,78 @@ START_TEST(reading_allocates_nothing_once_warm)
 }
 END_TEST
 
+static void run_in_turn(const struct crew *crew, unsigned parts,
+                        void (*work)(void *context, unsigned part), void *context)
+{
+    (void)crew;
+    while (parts--)
+        work(context, parts);
+}
+
+/* Two parts of files, two of flags. */
+static enum status go_in_parts(const struct schema_set *schemas, const struct bundle *bundle,
+                               char digest[DIGEST_TEXT_SIZE])
+{
+    struct crew crew = {.size = 2, .run = run_in_turn};
+    struct catalog catalog;
+    struct diagnostics faults;
+    struct document *document = NULL;
+    diagnostics_init(&faults);
+    enum status status = catalog_build(&catalog, schemas, bundle, &crew, &faults);
+    if (status == STATUS_OK)
+        status = compile_environment(&catalog, catalog_environment(&catalog, TEXT("production")),
+                                     NULL, &crew, &document, &faults);
+    if (document)
+        document_digest_text(document, digest);
+    document_release(document);
+    catalog_dispose(&catalog);
+    diagnostics_dispose(&faults);
+    return status;
+}
+
+START_TEST(parts_that_fail_fail_the_whole)
+{
+    struct error error;
+    struct schema_set *schemas = catalog_schemas(&error);
+    struct bundle bundle;
+    char expected[DIGEST_TEXT_SIZE], got[DIGEST_TEXT_SIZE];
+    size_t failures = 0;
+    bundle_init(&bundle);
+    for (unsigned i = 0; i < 130; i++) {
+        char path[32], yaml[600];
+        snprintf(path, sizeof path, "flags/f%03u.yaml", i);
+        snprintf(yaml, sizeof yaml,
+                 "%s" RIG_FLAG("a%u", "  rules: [{when: {attribute: x, is: y}, serve: on}]\n")
+                     RIG_FLAG("b%u", ""),
+                 i ? "" : RIG_PRODUCTION, i, i);
+        ck_assert_int_eq(bundle_add(&bundle, text_of(path), text_of(yaml)), STATUS_OK);
+    }
+    bundle_sort(&bundle);
+    ck_assert_int_eq(go_in_parts(schemas, &bundle, expected), STATUS_OK);
+    for (unsigned round = 0; round < 2; round++) {
+        bool passed = false;
+        for (size_t n = 1; !passed; n += 1 + n / 40) {
+            plan.lasting = round == 1;
+            plan.seen = 0;
+            plan.failing = n;
+            plan.armed = true;
+            enum status status = go_in_parts(schemas, &bundle, got);
+            plan.armed = false;
+            passed = plan.seen < n;
+            failures += status == STATUS_NO_MEMORY;
+            ck_assert_msg(status == STATUS_NO_MEMORY ||
+                              (status == STATUS_OK && strcmp(expected, got) == 0),
+                          "allocation %zu: status %d", n, status);
+            ck_assert(passed ? status == STATUS_OK : round == 0 || status != STATUS_OK);
+        }
+    }
+    ck_assert_uint_gt(failures, 100);
+    bundle_dispose(&bundle);
+    schema_set_free(schemas);
+}
+END_TEST
+
 UNIT_MAIN("torture", evaluating_allocates_nothing, reading_allocates_nothing_once_warm,
           one_allocation_fails, all_allocations_from_one_on_fail, faults_do_not_vanish,
-          the_library_says_no_memory, a_foreign_document_says_no_memory, an_import_says_no_memory)
+          the_library_says_no_memory, a_foreign_document_says_no_memory, an_import_says_no_memory,
+          parts_that_fail_fail_the_whole)
