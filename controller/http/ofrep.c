@@ -11,7 +11,7 @@
 /* --- failures -------------------------------------------------------------------------------- */
 
 static void write_failure(struct buffer *out, const char *code, struct text details,
-                          struct text key)
+                          struct text key, struct text metadata)
 {
     buffer_append_text(out, TEXT("{\"errorCode\":\""));
     buffer_append_string(out, code);
@@ -21,11 +21,17 @@ static void write_failure(struct buffer *out, const char *code, struct text deta
         buffer_append_text(out, TEXT(",\"key\":"));
         json_write_string(out, key);
     }
+    if (metadata.length) {
+        buffer_append_text(out, TEXT(",\"metadata\":"));
+        buffer_append_text(out, metadata);
+    }
     buffer_append_char(out, '}');
 }
 
-static void fail(struct worker *worker, const struct request *request, struct answer *answer,
-                 unsigned status, const char *code, struct text details)
+/* `metadata` is the flag's. */
+static void fail_telling(struct worker *worker, const struct request *request,
+                         struct answer *answer, unsigned status, const char *code,
+                         struct text details, struct text metadata)
 {
     if (worker->details.failed) {
         answer_no_memory(worker, answer);
@@ -34,9 +40,15 @@ static void fail(struct worker *worker, const struct request *request, struct an
     answer->status = status;
     answer->etag[0] = '\0';
     buffer_clear(&worker->body);
-    write_failure(&worker->body, code, details, request->argument);
+    write_failure(&worker->body, code, details, request->argument, metadata);
     if (worker->body.failed)
         answer_no_memory(worker, answer);
+}
+
+static void fail(struct worker *worker, const struct request *request, struct answer *answer,
+                 unsigned status, const char *code, struct text details)
+{
+    fail_telling(worker, request, answer, status, code, details, (struct text){0});
 }
 
 void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer,
@@ -249,8 +261,8 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
             buffer_append_string(&worker->details, ": ");
             json_write_string(&worker->details, decision.resolved);
         }
-        fail(worker, request, answer, 400, error_code_name(decision.error),
-             buffer_text(&worker->details));
+        fail_telling(worker, request, answer, 400, error_code_name(decision.error),
+                     buffer_text(&worker->details), decision.metadata);
     } else {
         write_success(answer->body, &decision, fragment->program.opening);
         if (worker->body.failed)
@@ -279,7 +291,7 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
             buffer_append_char(out, ',');
         if (decision.error)
             write_failure(out, error_code_name(decision.error), text_of(decision.problem),
-                          fragment->program.key);
+                          fragment->program.key, decision.metadata);
         else
             write_success(out, &decision, fragment->program.opening);
     }

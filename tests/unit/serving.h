@@ -92,7 +92,7 @@ static const char serving_flags[] =
     "\"targeting\":{\"if\":[{\"===\":[{\"var\":\"email\"},\"a@example.com\"]},\"on\",null]}},"
     "\"unknown-variant\":{" SERVING_BOOLEAN ",\"defaultVariant\":\"off\","
     "\"targeting\":{\"if\":[true,\"nowhere\"]}},"
-    "\"broken\":{" SERVING_BOOLEAN ",\"defaultVariant\":\"off\","
+    "\"broken\":{" SERVING_BOOLEAN ",\"metadata\":{\"team\":\"a\"},\"defaultVariant\":\"off\","
     "\"targeting\":{\"no_such_operator\":[1]}}"
     "}}";
 

@@ -100,7 +100,7 @@ START_TEST(test_single_failures)
     const char *body = post(ONE "broken", USER);
     ck_assert_uint_eq(answer.status, 400);
     ck_assert_contains(body, "{\"errorCode\":\"PARSE_ERROR\",\"errorDetails\":\"");
-    ck_assert_contains(body, "\",\"key\":\"broken\"}");
+    ck_assert_contains(body, "\",\"key\":\"broken\",\"metadata\":{\"team\":\"a\"}}");
     body = post(ONE "unknown-variant", USER);
     ck_assert_uint_eq(answer.status, 400);
     ck_assert_contains(body, "{\"errorCode\":\"GENERAL\",\"errorDetails\":\"");
@@ -284,7 +284,8 @@ START_TEST(test_bulk_holds_failures)
     const char *body = post(ALL, USER);
     ck_assert_uint_eq(answer.status, 200);
     ck_assert_contains(body, ",{\"errorCode\":\"PARSE_ERROR\",\"errorDetails\":\"");
-    ck_assert_contains(body, "\",\"key\":\"broken\"},{\"key\":\"dark\",");
+    ck_assert_contains(body,
+                       "\",\"key\":\"broken\",\"metadata\":{\"team\":\"a\"}},{\"key\":\"dark\",");
     teardown();
 }
 END_TEST
