@@ -1,7 +1,5 @@
 #include "compile.h"
 
-#include <stdatomic.h>
-
 #include "codes.h"
 #include "compile_private.h"
 #include "encode.h"
@@ -65,7 +63,7 @@ struct compilation {
     struct text metadata_json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
     struct fragment **fragments; /* by the place of their flags; NULL: refused, or late */
-    _Atomic size_t bytes;        /* of all JSON so far */
+    size_t bytes; /* of all JSON so far; added to atomically */
 };
 
 /* Neighbouring flags, compiled by one hand. */
@@ -133,7 +131,8 @@ static void compile_part(void *context, unsigned index)
     struct compilation *compilation = part->compilation;
     for (size_t i = part->first; i < part->end && part->status == STATUS_OK; i++) {
         bool good = encode_flag(part, compilation->catalog->flags[i]);
-        size_t before = atomic_fetch_add(&compilation->bytes, part->json.length);
+        size_t before =
+            __atomic_fetch_add(&compilation->bytes, part->json.length, __ATOMIC_RELAXED);
         if (before + part->json.length > DOCUMENT_MAX)
             return;
         if (good)
@@ -211,7 +210,7 @@ static enum status compile_parts(struct compilation *compilation, struct part *p
     attributes_seal(compilation->attributes, true);
     crew_run(crew, count, compile_part, parts);
     attributes_seal(compilation->attributes, false);
-    if (atomic_load(&compilation->bytes) > DOCUMENT_MAX) {
+    if (compilation->bytes > DOCUMENT_MAX) {
         for (unsigned i = 0; i < count; i++) { /* how far each came is chance */
             diagnostics_dispose(&parts[i].diagnostics);
             parts[i].status = STATUS_OK;
