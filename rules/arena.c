@@ -29,7 +29,7 @@ void arena_dispose(struct arena *arena)
     arena_init(arena, arena->maximum);
 }
 
-void arena_adopt(struct arena *arena, struct arena *from)
+bool arena_adopt(struct arena *arena, struct arena *from)
 {
     struct arena_block **oldest = &arena->blocks;
     while (*oldest)
@@ -43,6 +43,7 @@ void arena_adopt(struct arena *arena, struct arena *from)
     arena->reserved = fits ? arena->reserved + from->reserved : arena->maximum;
     from->blocks = NULL;
     arena_dispose(from);
+    return fits;
 }
 
 void arena_reset(struct arena *arena)

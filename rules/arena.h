@@ -23,8 +23,9 @@ struct arena {
 /* A maximum of 0 means no maximum. */
 void arena_init(struct arena *arena, size_t maximum);
 void arena_dispose(struct arena *arena);
-/* Takes over all that `from` holds, which is empty afterwards. */
-void arena_adopt(struct arena *arena, struct arena *from);
+/* Takes over all that `from` holds, which is empty afterwards; false when that is more than the
+ * maximum (it is taken over all the same). */
+bool arena_adopt(struct arena *arena, struct arena *from);
 /* Forgets what was allocated and keeps one block for the next use. */
 void arena_reset(struct arena *arena);
 

@@ -198,18 +198,26 @@ static enum status take_lists(struct part *part, struct list lists[KIND_COUNT])
     return STATUS_OK;
 }
 
-/* In the order of the files, as if one had read them all. */
-static enum status take_part(struct catalog *catalog, struct part *part,
+/* In the order of the files, as if one had read them all: nothing behind a failure counts. */
+static enum status take_part(struct catalog *catalog, struct part *part, enum status so_far,
                              struct list lists[KIND_COUNT], struct diagnostics *diagnostics)
 {
     struct broken **end = &catalog->broken;
+    bool fits = arena_adopt(&catalog->arena, &part->arena);
+    if (so_far != STATUS_OK) {
+        diagnostics_dispose(&part->diagnostics);
+        return so_far;
+    }
     while (*end)
         end = &(*end)->next;
     *end = part->broken;
     catalog->unreadable += part->unreadable;
     diagnostics_join(diagnostics, &part->diagnostics);
-    arena_adopt(&catalog->arena, &part->arena);
-    return part->status == STATUS_OK ? take_lists(part, lists) : part->status;
+    if (part->status != STATUS_OK)
+        return part->status;
+    if (diagnostics->failed)
+        return diagnostics->failed;
+    return fits ? take_lists(part, lists) : STATUS_NO_MEMORY;
 }
 
 enum status catalog_read(struct catalog *catalog, const struct schema *const schemas[KIND_COUNT],
@@ -224,9 +232,7 @@ enum status catalog_read(struct catalog *catalog, const struct schema *const sch
     begin_parts(parts, count, schemas, bundle);
     crew_run(crew, count, read_part, parts);
     for (unsigned i = 0; i < count; i++) {
-        enum status taken = take_part(catalog, &parts[i], lists, diagnostics);
-        if (status == STATUS_OK)
-            status = taken;
+        status = take_part(catalog, &parts[i], status, lists, diagnostics);
         for (size_t kind = 0; kind < KIND_COUNT; kind++)
             free(parts[i].lists[kind].items);
     }

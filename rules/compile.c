@@ -63,7 +63,7 @@ struct compilation {
     struct text metadata_json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
     struct fragment **fragments; /* by the place of their flags; NULL: refused, or late */
-    size_t bytes; /* of all JSON so far; added to atomically */
+    size_t bytes;                /* of all JSON so far; added to atomically */
 };
 
 /* Neighbouring flags, compiled by one hand. */
@@ -125,59 +125,63 @@ static bool encode_flag(struct part *part, const struct flag *flag)
     return !part->json.failed && part->diagnostics.errors == errors;
 }
 
+/* What a part works with is there only while it is worked on: parts are many, hands are few. */
+static bool begin_work(struct part *part)
+{
+    arena_init(&part->work, 0);
+    buffer_init(&part->json, FRAGMENT_MAX);
+    enum status status = segment_texts_init(&part->segments, part->compilation->catalog);
+    if (part->status == STATUS_OK)
+        part->status = status;
+    return part->status == STATUS_OK;
+}
+
+static void end_work(struct part *part)
+{
+    arena_dispose(&part->work);
+    buffer_dispose(&part->json);
+    segment_texts_dispose(&part->segments);
+}
+
 static void compile_part(void *context, unsigned index)
 {
     struct part *part = (struct part *)context + index;
     struct compilation *compilation = part->compilation;
-    for (size_t i = part->first; i < part->end && part->status == STATUS_OK; i++) {
+    bool fits = begin_work(part);
+    for (size_t i = part->first; fits && i < part->end && part->status == STATUS_OK; i++) {
         bool good = encode_flag(part, compilation->catalog->flags[i]);
-        size_t before =
-            __atomic_fetch_add(&compilation->bytes, part->json.length, __ATOMIC_RELAXED);
-        if (before + part->json.length > DOCUMENT_MAX)
-            return;
-        if (good)
+        size_t length = part->json.failed ? 0 : part->json.length; /* not all of it: chance */
+        size_t before = __atomic_fetch_add(&compilation->bytes, length, __ATOMIC_RELAXED);
+        fits = before + length <= DOCUMENT_MAX;
+        if (good && fits)
             part->status = make_fragment(part, i);
     }
-}
-
-static enum status begin_part(struct part *part, struct compilation *compilation, size_t first,
-                              size_t end)
-{
-    *part = (struct part){.compilation = compilation, .first = first, .end = end};
-    diagnostics_init(&part->diagnostics);
-    arena_init(&part->work, 0);
-    buffer_init(&part->json, FRAGMENT_MAX);
-    return segment_texts_init(&part->segments, compilation->catalog);
-}
-
-static void end_part(struct part *part)
-{
-    diagnostics_dispose(&part->diagnostics);
-    arena_dispose(&part->work);
-    buffer_dispose(&part->json);
-    segment_texts_dispose(&part->segments);
+    end_work(part);
 }
 
 /* Those whose attributes were not foreseen, one after the other. */
 static void compile_late(struct part *part)
 {
     const struct compilation *compilation = part->compilation;
-    for (size_t i = part->first; i < part->end && part->status == STATUS_OK; i++) {
+    bool good = begin_work(part);
+    for (size_t i = part->first; good && i < part->end && part->status == STATUS_OK; i++) {
         if (!compilation->fragments[i] && encode_flag(part, compilation->catalog->flags[i]))
             part->status = make_fragment(part, i);
     }
+    end_work(part);
 }
 
 /* The flag with which the document becomes too large is the same whoever compiles it: they are
  * encoded once more, in their order. */
-static enum status refuse_size(const struct compilation *compilation, struct part *part)
+static void refuse_size(const struct compilation *compilation, struct part *part)
 {
     const struct catalog *catalog = compilation->catalog;
     size_t bytes = 0;
-    for (size_t i = 0; i < catalog->flag_count && part->status == STATUS_OK; i++) {
+    bool good = begin_work(part);
+    for (size_t i = 0; good && i < catalog->flag_count && part->status == STATUS_OK; i++) {
         const struct flag *flag = catalog->flags[i];
         encode_flag(part, flag);
-        bytes += part->json.length;
+        bytes += part->json.failed ? 0 : part->json.length;
         if (bytes <= DOCUMENT_MAX)
             continue;
         diagnostics_add(
@@ -187,7 +191,7 @@ static enum status refuse_size(const struct compilation *compilation, struct par
             compilation->environment->name.text.data);
         break;
     }
-    return part->status;
+    end_work(part);
 }
 
 /* In the order of the flags, as if one had compiled them all. */
@@ -198,13 +202,12 @@ static enum status end_parts(struct part *parts, unsigned count, struct diagnost
         if (status == STATUS_OK)
             status = parts[i].status;
         diagnostics_join(diagnostics, &parts[i].diagnostics);
-        end_part(&parts[i]);
     }
     return status;
 }
 
-static enum status compile_parts(struct compilation *compilation, struct part *parts,
-                                 unsigned count, const struct crew *crew)
+static void compile_parts(struct compilation *compilation, struct part *parts, unsigned count,
+                          const struct crew *crew)
 {
     bool good = true;
     attributes_seal(compilation->attributes, true);
@@ -215,7 +218,8 @@ static enum status compile_parts(struct compilation *compilation, struct part *p
             diagnostics_dispose(&parts[i].diagnostics);
             parts[i].status = STATUS_OK;
         }
-        return refuse_size(compilation, &parts[0]);
+        refuse_size(compilation, &parts[0]);
+        return;
     }
     for (unsigned i = 0; i < count; i++)
         good = good && parts[i].status == STATUS_OK && parts[i].diagnostics.errors == 0;
@@ -223,7 +227,6 @@ static enum status compile_parts(struct compilation *compilation, struct part *p
         if (parts[i].late)
             compile_late(&parts[i]);
     }
-    return STATUS_OK;
 }
 
 static enum status compile_flags(struct compilation *compilation, const struct crew *crew,
@@ -232,20 +235,15 @@ static enum status compile_flags(struct compilation *compilation, const struct c
     size_t flags = compilation->catalog->flag_count;
     unsigned count = crew_parts(crew, flags, FLAGS_WORTH);
     struct part *parts = calloc(count, sizeof *parts);
-    enum status status = parts ? STATUS_OK : STATUS_NO_MEMORY;
-    for (unsigned i = 0; i < count && parts; i++) {
-        enum status begun =
-            begin_part(&parts[i], compilation, flags * i / count, flags * (i + 1) / count);
-        if (status == STATUS_OK)
-            status = begun;
+    if (!parts)
+        return STATUS_NO_MEMORY;
+    for (unsigned i = 0; i < count; i++) {
+        parts[i] = (struct part){
+            .compilation = compilation, .first = flags * i / count, .end = flags * (i + 1) / count};
+        diagnostics_init(&parts[i].diagnostics);
     }
-    if (status == STATUS_OK)
-        status = compile_parts(compilation, parts, count, crew);
-    if (parts) {
-        enum status ended = end_parts(parts, count, diagnostics);
-        if (status == STATUS_OK)
-            status = ended;
-    }
+    compile_parts(compilation, parts, count, crew);
+    enum status status = end_parts(parts, count, diagnostics);
     free(parts);
     return status;
 }
@@ -269,7 +267,7 @@ static enum status make_metadata(struct compilation *compilation, struct arena *
         json_read(arena, compilation->metadata_json, JSON_LIMITS_DEFAULT, &members, NULL);
     if (status != STATUS_OK)
         return status;
-    compilation->metadata = set_metadata_new(members);
+    compilation->metadata = set_metadata_new(arena, members);
     return compilation->metadata ? STATUS_OK : STATUS_NO_MEMORY;
 }
 

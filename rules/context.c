@@ -96,7 +96,8 @@ struct reader {
 static bool no_memory(struct reader *reader, size_t bytes)
 {
     const struct arena *arena = &reader->context->arena;
-    bool limit = bytes > arena->maximum - arena->reserved;
+    size_t step = ARENA_ALIGNMENT, wanted = ((bytes ? bytes : 1) + step - 1) / step * step;
+    bool limit = wanted > arena->maximum - arena->reserved;
     json_fail(&reader->at, limit ? no_memory_words : "no memory");
     reader->at.status = limit ? STATUS_LIMIT : STATUS_NO_MEMORY;
     return false;
@@ -152,14 +153,14 @@ static bool lay_out(struct reader *reader, const struct link *first, uint32_t co
     if (is_map) {
         struct value_member *members = ARENA_ARRAY(arena, struct value_member, count ? count : 1);
         if (!members)
-            return no_memory(reader, count * sizeof *members);
+            return no_memory(reader, (count ? count : 1) * sizeof *members);
         for (; first; first = first->next)
             members[i++] = first->member;
         out->members = members;
     } else {
         struct value *items = ARENA_ARRAY(arena, struct value, count ? count : 1);
         if (!items)
-            return no_memory(reader, count * sizeof *items);
+            return no_memory(reader, (count ? count : 1) * sizeof *items);
         for (; first; first = first->next)
             items[i++] = first->member.value;
         out->items = items;

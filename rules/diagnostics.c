@@ -121,20 +121,30 @@ void diagnostic_also(struct diagnostics *list, struct diagnostic *diagnostic, st
         list->failed = STATUS_NO_MEMORY;
 }
 
+static bool copy_diagnostic(struct diagnostics *list, const struct diagnostic *from,
+                            struct diagnostic *out)
+{
+    *out = *from;
+    return copy_place(list, from->place, &out->place) &&
+           copy_place(list, from->other, &out->other) &&
+           arena_copy(&list->arena, from->message, &out->message) &&
+           arena_copy(&list->arena, from->hint, &out->hint);
+}
+
+/* One after the other, as if they had been noted here: where that ends for want of memory does not
+ * depend on who noted them. */
 void diagnostics_join(struct diagnostics *list, struct diagnostics *from)
 {
     for (size_t i = 0; i < from->count && list->count < DIAGNOSTICS_KEPT; i++) {
-        if (!make_room(list)) {
+        if (make_room(list) && copy_diagnostic(list, &from->items[i], &list->items[list->count]))
+            list->count++;
+        else
             list->failed = STATUS_NO_MEMORY;
-            break;
-        }
-        list->items[list->count++] = from->items[i];
     }
     list->errors += from->errors;
     list->warnings += from->warnings;
     if (from->failed)
         list->failed = from->failed;
-    arena_adopt(&list->arena, &from->arena);
     diagnostics_dispose(from);
 }
 

@@ -313,7 +313,7 @@ static bool read_flags(struct loader *loader)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     if (!loader->flags.data)
         return stop(loader, STATUS_INVALID, "document has no \"flags\"");
-    loader->set = set_metadata_new(loader->metadata);
+    loader->set = set_metadata_new(&loader->arena, loader->metadata);
     if (!loader->set)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     loader->at.p = loader->flags.data;

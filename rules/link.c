@@ -173,6 +173,7 @@ struct walk {
     const struct name *path[REFERENCE_DEPTH];
     size_t depth;
     uint8_t *flags, *segments; /* by their index in the catalog */
+    bool all_segments;         /* have been walked */
 };
 
 /* Each returns how deep it goes, or FAULTY; `from` is the reference. */
@@ -271,12 +272,27 @@ static uint8_t walk_segment(struct walk *walk, const struct name *from, struct t
     return leave(walk, walk_condition(walk, segment->match), &walk->segments[index]);
 }
 
+/* A flag that asks for no other: all below it are segments, which have been walked. It is walked
+ * by itself, so that what is too deep is told of who reaches it, not of the flag. */
+static void walk_plain_flag(struct walk *walk, const struct flag *flag)
+{
+    size_t depth = walk->depth;
+    const struct name *first = walk->path[0];
+    walk->depth = 0;
+    walk_flag(walk, &flag->name, flag->name.text);
+    walk->path[0] = first;
+    walk->depth = depth;
+}
+
 static uint8_t walk_flag(struct walk *walk, const struct name *from, struct text name)
 {
     const struct catalog *catalog = walk->linker->catalog;
     size_t index = catalog_index(catalog->flags, catalog->flag_count, name);
     if (index == catalog->flag_count)
         return 0;
+    if (walk->flags[index] == NOT_WALKED && walk->depth > 0 && walk->all_segments &&
+        !walk->linker->prerequisites[index])
+        walk_plain_flag(walk, catalog->flags[index]);
     if (walk->flags[index] != NOT_WALKED)
         return known_depth(walk, from, walk->flags[index]);
     const struct flag *flag = catalog->flags[index];
@@ -301,6 +317,7 @@ static void walk_all(struct walk *walk)
         uint8_t depth = walk_segment(walk, name, name->text);
         deepest = depth == FAULTY ? deepest : deeper(deepest, depth);
     }
+    walk->all_segments = true;
     for (size_t i = 0; i < catalog->flag_count; i++) {
         const struct name *name = &catalog->flags[i]->name;
         if (walk->linker->prerequisites[i] || deepest >= REFERENCE_DEPTH)

@@ -88,17 +88,14 @@ static enum status make_metadata(struct maker *maker, struct set_metadata *set,
             program->metadata = set->json;
         return STATUS_OK;
     }
+    if (!set_metadata_charge(set)) {
+        program->problem = "the metadata of set and flag, merged for each flag, is over 64 MiB";
+        return STATUS_OK;
+    }
     buffer_clear(&maker->scratch);
     if (!set_metadata_merge(maker->compiler.arena, set, own, &maker->scratch) ||
         maker->scratch.failed)
         return STATUS_NO_MEMORY;
-    if (set) {
-        set->merged += maker->scratch.length;
-        if (set->merged > SET_METADATA_MERGED_MAX) {
-            program->problem = "the metadata of set and flag, merged for each flag, is over 64 MiB";
-            return STATUS_OK;
-        }
-    }
     return maker->scratch.length == 0 || keep_scratch(maker, &program->metadata) ? STATUS_OK
                                                                                  : STATUS_NO_MEMORY;
 }

@@ -217,8 +217,6 @@ static const struct program_variant *pack_variants(struct packer *packer,
     return copies;
 }
 
-#define OPENING_BYTES (sizeof "{\"key\":\"\"" - 1) /* beside the key */
-
 void program_pack(struct packer *packer, const struct program *program, struct text shared,
                   struct program *out)
 {
@@ -227,10 +225,7 @@ void program_pack(struct packer *packer, const struct program *program, struct t
         packed.targeting = pack_arguments(packer, program->targeting, 1);
     packed.variants = pack_variants(packer, program);
     packed.opening = pack_text(packer, program->opening);
-    if (program->opening.length != OPENING_BYTES + program->key.length)
-        packed.key = pack_text(packer, program->key);
-    else if (out) /* without escapes: it stands there */
-        packed.key.data = packed.opening.data + OPENING_BYTES - 1;
+    packed.key = pack_text(packer, program->key); /* ended by NUL: weir_document_key() */
     if (program->metadata.data != shared.data)
         packed.metadata = pack_text(packer, program->metadata);
     if (program->problem)

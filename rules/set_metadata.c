@@ -2,9 +2,15 @@
 
 #include "json.h"
 
+/* A map's entries by name, of equal names only the last. */
+struct entries {
+    const struct node **items;
+    size_t count;
+};
+
 struct claim {
     const struct node *entry;
-    size_t order; /* of equal names the last one counts, and the flag's come last */
+    size_t order;
 };
 
 static int by_name(const void *a, const void *b)
@@ -14,18 +20,24 @@ static int by_name(const void *a, const void *b)
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-static size_t collect(struct claim *claims, size_t count, const struct node *map)
+static bool sort_entries(struct arena *arena, const struct node *map, struct entries *out)
 {
-    for (const struct node *entry = map ? map->first : NULL; entry; entry = entry->next) {
+    *out = (struct entries){0};
+    if (!map || map->type != NODE_MAP || map->count == 0)
+        return true;
+    struct claim *claims = ARENA_ARRAY(arena, struct claim, map->count);
+    out->items = ARENA_ARRAY(arena, const struct node *, map->count);
+    if (!claims || !out->items)
+        return false;
+    size_t count = 0;
+    for (const struct node *entry = map->first; entry; entry = entry->next, count++)
         claims[count] = (struct claim){entry, count};
-        count++;
+    qsort(claims, count, sizeof *claims, by_name);
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 == count || !text_equal(claims[i].entry->key, claims[i + 1].entry->key))
+            out->items[out->count++] = claims[i].entry;
     }
-    return count;
-}
-
-static const struct node *map_or_null(const struct node *node)
-{
-    return node && node->type == NODE_MAP ? node : NULL;
+    return true;
 }
 
 static bool is_told(const struct node *entry)
@@ -33,35 +45,47 @@ static bool is_told(const struct node *entry)
     return entry->type == NODE_STRING || entry->type == NODE_NUMBER || entry->type == NODE_BOOL;
 }
 
-bool set_metadata_merge(struct arena *arena, const struct set_metadata *set, const struct node *own,
+static void write_entry(struct buffer *out, const struct node *entry)
+{
+    buffer_append_char(out, out->length ? ',' : '{');
+    json_write_string(out, entry->key);
+    buffer_append_char(out, ':');
+    json_write_node(out, entry);
+}
+
+bool set_metadata_merge(struct arena *arena, struct set_metadata *set, const struct node *own,
                         struct buffer *out)
 {
-    const struct node *shared = set ? set->members : NULL;
-    own = map_or_null(own);
-    size_t most = (size_t)(shared ? shared->count : 0) + (own ? own->count : 0);
-    if (most == 0)
-        return true;
-    struct claim *claims = ARENA_ARRAY(arena, struct claim, most);
-    if (!claims)
+    struct entries mine;
+    if (!sort_entries(arena, own, &mine))
         return false;
-    size_t count = collect(claims, collect(claims, 0, shared), own), told = 0;
-    qsort(claims, count, sizeof *claims, by_name);
-    for (size_t i = 0; i < count; i++) {
-        const struct node *entry = claims[i].entry;
-        if ((i + 1 < count && text_equal(entry->key, claims[i + 1].entry->key)) || !is_told(entry))
-            continue;
-        buffer_append_char(out, told++ ? ',' : '{');
-        json_write_string(out, entry->key);
-        buffer_append_char(out, ':');
-        json_write_node(out, entry);
+    size_t shared = set ? set->told_count : 0, i = 0, j = 0;
+    while (i < shared || j < mine.count) {
+        int order = i == shared       ? 1
+                    : j == mine.count ? -1
+                                      : text_compare(set->told[i]->key, mine.items[j]->key);
+        if (order < 0)
+            write_entry(out, set->told[i]);
+        else if (is_told(mine.items[j]))
+            write_entry(out, mine.items[j]);
+        i += order <= 0; /* what is not told hides all the same */
+        j += order >= 0;
     }
-    if (told)
+    if (out->length)
         buffer_append_char(out, '}');
     return true;
 }
 
+bool set_metadata_charge(struct set_metadata *set)
+{
+    if (!set || set->told_count == 0)
+        return true;
+    set->merged += set->json.length;
+    return set->merged <= SET_METADATA_MERGED_MAX;
+}
+
 /* Behind the block's head. */
-static struct set_metadata *make(const struct node *members, struct text json)
+static struct set_metadata *make(struct entries told, struct text json)
 {
     size_t size;
     if (!size_add(sizeof(struct set_metadata), json.length + 1, &size))
@@ -73,21 +97,30 @@ static struct set_metadata *make(const struct node *members, struct text json)
     if (json.length)
         memcpy(copy, json.data, json.length);
     copy[json.length] = '\0';
-    *set = (struct set_metadata){1, members, 0, {copy, json.length}};
+    *set = (struct set_metadata){1, told.items, told.count, 0, {copy, json.length}};
     return set;
 }
 
-struct set_metadata *set_metadata_new(const struct node *members)
+struct set_metadata *set_metadata_new(struct arena *arena, const struct node *members)
 {
-    struct set_metadata alone = {.members = map_or_null(members)}, *set = NULL;
-    struct arena arena;
+    struct set_metadata *set = NULL;
+    struct entries all;
     struct buffer json;
-    arena_init(&arena, 0);
+    if (!sort_entries(arena, members, &all))
+        return NULL;
+    struct entries told = {all.items, 0};
     buffer_init(&json, 0);
-    if (set_metadata_merge(&arena, &alone, NULL, &json) && !json.failed)
-        set = make(alone.members, buffer_text(&json));
+    for (size_t i = 0; i < all.count; i++) {
+        if (!is_told(all.items[i]))
+            continue;
+        write_entry(&json, all.items[i]);
+        told.items[told.count++] = all.items[i];
+    }
+    if (told.count)
+        buffer_append_char(&json, '}');
+    if (!json.failed)
+        set = make(told, buffer_text(&json));
     buffer_dispose(&json);
-    arena_dispose(&arena);
     return set;
 }
 

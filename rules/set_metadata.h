@@ -9,25 +9,29 @@
 #include "buffer.h"
 #include "node.h"
 
-#define SET_METADATA_MERGED_MAX ((size_t)64 << 20) /* bytes, in all flags of a document together   \
-                                                    */
+#define SET_METADATA_MERGED_MAX                                                                    \
+    ((size_t)64 << 20) /* bytes, in all flags of a document together                               \
+                        */
 
 struct set_metadata {
     uint32_t references;
-    const struct node *members; /* of the set; the maker's: only looked at while compiling */
-    size_t merged;              /* bytes written by set_metadata_merge() so far */
-    struct text json;           /* canonical; empty where the set says nothing */
+    const struct node **told; /* the members of `json`; the maker's: only for while it compiles */
+    size_t told_count;
+    size_t merged;    /* bytes that set_metadata_charge() was asked for so far */
+    struct text json; /* canonical; empty where the set says nothing */
 };
 
-/* `members` is a map or NULL, and outlives the compiling. NULL without memory. */
-struct set_metadata *set_metadata_new(const struct node *members);
+/* `members` is a map or NULL; it and the arena outlive the compiling. NULL without memory. */
+struct set_metadata *set_metadata_new(struct arena *arena, const struct node *members);
 struct set_metadata *set_metadata_reference(struct set_metadata *set);
 void set_metadata_release(struct set_metadata *set); /* NULL is fine */
 
 /* Writes what set and flag say, the flag's winning; nothing when nobody says anything. flagd's
  * metadata holds strings, numbers and booleans: a name whose value is another is left out. `set`
- * NULL: there is none. False without memory; STATUS_LIMIT is the buffer's own. */
-bool set_metadata_merge(struct arena *arena, const struct set_metadata *set, const struct node *own,
+ * NULL: there is none; `out` is empty. False without memory; STATUS_LIMIT is the buffer's own. */
+bool set_metadata_merge(struct arena *arena, struct set_metadata *set, const struct node *own,
                         struct buffer *out) MUST_CHECK;
+/* Asked before each merge: false when SET_METADATA_MERGED_MAX is reached. */
+bool set_metadata_charge(struct set_metadata *set) MUST_CHECK;
 
 #endif

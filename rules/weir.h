@@ -98,7 +98,8 @@ WEIR_API weir_document *weir_document_read(const char *json, size_t length,
 WEIR_API weir_document *weir_document_retain(weir_document *document);
 WEIR_API void weir_document_release(weir_document *document); /* NULL is fine */
 WEIR_API size_t weir_document_count(const weir_document *document);
-/* The key of flag `index` (sorted by bytes), with its length; NULL past the end. */
+/* The key of flag `index` (sorted by bytes), NUL-terminated, with its length (which may be NULL);
+ * NULL past the end. */
 WEIR_API const char *weir_document_key(const weir_document *document, size_t index, size_t *length);
 
 /* NULL without memory. */

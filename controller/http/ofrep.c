@@ -276,7 +276,8 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
     struct buffer *out = &worker->body;
     int64_t now = clock_seconds(worker->parts->clock);
     uint32_t counts[REASON_COUNT] = {0};
-    buffer_reserve(out, worker->bulk_length + worker->bulk_length / 16);
+    if (!buffer_reserve(out, worker->bulk_length + worker->bulk_length / 16))
+        buffer_clear(out); /* it was only a guess */
     buffer_append_text(out, TEXT("{\"flags\":["));
     for (size_t i = 0; i < document->count; i++) {
         const struct fragment *fragment = document->fragments[i];

@@ -266,6 +266,16 @@ START_TEST(each_limit_says_which_it_is)
     fill(&json, "{\"kept\":[{}", ",{}", 10);
     buffer_append_string(&json, "]}");
     expect_limit(&rig, buffer_text(&json), "the context needs more than 24 MiB of memory");
+    for (size_t padding = 0; padding < 20; padding++) { /* wherever the memory ends */
+        buffer_dispose(&json);
+        buffer_init(&json, 0);
+        buffer_printf(&json, "{\"padding\":\"%.*s\",\"kept\":[[]", (int)padding * 3,
+                      "................................................................");
+        while (json.length < CONTEXT_MAX_BYTES - 20)
+            buffer_append_string(&json, ",[{}]");
+        buffer_append_string(&json, "]}");
+        expect_limit(&rig, buffer_text(&json), "the context needs more than 24 MiB of memory");
+    }
     char *end = buffer_reserve(&json, CONTEXT_MAX_BYTES);
     ck_assert_ptr_nonnull(end);
     memset(end, ' ', CONTEXT_MAX_BYTES);

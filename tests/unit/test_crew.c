@@ -150,6 +150,28 @@ START_TEST(fragments_are_shared_by_many_hands_too)
 }
 END_TEST
 
+/* So many faults that the memory for telling them ends: it ends for all at the same one. */
+START_TEST(limits_do_not_depend_on_the_hands)
+{
+    struct crew crews[] = {{.size = 1}, threads_crew(2), threads_crew(8)};
+    for (size_t i = 0; i < COUNT_OF(crews); i++) {
+        struct rig rig;
+        char path[8100], yaml[2000];
+        size_t length = (size_t)snprintf(yaml, sizeof yaml, RIG_PRODUCTION "spec:\n");
+        rig_init(&rig);
+        rig.crew = i ? &crews[i] : NULL;
+        for (unsigned field = 0; field < 40; field++)
+            length += (size_t)snprintf(yaml + length, sizeof yaml - length, "  zz%u: 1\n", field);
+        for (unsigned file = 0; file < 300; file++) {
+            snprintf(path, sizeof path, "flags/%08000u%u.yaml", 0U, file);
+            rig_add(&rig, path, text_of(yaml));
+        }
+        ck_assert_int_eq(rig_link(&rig), STATUS_NO_MEMORY);
+        rig_dispose(&rig);
+    }
+}
+END_TEST
+
 struct tally {
     _Atomic unsigned done[1000];
 };
@@ -181,4 +203,5 @@ START_TEST(each_part_is_done_once)
 END_TEST
 
 UNIT_MAIN("crew", the_order_of_the_parts_changes_nothing, threads_make_what_one_makes,
-          fragments_are_shared_by_many_hands_too, each_part_is_done_once)
+          fragments_are_shared_by_many_hands_too, limits_do_not_depend_on_the_hands,
+          each_part_is_done_once)

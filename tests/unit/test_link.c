@@ -291,6 +291,30 @@ START_TEST(deep_chains_are_refused_in_any_order)
 }
 END_TEST
 
+/* A flag over 31 segments is fine; those that ask for it are not, and are told of. */
+START_TEST(who_reaches_too_deep_is_told)
+{
+    for (unsigned first = 0; first < 2; first++) {
+        struct rig rig;
+        char yaml[300];
+        rig_init(&rig);
+        add_chain(&rig, 31, true);
+        snprintf(yaml, sizeof yaml,
+                 RIG_FLAG("%s", "  rules: [{when: {segment: s00000}, serve: on}]\n"),
+                 first ? "a" : "z");
+        rig_add(&rig, "flags/plain.yaml", text_of(yaml));
+        snprintf(yaml, sizeof yaml,
+                 RIG_FLAG("p", "  rules: [{when: {flag: {name: %s, is: on}}, serve: on}]\n"),
+                 first ? "a" : "z");
+        rig_add(&rig, "flags/who.yaml", text_of(yaml));
+        ck_assert_int_eq(rig_link(&rig), STATUS_INVALID);
+        ck_assert_msg(rig.faults.errors == 1, "%s", rig_story(&rig));
+        ck_assert_text(rig.faults.items[0].place.path, "flags/who.yaml");
+        rig_dispose(&rig);
+    }
+}
+END_TEST
+
 START_TEST(an_endless_chain_does_not_exhaust_the_stack)
 {
     struct rig rig;
@@ -397,6 +421,6 @@ UNIT_MAIN("link", unknown_names_are_reported_where_they_stand, the_default_must_
           all_faults_come_in_one_go, names_in_two_files_show_both, targets_do_not_share_a_place,
           a_faulty_document_is_not_called_unknown, circles_are_reported_once,
           every_circle_is_reported, prerequisites_form_circles_too,
-          deep_chains_are_refused_in_any_order, an_endless_chain_does_not_exhaust_the_stack,
-          many_faults_are_counted_and_a_hundred_shown, a_missing_name_used_everywhere_is_found_fast,
-          many_targets_are_compared_fast)
+          deep_chains_are_refused_in_any_order, who_reaches_too_deep_is_told,
+          an_endless_chain_does_not_exhaust_the_stack, many_faults_are_counted_and_a_hundred_shown,
+          a_missing_name_used_everywhere_is_found_fast, many_targets_are_compared_fast)

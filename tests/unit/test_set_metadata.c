@@ -107,6 +107,31 @@ START_TEST(thousands_of_names_are_merged)
 }
 END_TEST
 
+/* Ten thousand flags with something of their own beside a set of 50 000 names, told or not: sorted
+ * anew for each, or merged beyond the limit, this would take minutes. */
+START_TEST(what_the_set_says_is_sorted_once)
+{
+    for (unsigned told = 0; told < 2; told++) {
+        struct buffer json;
+        struct decision decision;
+        buffer_init(&json, 0);
+        buffer_append_string(&json, "{\"metadata\":{\"m\":null");
+        for (size_t i = 0; i < 50000; i++)
+            buffer_printf(&json, ",\"m%zu\":%s", i, told ? "1" : "null");
+        buffer_append_string(&json, "},\"flags\":{\"first\":" FLAG(",\"metadata\":{\"m\":1}"));
+        for (unsigned i = 0; i < 10000; i++)
+            buffer_printf(&json, ",\"f%u\":" FLAG(",\"metadata\":{\"a\":1}"), i);
+        buffer_append_string(&json, "}}");
+        struct document *document = read_json(buffer_text(&json));
+        decide(document, "f9999", &decision);
+        ck_assert_int_eq(decision.error, told ? ERROR_PARSE_ERROR : ERROR_NONE);
+        ck_assert(told || text_is(decision.metadata, "{\"a\":1}"));
+        document_release(document);
+        buffer_dispose(&json);
+    }
+}
+END_TEST
+
 /* 1 MiB in each of a hundred flags: those beyond the limit fail, the others go on. */
 START_TEST(what_is_merged_into_all_flags_together_is_bounded)
 {
@@ -140,4 +165,5 @@ START_TEST(what_is_merged_into_all_flags_together_is_bounded)
 END_TEST
 
 UNIT_MAIN("set metadata", the_flags_own_wins_and_hides, flags_without_their_own_share_one_text,
-          thousands_of_names_are_merged, what_is_merged_into_all_flags_together_is_bounded)
+          thousands_of_names_are_merged, what_the_set_says_is_sorted_once,
+          what_is_merged_into_all_flags_together_is_bounded)
