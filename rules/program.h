@@ -164,7 +164,7 @@ struct instruction {
                 uint64_t identity; /* OP_ONCE: of the hash of the JSON of its argument */
                 const struct string_set *set;
                 const struct version_test
-                    *test; /* OP_SEM_VER with a constant comparison and version; or NULL */
+                    *test; /* OP_SEM_VER, whose comparison and version are constant */
                 const struct drawn_shares *shares; /* OP_FRACTIONAL; NULL: to be evaluated */
             };
         };

@@ -9,11 +9,6 @@ static void *take(struct packer *packer, size_t size, size_t alignment)
     return packer->base ? packer->base + start : NULL;
 }
 
-void *pack_take(struct packer *packer, size_t size)
-{
-    return take(packer, size, alignof(max_align_t));
-}
-
 static bool is_inside(struct text text, struct text whole)
 {
     uintptr_t at = (uintptr_t)text.data, start = (uintptr_t)whole.data;
@@ -125,7 +120,8 @@ static const struct drawn_shares *pack_shares(struct packer *packer,
     return copy;
 }
 
-/* Operators that hold an attribute and a constant themselves when they have no arguments. */
+/* What has a value in the place of arguments: constants, and comparisons of an attribute with one.
+ */
 static bool holds_value(const struct instruction *instruction)
 {
     switch ((enum op)instruction->op) {

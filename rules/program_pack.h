@@ -13,11 +13,9 @@ struct packer {
     char *base;  /* NULL: only count */
     size_t used; /* bytes so far, from the base; begin with what stands before */
     struct text from,
-        to; /* the flag's JSON while compiling, and in the block: strings in it stay there */
+        to; /* the flag's JSON while compiling, and in the block: long strings in it stay there */
 };
 
-/* Room for `size` bytes, aligned for any type; NULL when only counting. */
-void *pack_take(struct packer *packer, size_t size);
 /* The packed program, written to *out; NULL when only counting. Its metadata is copied unless it is
  * `shared`. */
 void program_pack(struct packer *packer, const struct program *program, struct text shared,

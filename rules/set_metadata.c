@@ -53,7 +53,7 @@ static void write_entry(struct buffer *out, const struct node *entry)
     json_write_node(out, entry);
 }
 
-bool set_metadata_merge(struct arena *arena, struct set_metadata *set, const struct node *own,
+bool set_metadata_merge(struct arena *arena, const struct set_metadata *set, const struct node *own,
                         struct buffer *out)
 {
     struct entries mine;

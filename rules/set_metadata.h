@@ -29,7 +29,7 @@ void set_metadata_release(struct set_metadata *set); /* NULL is fine */
 /* Writes what set and flag say, the flag's winning; nothing when nobody says anything. flagd's
  * metadata holds strings, numbers and booleans: a name whose value is another is left out. `set`
  * NULL: there is none; `out` is empty. False without memory; STATUS_LIMIT is the buffer's own. */
-bool set_metadata_merge(struct arena *arena, struct set_metadata *set, const struct node *own,
+bool set_metadata_merge(struct arena *arena, const struct set_metadata *set, const struct node *own,
                         struct buffer *out) MUST_CHECK;
 /* Asked before each merge: false when SET_METADATA_MERGED_MAX is reached. */
 bool set_metadata_charge(struct set_metadata *set) MUST_CHECK;
