@@ -8,10 +8,69 @@
 #define FRAGMENT_MAX ((size_t)4 << 20)
 #define DOCUMENT_MAX ((size_t)512 << 20) /* of all fragments: segments written out may multiply */
 
+/* The first byte behind the string or number that begins at `i`; else the one behind `i`. */
+static size_t skip_token(struct text json, size_t i)
+{
+    bool string = json.data[i] == '"';
+    for (i++; i < json.length; i++) {
+        if (string && json.data[i] == '\\')
+            i++;
+        else if (string && json.data[i] == '"')
+            return i + 1;
+        else if (!string && !strchr("0123456789.eE+-", json.data[i]))
+            break;
+    }
+    return i;
+}
+
+/* Whether a number is written without a fraction or exponent and is no 32-bit integer. */
+static bool is_long(struct text number)
+{
+    bool negative = number.data[0] == '-';
+    uint64_t magnitude = 0;
+    for (size_t i = negative; i < number.length; i++) {
+        if (number.data[i] < '0' || number.data[i] > '9')
+            return false;
+        if (magnitude <= INT32_MAX)
+            magnitude = magnitude * 10 + (uint64_t)(number.data[i] - '0');
+    }
+    return magnitude > (uint64_t)INT32_MAX + negative;
+}
+
+static bool has_long(struct text json)
+{
+    for (size_t i = 0, end; i < json.length; i = end) {
+        bool scalar = json.data[i] == '"' || json.data[i] == '-' ||
+                      (json.data[i] >= '0' && json.data[i] <= '9');
+        end = scalar ? skip_token(json, i) : i + 1;
+        if (scalar && json.data[i] != '"' && is_long((struct text){json.data + i, end - i}))
+            return true;
+    }
+    return false;
+}
+
+/* Java's provider refuses a Long as the value of a flag, and anywhere in an object. */
+static void check_numbers(const struct encoder *encoder, const struct flag *flag)
+{
+    bool numbers = flag->type == VARIANT_NUMBER || flag->type == VARIANT_OBJECT;
+    for (size_t i = 0; numbers && i < flag->variant_count; i++) {
+        const struct variant *variant = &flag->variants[i];
+        if (has_long(variant->json))
+            diagnostics_add(encoder->diagnostics, CODE_ENCODING, variant->name.place,
+                            "keep it between -2147483648 and 2147483647, or leave java out of "
+                            "the environment's evaluators",
+                            "variant \"%.64s\" has a whole number beyond 32 bits, which the "
+                            "evaluator java cannot serve",
+                            variant->name.text.data);
+    }
+}
+
 static void write_flag(struct encoder *encoder, const struct flag *flag)
 {
     struct flag_settings settings = flag_settings_in(flag, encoder->environment);
     struct buffer *out = encoder->out;
+    if (encoder->evaluators & EVALUATOR_JAVA)
+        check_numbers(encoder, flag);
     buffer_append_string(out, "{\"defaultVariant\":");
     json_write_string(out, settings.default_variant.text);
     buffer_append_string(out,

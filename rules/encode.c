@@ -24,6 +24,7 @@
 #include "codes.h"
 #include "encode_private.h"
 #include "json.h"
+#include "semver.h"
 
 #define MOST_RULES 1000 /* npm's evaluator fails at an if of 3000 arguments */
 #define MOST_ALTERNATIVES 2000
@@ -262,9 +263,26 @@ static void encode_between(struct encoder *encoder, const struct condition *cond
     encode_raw(encoder, "]}]}");
 }
 
+/* Java's provider reads the three numbers of a version into an int. */
+static bool java_reads(struct text version)
+{
+    struct semver parsed;
+    return semver_parse(version, &parsed) && parsed.major <= INT32_MAX &&
+           parsed.minor <= INT32_MAX && parsed.patch <= INT32_MAX;
+}
+
 static void encode_semver(struct encoder *encoder, const struct condition *condition,
                           struct text operand)
 {
+    for (size_t i = 0; i < condition->count && (encoder->evaluators & EVALUATOR_JAVA); i++) {
+        if (!java_reads(condition->bounds[i].version))
+            diagnostics_add(encoder->diagnostics, CODE_ENCODING, condition->place,
+                            "use numbers of at most 2147483647, or leave java out of the "
+                            "environment's evaluators",
+                            "version \"%.80s\" has a number beyond 32 bits, which the evaluator "
+                            "java cannot compare",
+                            condition->bounds[i].version.data);
+    }
     encode_raw(encoder, "{\"and\":[");
     encode_guard(encoder->out, GUARD_VERSION, operand, encoder->evaluators);
     for (size_t i = 0; i < condition->count; i++) {

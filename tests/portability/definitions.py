@@ -22,6 +22,7 @@ class Case:
     variants: dict
     contexts: list
     expected: typing.Callable  # of a context: the variant, or None where the words leave it open
+    for_java: bool = True  # no: weir refuses to compile it where java is in the list
 
 
 class Definitions:
@@ -40,23 +41,23 @@ class Definitions:
     def document(self, kind, name, spec):
         self.documents.append({"apiVersion": "weir/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 
-    def flag(self, group, spec, asked, expected, about=None, name=None):
+    def flag(self, group, spec, asked, expected, about=None, name=None, for_java=True):
         self.counts[group] = self.counts.get(group, 0) + 1
         name = name or f"{group.lower().replace(' ', '-')}-{self.counts[group]}"
         self.document("Flag", name, spec)
         about = about or f"{spec['variants']} {spec.get('rules', '')}"[:200]
-        self.cases.append(Case(name, group, about, spec["variants"], asked, expected))
+        self.cases.append(Case(name, group, about, spec["variants"], asked, expected, for_java))
         return name
 
-    def condition(self, group, when, asked, meaning, name=None):
+    def condition(self, group, when, asked, meaning, name=None, for_java=True):
         """A flag that is on where the condition holds; `meaning` of a context is True, False or None."""
         spec = {"variants": ON_OFF, "default": "off", "rules": [{"when": when, "serve": "on"}]}
         return self.flag(group, spec, asked, lambda given: {True: "on", False: "off", None: None}[meaning(given)],
-                         str(when)[:200], name)
+                         str(when)[:200], name, for_java)
 
-    def operator(self, operator, operand, digits=None):
+    def operator(self, operator, operand, digits=None, for_java=True):
         self.condition(operator, {"attribute": "x", operator: operand}, contexts("x", corpus.VALUES),
-                       lambda given: holds(operator, operand, given.get("x"), digits))
+                       lambda given: holds(operator, operand, given.get("x"), digits), for_java=for_java)
 
     def add_operators(self):
         for operator in ("is", "isNot"):
@@ -83,8 +84,10 @@ class Definitions:
             self.operator("between", operand)
         for operand in ("2.4.0", "=2.4.0", "!=2.4.0", "<2.4.0", "<=2.4.0", ">2.4.0", ">=2.4.0", "^2.4.0", "~2.4.0",
                         ">2.4.0-rc.1", "=2.4.0-rc.1", "<1.0.0-alpha.1", ">=2.0.0 <3.0.0", "^2.0.0 !=2.4.0 >=2.3.9",
-                        ">=0.0.0", "<2147483647.0.0", "<999999999999999.0.0"):
+                        ">=0.0.0", "<2147483647.0.0", ">2.4.0-rc.2147483648"):
             self.operator("semver", operand)
+        for operand in ("<2147483648.0.0", "<999999999999999.0.0", "!=2.4.999999999999999"):
+            self.operator("semver", operand, for_java=False)
         for operator in ("before", "after"):
             for operand, digits in ((1767225600, None), (0, None), (1767225600.5, None),
                                     ("2026-01-01T00:00:00Z", "20260101000000"),
@@ -244,19 +247,24 @@ class Definitions:
                          {"null": "", "None": "é😀"},
                          {"constructor": "C", "toString": "S"}, {"a.b_c-D": "\"q\" \\ \u2028 & <>", "-": "\n"},
                          {"half": 0.5, "minus": -3}, {"big": 9007199254740991, "small": -9007199254740991},
+                         {"over": 2147483648, "one": 1}, {"most": 2147483647, "least": -2147483648},
+                         {"fraction": 2147483648.5, "one": 1},
                          {"tiny": 1e-7, "zero": 0},
                          {"one": 1.0, "million": 1000000},
                          {"e": {}, "f": {"k": [1, None, {"z": True, "a": "é"}], "n": 0.1}},
+                         {"deep": {"n": 9007199254740991}, "list": {"n": [2147483648, -2147483649]}},
                          {"long": "x" * 20000, "short": "x"}):
             first, second = variants
+            for_java = not {"small", "over", "deep"} & set(variants)
             for default in (first, second):
                 self.flag("variants", {"variants": variants, "default": default}, asked,
-                          lambda given, default=default: default)
+                          lambda given, default=default: default, for_java=for_java)
                 self.flag("variants", {"variants": variants, "default": default, "rules": [
                     {"when": {"attribute": "x", "is": "DE"}, "serve": first},
                     {"when": {"attribute": "x", "is": 10}, "serve": second}]},
                     asked, lambda given, names=(first, second, default):
-                    names[0] if given.get("x") == "DE" else names[1] if holds("is", 10, given.get("x")) else names[2])
+                    names[0] if given.get("x") == "DE" else names[1] if holds("is", 10, given.get("x")) else names[2],
+                    for_java=for_java)
         self.flag("variants", {"variants": ON_OFF, "default": "off", "rules": [{"serve": "on"}]}, asked,
                   lambda given: "on")
         rules = [{"when": {"attribute": "x", "is": f"v{index}"}, "serve": "ab"[index % 2]} for index in range(1000)]

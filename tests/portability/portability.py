@@ -83,16 +83,19 @@ class Comparison:
         self.documents = self.build_documents()
 
     def build_documents(self):
-        flags = self.folder / "definitions"
-        flags.mkdir()
+        refused = {case.flag for case in self.made.cases if not case.for_java}
         for evaluators in LISTS:
             self.made.document("Environment", "-".join(evaluators), {"evaluators": list(evaluators)})
         # JSON is YAML, but for what libyaml takes for the end of a line.
-        lines = [json.dumps(each, ensure_ascii=False).replace("\u2028", "\\u2028") for each in self.made.documents]
-        (flags / "all.yaml").write_text("\n---\n".join(lines) + "\n", encoding="utf-8")
+        for name, left_out in (("all", ()), ("for-java", refused)):
+            lines = [json.dumps(each, ensure_ascii=False).replace("\u2028", "\\u2028")
+                     for each in self.made.documents if each["metadata"]["name"] not in left_out]
+            (self.folder / name).mkdir()
+            (self.folder / name / "all.yaml").write_text("\n---\n".join(lines) + "\n", encoding="utf-8")
+        self.check_refusals(refused)
         found = {}
         for evaluators in LISTS:
-            path = self.folder / f"{'-'.join(evaluators)}.json"
+            flags, path = self.folder / ("for-java" if "java" in evaluators else "all"), self.folder / f"{'-'.join(evaluators)}.json"
             done = subprocess.run([self.build / "weir", "build", "--env", "-".join(evaluators), flags, "-o", path],
                                   capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"weir build for {evaluators}: {done.stderr[:3000]}"
@@ -102,6 +105,18 @@ class Comparison:
                 found[flags_text] = Document(path, self.build)
             found[flags_text].lists.append(evaluators)
         return list(found.values())
+
+    def check_refusals(self, refused):
+        """With java in the list just the flags that no other way could serve there are refused, each by its name."""
+        done = subprocess.run([self.build / "weir", "build", "--env", "weir-java", self.folder / "all", "-o",
+                               self.folder / "refused.json"], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and not (self.folder / "refused.json").exists(), done.stderr[:3000]
+        told = [line for line in done.stderr.splitlines() if "W401" in line]
+        assert len(told) >= len(refused) and all("evaluator java" in line for line in told), done.stderr[:3000]
+
+    def asked_of(self, document):
+        """The cases that the document holds."""
+        return [case for case in self.made.cases if case.flag in document.forms]
 
     def weir(self, document, case):
         """What weir answers for all contexts of the case: once in each form that the lists give the flag."""
@@ -134,7 +149,7 @@ class Comparison:
         documents = [document for document in self.documents if document.claims(engine.evaluator)]
         by_context, seen = {}, set()
         for number, document in enumerate(documents):
-            for case in self.made.cases:
+            for case in self.asked_of(document):
                 form = (case.flag, document.forms[case.flag])
                 if form in seen:
                     continue
@@ -186,7 +201,7 @@ class Comparison:
         seen, expected = set(), {case.flag: [case.expected(context) for context in case.contexts]
                                  for case in self.made.cases}
         for document in self.documents:
-            for case in self.made.cases:
+            for case in self.asked_of(document):
                 form = (case.flag, document.forms[case.flag])
                 if form in seen:
                     continue
