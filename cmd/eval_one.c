@@ -11,8 +11,10 @@ static int complain_of_unknown(const struct question *question)
 {
     const struct document *document = question->document;
     struct similar similar = {0};
-    for (size_t i = 0; i < document->count; i++)
-        similar_offer(&similar, text_of(question->flag), document->fragments[i]->program.key);
+    struct document_cursor cursor = {0};
+    const struct fragment *fragment;
+    while ((fragment = document_next(document, &cursor)))
+        similar_offer(&similar, text_of(question->flag), fragment->program.key);
     if (similar.name.length)
         command_fail("flag \"%.120s\" does not exist in %s\"%s\"; did you mean \"%.*s\"?",
                      question->flag, question->kind, question->place, (int)similar.name.length,

@@ -147,7 +147,7 @@ static enum status make_fragment(struct part *part, size_t index)
     const struct fragment *old =
         compilation->same_metadata ? document_find(compilation->previous, key) : NULL;
     if (old && text_equal(old->json, json)) {
-        compilation->fragments[index] = fragment_reference((struct fragment *)(uintptr_t)old);
+        compilation->fragments[index] = fragment_reference(old);
         return STATUS_OK;
     }
     enum status status = fragment_new(

@@ -105,10 +105,11 @@ enum status fragment_new(struct text key, struct text json, struct program_setti
     return status;
 }
 
-struct fragment *fragment_reference(struct fragment *fragment)
+struct fragment *fragment_reference(const struct fragment *fragment)
 {
-    __atomic_add_fetch(&fragment->references, 1, __ATOMIC_RELAXED);
-    return fragment;
+    struct fragment *counted = (struct fragment *)(uintptr_t)fragment; /* only the count changes */
+    __atomic_add_fetch(&counted->references, 1, __ATOMIC_RELAXED);
+    return counted;
 }
 
 void fragment_release(struct fragment *fragment)

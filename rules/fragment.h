@@ -27,7 +27,7 @@ struct fragment {
  * answer (program.h). STATUS_INVALID when `json` is not a flag. */
 enum status fragment_new(struct text key, struct text json, struct program_settings settings,
                          struct attributes *attributes, struct fragment **out, struct error *error);
-struct fragment *fragment_reference(struct fragment *fragment);
+struct fragment *fragment_reference(const struct fragment *fragment);
 void fragment_release(struct fragment *fragment); /* NULL is fine */
 
 #define CACHE_LINE 64

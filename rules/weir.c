@@ -88,9 +88,10 @@ const char *weir_document_key(const weir_document *document, size_t index, size_
     const struct document *inner = inner_document(document);
     if (index >= inner->count)
         return NULL;
+    const struct text key = document_at(inner, index)->program.key;
     if (length)
-        *length = inner->fragments[index]->program.key.length;
-    return inner->fragments[index]->program.key.data;
+        *length = key.length;
+    return key.data;
 }
 
 weir_context *weir_context_new(void)

@@ -279,22 +279,27 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
     if (!buffer_reserve(out, worker->bulk_length + worker->bulk_length / 16))
         buffer_clear(out); /* it was only a guess */
     buffer_append_text(out, TEXT("{\"flags\":["));
-    for (size_t i = 0; i < document->count; i++) {
-        const struct fragment *fragment = document->fragments[i];
+    struct document_cursor cursor = {0};
+    const struct fragment *fragment = document_next(document, &cursor),
+                          *next = document_next(document, &cursor);
+    for (bool first = true; fragment; first = false) {
+        const struct fragment *after = document_next(document, &cursor);
         struct decision decision;
-        if (i + 2 < document->count)
-            __builtin_prefetch(document->fragments[i + 2]);
-        if (i + 1 < document->count)
-            fragment_prefetch(document->fragments[i + 1]);
+        if (after)
+            __builtin_prefetch(after);
+        if (next)
+            fragment_prefetch(next);
         evaluate(fragment, &worker->context, now, &decision);
         counts[decision.reason]++;
-        if (i > 0)
+        if (!first)
             buffer_append_char(out, ',');
         if (decision.error)
             write_failure(out, error_code_name(decision.error), text_of(decision.problem),
                           fragment->program.key, decision.metadata);
         else
             write_success(out, &decision, fragment->program.opening);
+        fragment = next;
+        next = after;
     }
     buffer_append_char(out, ']');
     if (document->metadata.length) {

@@ -108,14 +108,9 @@ struct difference {
     size_t removed, set;
 };
 
-/* Walks two sorted documents at once. Counts what differs and, when `connection` is given, sends
+/* Counts what differs and, when `connection` is given, sends
  * one side of it: the fields that only `base` has, or those that `document` has otherwise. */
 enum side { SIDE_COUNT, SIDE_REMOVED, SIDE_SET };
-
-static bool same_fragment(const struct fragment *a, const struct fragment *b)
-{
-    return a == b || memcmp(a->hash, b->hash, SHA256_SIZE) == 0;
-}
 
 static bool emit(struct redis_connection *connection, const struct fragment *fragment, bool value)
 {
@@ -123,21 +118,17 @@ static bool emit(struct redis_connection *connection, const struct fragment *fra
            (!value || redis_send(connection, fragment->json));
 }
 
-static bool walk(const struct document *base, const struct document *document, enum side side,
-                 struct redis_connection *connection, struct difference *counts)
+static bool send_side(const struct document *base, const struct document *document, enum side side,
+                      struct redis_connection *connection, struct difference *counts)
 {
-    size_t b = 0, d = 0;
-    while (b < base->count || d < document->count) {
-        const struct fragment *old = b < base->count ? base->fragments[b] : NULL;
-        const struct fragment *new = d < document->count ? document->fragments[d] : NULL;
-        int order = !old ? 1 : !new ? -1 : text_compare(old->program.key, new->program.key);
-        b += order <= 0;
-        d += order >= 0;
-        if (order < 0) {
+    struct document_walk walk = {0};
+    const struct fragment *old, *new;
+    while (document_next_change(base, document, &walk, &old, &new)) {
+        if (!new) {
             counts->removed++;
             if (side == SIDE_REMOVED && !emit(connection, old, false))
                 return false;
-        } else if (order > 0 || !same_fragment(old, new)) {
+        } else {
             counts->set++;
             if (side == SIDE_SET && !emit(connection, new, true))
                 return false;
@@ -180,7 +171,7 @@ static void send_script(struct redis_target *target, const struct push *push,
     if (base != &nothing)
         document_digest_text(base, base_digest);
     struct difference counts = {0}, sent = {0};
-    walk(base, push->document, SIDE_COUNT, NULL, &counts);
+    send_side(base, push->document, SIDE_COUNT, NULL, &counts);
 
     const char *const head[] = {
         by_name ? "EVALSHA" : "EVAL",
@@ -202,8 +193,8 @@ static void send_script(struct redis_target *target, const struct push *push,
                    redis_send(connection, text_of(base_digest)) &&
                    send_number(connection, 0) && /* intents: none are recorded in state yet */
                    send_number(connection, counts.removed);
-    if (sending && walk(base, push->document, SIDE_REMOVED, connection, &sent))
-        walk(base, push->document, SIDE_SET, connection, &sent);
+    if (sending && send_side(base, push->document, SIDE_REMOVED, connection, &sent))
+        send_side(base, push->document, SIDE_SET, connection, &sent);
 }
 
 static enum outcome refuse(struct error *error, struct redis_target *target, const char *what,

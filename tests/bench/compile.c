@@ -186,7 +186,7 @@ static void measure_index(struct bench *bench, struct document *document)
     if (!fragments)
         bench_fail("no memory");
     for (size_t i = 0; i < document->count; i++)
-        fragments[i] = fragment_reference(document->fragments[i]);
+        fragments[i] = fragment_reference(document_at(document, i));
     attributes_reference(document->attributes);
     double start = bench_now();
     if (document_new(fragments, document->count, document->attributes, document->metadata,

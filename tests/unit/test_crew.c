@@ -144,7 +144,7 @@ START_TEST(fragments_are_shared_by_many_hands_too)
     struct document *before = rig.document;
     ck_assert_int_eq(rig_compile(&rig, "production", before), STATUS_OK);
     for (size_t i = 0; i < before->count; i++)
-        ck_assert_ptr_eq(before->fragments[i], rig.document->fragments[i]);
+        ck_assert_ptr_eq(document_at(before, i), document_at(rig.document, i));
     document_release(before);
     rig_dispose(&rig);
 }

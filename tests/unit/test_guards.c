@@ -71,7 +71,7 @@ static struct document *make_document(enum guard guard, const char *operand, uns
 
 static enum op first_test(const struct document *document)
 {
-    const struct instruction *targeting = document->fragments[0]->program.targeting;
+    const struct instruction *targeting = document_at(document, 0)->program.targeting;
     const struct instruction *condition = &targeting->arguments[0];
     while (condition->op == OP_AND && condition->count)
         condition = &condition->arguments[0];
@@ -84,7 +84,7 @@ static struct decision decide(struct context *context, struct document *document
     struct error error = {0};
     ck_assert_msg(context_read(context, document->attributes, text_of(json), &error) == STATUS_OK,
                   "%s: %s", json, error.message);
-    evaluate(document->fragments[0], context, RIG_NOW, &decision);
+    evaluate(document_at(document, 0), context, RIG_NOW, &decision);
     return decision;
 }
 

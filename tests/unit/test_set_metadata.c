@@ -69,7 +69,7 @@ START_TEST(flags_without_their_own_share_one_text)
     decide(document, "h", &h);
     ck_assert_ptr_eq(f.metadata.data, g.metadata.data);
     ck_assert_text(h.metadata, "{\"a\":1,\"b\":1}");
-    struct fragment *fragment = fragment_reference(document->fragments[0]);
+    struct fragment *fragment = fragment_reference(document_at(document, 0));
     document_release(document);
     ck_assert_text(fragment->program.metadata, "{\"a\":1}"); /* it outlives the document */
     fragment_release(fragment);

@@ -321,10 +321,10 @@ START_TEST(evaluating_allocates_nothing)
         plan.armed = true;
         for (size_t flag = 0; flag < document->count; flag++) {
             struct decision decision;
-            evaluate(document->fragments[flag], &context, 0, &decision);
+            evaluate(document_at(document, flag), &context, 0, &decision);
             if (plan.seen) {
                 plan.armed = false;
-                ck_abort_msg("%s", document->fragments[flag]->json.data);
+                ck_abort_msg("%s", document_at(document, flag)->json.data);
             }
         }
         plan.armed = false;

@@ -33,7 +33,7 @@ static void evaluate_all(const struct document *document, const char *json)
     FUZZ_CHECK(context_read(&context, document->attributes, text_of(json), &error) == STATUS_OK,
                "%s", error.message);
     for (size_t i = 0; i < document->count; i++) {
-        const struct fragment *fragment = document->fragments[i];
+        const struct fragment *fragment = document_at(document, i);
         evaluate(fragment, &context, FUZZ_NOW, &decision);
         FUZZ_CHECK(decision.error == ERROR_NONE, "flag \"%.*s\" for %s: %s in %.*s",
                    FUZZ_TEXT(fragment->program.key), json, decision.problem, FUZZ_TEXT(fragment->json));
@@ -56,8 +56,8 @@ static void check_next(const struct catalog *catalog, const struct environment *
     FUZZ_CHECK(memcmp(document->digest, next->digest, sizeof next->digest) == 0,
                "the second time another digest");
     for (size_t i = 0; i < document->count; i++)
-        FUZZ_CHECK(document->fragments[i] == next->fragments[i], "flag \"%.*s\" is not shared",
-                   FUZZ_TEXT(document->fragments[i]->program.key));
+        FUZZ_CHECK(document_at(document, i) == document_at(next, i), "flag \"%.*s\" is not shared",
+                   FUZZ_TEXT(document_at(document, i)->program.key));
     document_release(next);
     diagnostics_dispose(&faults);
 }

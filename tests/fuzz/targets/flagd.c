@@ -31,7 +31,7 @@ static void evaluate_all(const struct document *document, struct text json)
     FUZZ_CHECK(context_init(&context) == STATUS_OK, "no memory");
     read_context(&context, document, json);
     for (size_t i = 0; i < count; i++) {
-        const struct fragment *fragment = document->fragments[i];
+        const struct fragment *fragment = document_at(document, i);
         FUZZ_CHECK(document_find(document, fragment->program.key) == fragment,
                    "flag \"%.*s\" is not found by its key", FUZZ_TEXT(fragment->program.key));
         fuzz_decide(fragment, &context, FUZZ_NOW, &out);
@@ -50,7 +50,7 @@ static bool tell_all(const struct document *document, struct context *context, s
     if (context_read(context, document->attributes, json, NULL) != STATUS_OK)
         return false;
     for (size_t i = 0; i < count; i++)
-        fuzz_decide(document->fragments[i], context, FUZZ_NOW, out);
+        fuzz_decide(document_at(document, i), context, FUZZ_NOW, out);
     return true;
 }
 

@@ -23,7 +23,7 @@ static void evaluate_all(const struct document *document, struct context *contex
     struct buffer out;
     buffer_init(&out, 0);
     for (size_t i = 0; i < document->count; i++)
-        fuzz_decide(document->fragments[i], context, FUZZ_NOW, &out);
+        fuzz_decide(document_at(document, i), context, FUZZ_NOW, &out);
     buffer_dispose(&out);
 }
 
