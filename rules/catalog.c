@@ -119,15 +119,9 @@ enum status catalog_build(struct catalog *catalog, const struct schema_set *sche
                           struct diagnostics *diagnostics)
 {
     struct builder builder = {.catalog = catalog, .diagnostics = diagnostics};
-    const struct schema *by_kind[KIND_COUNT];
     *catalog = (struct catalog){0};
-    arena_init(&catalog->arena, CATALOG_MEMORY);
-    for (size_t i = 0; i < KIND_COUNT; i++) {
-        by_kind[i] = schema_set_find(schemas, kind_schema((enum kind)i));
-        if (!by_kind[i])
-            return STATUS_NOT_FOUND;
-    }
-    enum status status = catalog_read(catalog, by_kind, bundle, crew, builder.lists, diagnostics);
+    arena_init(&catalog->arena, READING_MEMORY);
+    enum status status = catalog_read(catalog, schemas, bundle, crew, builder.lists, diagnostics);
     if (status == STATUS_OK)
         status = take_lists(&builder);
     for (size_t i = 0; i < KIND_COUNT; i++)

@@ -3,9 +3,7 @@
 #define WEIR_CATALOG_PRIVATE_H
 
 #include "catalog.h"
-
-#define API_VERSION "weir/v1"
-#define CATALOG_MEMORY ((size_t)4 << 30)
+#include "reading.h"
 
 struct list { /* of definitions of one kind, while they are collected */
     void **items;
@@ -14,7 +12,7 @@ struct list { /* of definitions of one kind, while they are collected */
 
 /* catalog_read.c: all files of the bundle, in its order, into the lists and the catalog's arena;
  * STATUS_OK whatever is wrong with them. */
-enum status catalog_read(struct catalog *catalog, const struct schema *const schemas[KIND_COUNT],
+enum status catalog_read(struct catalog *catalog, const struct schema_set *schemas,
                          const struct bundle *bundle, const struct crew *crew,
                          struct list lists[KIND_COUNT], struct diagnostics *diagnostics);
 
