@@ -128,7 +128,7 @@ enum status catalog_build(struct catalog *catalog, const struct schema_set *sche
         free(builder.lists[i].items);
     if (status != STATUS_OK)
         return status;
-    catalog_link(catalog, diagnostics);
+    catalog_link(catalog, diagnostics, NULL);
     note_empty(&builder, bundle);
     if (diagnostics->failed)
         return diagnostics->failed;

@@ -54,7 +54,14 @@ size_t catalog_index(const void *items, size_t count, struct text name);
 /* The settings of a flag in an environment, overrides applied. */
 struct flag_settings flag_settings_in(const struct flag *flag, struct text environment);
 
-/* link.c: every check across documents. Adds to `diagnostics`. */
-void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics);
+/* Which definitions do not link, by their place in the catalog's lists; the caller's, all false. */
+struct link_faults {
+    bool *marked[KIND_COUNT];
+};
+/* link.c: every check across documents. Adds to `diagnostics`. `faults` may be NULL; definitions
+ * that lack what another one with faults of its own might have been are marked too, though nobody
+ * is told. */
+void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics,
+                  struct link_faults *faults);
 
 #endif

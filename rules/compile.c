@@ -114,21 +114,25 @@ void compile_flag(const struct catalog *catalog, const struct environment *envir
 
 /* What all parts look at and none changes. */
 struct compilation {
+    const struct compile_task *task;
     const struct catalog *catalog;
     const struct environment *environment;
     const struct document *previous;
+    size_t *chosen; /* the places of the flags that are wanted */
+    size_t count;   /* of them */
     struct attributes *attributes;
     struct set_metadata *metadata;
     struct text metadata_json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
-    struct fragment **fragments; /* by the place of their flags; NULL: refused, or late */
+    struct fragment **fragments; /* of the chosen, in their order; NULL: refused, or late */
+    size_t kept;                 /* bytes of JSON of the fragments that are not compiled */
     size_t bytes;                /* of all JSON so far; added to atomically */
 };
 
 /* Neighbouring flags, compiled by one hand. */
 struct part {
     struct compilation *compilation;
-    size_t first, end; /* of the catalog's flags */
+    size_t first, end; /* of the chosen flags */
     struct diagnostics diagnostics;
     struct arena work; /* for one flag at a time */
     struct buffer json;
@@ -137,11 +141,22 @@ struct part {
     enum status status;
 };
 
+static const struct flag *chosen_flag(const struct compilation *compilation, size_t index)
+{
+    return compilation->catalog->flags[compilation->chosen[index]];
+}
+
+static void mark_faulty(const struct compilation *compilation, size_t index)
+{
+    if (compilation->task->faulty)
+        compilation->task->faulty[compilation->chosen[index]] = true;
+}
+
 /* The previous fragment when its bytes are the same, else a new one. */
 static enum status make_fragment(struct part *part, size_t index)
 {
     const struct compilation *compilation = part->compilation;
-    const struct flag *flag = compilation->catalog->flags[index];
+    const struct flag *flag = chosen_flag(compilation, index);
     struct text json = buffer_text(&part->json), key = flag->name.text;
     struct error error;
     const struct fragment *old =
@@ -156,16 +171,19 @@ static enum status make_fragment(struct part *part, size_t index)
         compilation->attributes, &compilation->fragments[index], &error);
     if (status == STATUS_NOT_FOUND)
         part->late = true;
-    else if (status != STATUS_OK && status != STATUS_NO_MEMORY)
+    else if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
+        mark_faulty(compilation, index);
         diagnostics_add(&part->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place, NULL,
                         "flag \"%.64s\" cannot be compiled for \"%.64s\": %s", key.data,
                         compilation->environment->name.text.data, error.message);
+    }
     return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
 /* The JSON of a flag into part->json; false when there is none to go on with. */
-static bool encode_flag(struct part *part, const struct flag *flag)
+static bool encode_flag(struct part *part, size_t index)
 {
+    const struct flag *flag = chosen_flag(part->compilation, index);
     const struct environment *environment = part->compilation->environment;
     size_t errors = part->diagnostics.errors;
     struct encoder encoder = {part->compilation->catalog, environment->name.text,
@@ -181,7 +199,10 @@ static bool encode_flag(struct part *part, const struct flag *flag)
     else if (part->json.failed)
         part->status = part->json.failed;
     /* What was refused need not be whole JSON. */
-    return !part->json.failed && part->diagnostics.errors == errors;
+    bool good = !part->json.failed && part->diagnostics.errors == errors;
+    if (!good)
+        mark_faulty(part->compilation, index);
+    return good;
 }
 
 /* What a part works with is there only while it is worked on: parts are many, hands are few. */
@@ -208,7 +229,7 @@ static void compile_part(void *context, unsigned index)
     struct compilation *compilation = part->compilation;
     bool fits = begin_work(part);
     for (size_t i = part->first; fits && i < part->end && part->status == STATUS_OK; i++) {
-        bool good = encode_flag(part, compilation->catalog->flags[i]);
+        bool good = encode_flag(part, i);
         size_t length = part->json.failed ? 0 : part->json.length; /* not all of it: chance */
         size_t before = __atomic_fetch_add(&compilation->bytes, length, __ATOMIC_RELAXED);
         fits = before + length <= DOCUMENT_MAX;
@@ -224,7 +245,7 @@ static void compile_late(struct part *part)
     const struct compilation *compilation = part->compilation;
     bool good = begin_work(part);
     for (size_t i = part->first; good && i < part->end && part->status == STATUS_OK; i++) {
-        if (!compilation->fragments[i] && encode_flag(part, compilation->catalog->flags[i]))
+        if (!compilation->fragments[i] && encode_flag(part, i))
             part->status = make_fragment(part, i);
     }
     end_work(part);
@@ -234,12 +255,11 @@ static void compile_late(struct part *part)
  * encoded once more, in their order. */
 static void refuse_size(const struct compilation *compilation, struct part *part)
 {
-    const struct catalog *catalog = compilation->catalog;
-    size_t bytes = 0;
+    size_t bytes = compilation->kept;
     bool good = begin_work(part);
-    for (size_t i = 0; good && i < catalog->flag_count && part->status == STATUS_OK; i++) {
-        const struct flag *flag = catalog->flags[i];
-        encode_flag(part, flag);
+    for (size_t i = 0; good && i < compilation->count && part->status == STATUS_OK; i++) {
+        const struct flag *flag = chosen_flag(compilation, i);
+        encode_flag(part, i);
         bytes += part->json.failed ? 0 : part->json.length;
         if (bytes <= DOCUMENT_MAX)
             continue;
@@ -291,7 +311,7 @@ static void compile_parts(struct compilation *compilation, struct part *parts, u
 static enum status compile_flags(struct compilation *compilation, const struct crew *crew,
                                  struct diagnostics *diagnostics)
 {
-    size_t flags = compilation->catalog->flag_count;
+    size_t flags = compilation->count;
     unsigned count = crew_parts(crew, flags, FLAGS_WORTH);
     struct part *parts = calloc(count, sizeof *parts);
     if (!parts)
@@ -330,43 +350,120 @@ static enum status make_metadata(struct compilation *compilation, struct arena *
     return compilation->metadata ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
+/* Which flags, and how much the others come to. */
+static enum status choose(struct compilation *compilation)
+{
+    const struct compile_task *task = compilation->task;
+    const struct document *previous = task->wanted ? task->previous : NULL;
+    size_t flags = compilation->catalog->flag_count;
+    compilation->chosen = calloc(flags + 1, sizeof *compilation->chosen);
+    compilation->fragments = calloc(flags + 1, sizeof *compilation->fragments);
+    if (!compilation->chosen || !compilation->fragments)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < flags; i++) {
+        if (!task->wanted || task->wanted[i])
+            compilation->chosen[compilation->count++] = i;
+    }
+    compilation->kept = previous ? previous->json_bytes : 0;
+    for (size_t i = 0; previous && i < compilation->count + task->gone_count; i++) {
+        const struct fragment *old =
+            document_find(previous, i < compilation->count ? chosen_flag(compilation, i)->name.text
+                                                           : task->gone[i - compilation->count]);
+        compilation->kept -= old ? old->json.length : 0;
+    }
+    compilation->bytes = compilation->kept;
+    return STATUS_OK;
+}
+
 static enum status begin(struct compilation *compilation, struct arena *arena, struct buffer *json)
 {
-    const struct catalog *catalog = compilation->catalog;
     compilation->attributes = compilation->previous
                                   ? attributes_clone(compilation->previous->attributes)
                                   : attributes_new();
-    compilation->fragments = calloc(catalog->flag_count + 1, sizeof *compilation->fragments);
-    if (!compilation->attributes || !compilation->fragments)
+    if (!compilation->attributes)
         return STATUS_NO_MEMORY;
-    enum status status =
-        compile_attributes(catalog, compilation->environment, compilation->attributes);
+    enum status status = choose(compilation);
+    if (status == STATUS_OK)
+        status = compile_attributes(compilation->catalog, compilation->environment,
+                                    compilation->attributes);
     return status == STATUS_OK ? make_metadata(compilation, arena, json) : status;
+}
+
+/* The changes to the previous document, in the order of their keys; their number, or none when
+ * there is no memory. Fragments that stay are given back. */
+static struct document_change *list_changes(struct compilation *compilation, size_t *out)
+{
+    const struct compile_task *task = compilation->task;
+    size_t made = 0, gone = 0, i = 0;
+    struct document_change *changes =
+        calloc(compilation->count + task->gone_count + 1, sizeof *changes);
+    while (changes && (i < compilation->count || gone < task->gone_count)) {
+        struct text key =
+            i < compilation->count ? chosen_flag(compilation, i)->name.text : TEXT("");
+        bool is_gone = i == compilation->count ||
+                       (gone < task->gone_count && text_compare(task->gone[gone], key) < 0);
+        struct fragment *fragment = is_gone ? NULL : compilation->fragments[i++];
+        key = is_gone ? task->gone[gone++] : key;
+        const struct fragment *old = document_find(task->previous, key);
+        if (fragment == old)
+            fragment_release(fragment); /* of two references the document has one */
+        else
+            changes[made++] = (struct document_change){key, fragment};
+    }
+    *out = made;
+    return changes;
+}
+
+/* The references to fragments and attributes go to the document. */
+static enum status edit_previous(struct compilation *compilation, struct document **out)
+{
+    const struct document *previous = compilation->previous;
+    size_t count;
+    struct document_change *changes = list_changes(compilation, &count);
+    enum status status = STATUS_OK;
+    if (!changes) {
+        for (size_t i = 0; i < compilation->count; i++)
+            fragment_release(compilation->fragments[i]);
+        attributes_release(compilation->attributes);
+        return STATUS_NO_MEMORY;
+    }
+    if (count == 0 && compilation->same_metadata) {
+        attributes_release(compilation->attributes);
+        *out = document_reference((struct document *)(uintptr_t)previous);
+    } else {
+        status = document_edit(previous, changes, count, compilation->attributes,
+                               compilation->metadata_json, out);
+    }
+    free(changes);
+    return status;
 }
 
 static enum status finish(struct compilation *compilation, enum status status,
                           struct document **out)
 {
-    size_t count = compilation->catalog->flag_count;
-    if (status == STATUS_OK) {
-        status = document_new(compilation->fragments, count, compilation->attributes,
-                              compilation->metadata_json, out);
-    } else {
+    size_t count = compilation->count;
+    if (status != STATUS_OK) {
         for (size_t i = 0; i < count && compilation->fragments; i++)
             fragment_release(compilation->fragments[i]);
         attributes_release(compilation->attributes);
+    } else if (compilation->task->wanted && compilation->previous) {
+        status = edit_previous(compilation, out);
+    } else {
+        status = document_new(compilation->fragments, count, compilation->attributes,
+                              compilation->metadata_json, out);
     }
     free(compilation->fragments);
+    free(compilation->chosen);
     return status;
 }
 
-enum status compile_environment(const struct catalog *catalog,
-                                const struct environment *environment,
-                                const struct document *previous, const struct crew *crew,
-                                struct document **out, struct diagnostics *diagnostics)
+enum status compile_document(const struct compile_task *task, struct document **out,
+                             struct diagnostics *diagnostics)
 {
-    struct compilation compilation = {
-        .catalog = catalog, .environment = environment, .previous = previous};
+    struct compilation compilation = {.task = task,
+                                      .catalog = task->catalog,
+                                      .environment = task->environment,
+                                      .previous = task->previous};
     size_t errors = diagnostics->errors;
     struct arena arena; /* of the metadata */
     struct buffer json;
@@ -375,7 +472,7 @@ enum status compile_environment(const struct catalog *catalog,
     buffer_init(&json, 0);
     enum status status = begin(&compilation, &arena, &json);
     if (status == STATUS_OK)
-        status = compile_flags(&compilation, crew, diagnostics);
+        status = compile_flags(&compilation, task->crew, diagnostics);
     if (status == STATUS_OK && diagnostics->errors != errors)
         status = STATUS_INVALID;
     status = finish(&compilation, status, out);
@@ -383,4 +480,14 @@ enum status compile_environment(const struct catalog *catalog,
     buffer_dispose(&json);
     arena_dispose(&arena);
     return status;
+}
+
+enum status compile_environment(const struct catalog *catalog,
+                                const struct environment *environment,
+                                const struct document *previous, const struct crew *crew,
+                                struct document **out, struct diagnostics *diagnostics)
+{
+    const struct compile_task task = {
+        .catalog = catalog, .environment = environment, .previous = previous, .crew = crew};
+    return compile_document(&task, out, diagnostics);
 }

@@ -5,9 +5,24 @@
 #include "catalog.h"
 #include "document.h"
 
-/* Compiles every flag for `environment`. Fragments whose bytes equal those of `previous` (may be
- * NULL; the last document of the same environment) are shared with it, and its attribute slots are
- * kept. `crew` may be NULL. */
+/* What is to be compiled. Fragments whose bytes equal those of `previous` (the last document of the
+ * same environment, or NULL) are shared with it, and its attribute slots are kept. */
+struct compile_task {
+    const struct catalog *catalog; /* all that the wanted flags ask for is in it */
+    const struct environment *environment;
+    const struct document *previous;
+    const bool *wanted;      /* by the place of a flag; the document has the others from `previous`.
+                                NULL:      all flags of the catalog, and no others */
+    const struct text *gone; /* flags that the document has no more, sorted; only with `wanted` */
+    size_t gone_count;
+    const struct crew *crew; /* or NULL */
+    bool *faulty;            /* by the place of a flag: set where it cannot be compiled; or NULL */
+};
+/* The document: `previous` itself when nothing differs from it. Takes no references over. */
+enum status compile_document(const struct compile_task *task, struct document **out,
+                             struct diagnostics *diagnostics);
+
+/* All of it: compile_document() for every flag of the catalog. */
 enum status compile_environment(const struct catalog *catalog,
                                 const struct environment *environment,
                                 const struct document *previous, const struct crew *crew,

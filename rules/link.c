@@ -12,16 +12,33 @@
 struct linker {
     const struct catalog *catalog;
     struct diagnostics *diagnostics;
-    size_t offers;       /* made so far */
-    bool *prerequisites; /* of each flag, by its index in the catalog: whether it has any */
+    size_t offers;              /* made so far */
+    bool *prerequisites;        /* of each flag, by its index in the catalog: whether it has any */
+    struct link_faults *faults; /* or NULL */
+    enum kind kind;             /* of the definition that is being checked */
+    size_t index;               /* its place in the catalog's list */
 };
+
+static void look_at(struct linker *linker, enum kind kind, size_t index)
+{
+    linker->kind = kind;
+    linker->index = index;
+}
+
+/* The definition that is being checked does not link. */
+static void mark(struct linker *linker)
+{
+    if (linker->faults)
+        linker->faults->marked[linker->kind][linker->index] = true;
+}
 
 /* --- names that must exist ------------------------------------------------------------------- */
 
 /* A name whose document has faults of its own, or whose file could not be read, is not called
  * unknown. */
-static bool may_exist(const struct linker *linker, enum kind kind, struct text name)
+static bool may_exist(struct linker *linker, enum kind kind, struct text name)
 {
+    mark(linker); /* it does not link, whoever is told */
     for (const struct broken *broken = linker->catalog->broken; broken; broken = broken->next) {
         if (broken->kind == kind && text_equal(broken->name, name))
             return true;
@@ -46,6 +63,7 @@ static struct text nearest_of(struct linker *linker, const void *items, size_t c
 static void unknown(struct linker *linker, const char *code, const char *what,
                     const struct name *name, struct text nearest)
 {
+    mark(linker);
     char hint[120];
     snprintf(hint, sizeof hint, "did you mean \"%.64s\"?", nearest.length ? nearest.data : "");
     diagnostics_add(linker->diagnostics, code, name->place, nearest.length ? hint : NULL,
@@ -141,6 +159,7 @@ static void check_names(struct linker *linker)
     const struct catalog *catalog = linker->catalog;
     for (size_t i = 0; i < catalog->flag_count; i++) {
         const struct flag *flag = catalog->flags[i];
+        look_at(linker, KIND_FLAG, i);
         bool prerequisites = check_settings(linker, flag, &flag->settings);
         for (size_t j = 0; j < flag->override_count; j++) {
             check_environment(linker, &flag->overrides[j].environment);
@@ -148,14 +167,19 @@ static void check_names(struct linker *linker)
         }
         linker->prerequisites[i] = prerequisites;
     }
-    for (size_t i = 0; i < catalog->segment_count; i++)
+    for (size_t i = 0; i < catalog->segment_count; i++) {
+        look_at(linker, KIND_SEGMENT, i);
         check_condition(linker, catalog->segments[i]->match);
+    }
     for (size_t i = 0; i < catalog->environment_count; i++) {
+        look_at(linker, KIND_ENVIRONMENT, i);
         if (catalog->environments[i]->promotes_from.text.length)
             check_environment(linker, &catalog->environments[i]->promotes_from);
     }
-    for (size_t i = 0; i < catalog->target_count; i++)
+    for (size_t i = 0; i < catalog->target_count; i++) {
+        look_at(linker, KIND_TARGET, i);
         check_environment(linker, &catalog->targets[i]->environment);
+    }
 }
 
 /* --- references in a circle ---------------------------------------------------------------------
@@ -325,8 +349,75 @@ static void walk_all(struct walk *walk)
     }
 }
 
+/* --- whose fault it is: all from whom a way down is too long, a circle having no end ----------
+ * The walk tells people of it at one place; which one depends on where it began. */
+
+struct sweep {
+    struct linker *linker;
+    struct text environment;
+    uint8_t *flags, *segments; /* how far down the sweeps so far have seen, by index */
+};
+
+static uint8_t sweep_condition(const struct sweep *sweep, const struct condition *condition)
+{
+    const struct catalog *catalog = sweep->linker->catalog;
+    uint8_t depth = 0;
+    for (; condition; condition = condition->next) {
+        size_t index;
+        if (condition->type == CONDITION_SEGMENT) {
+            index = catalog_index(catalog->segments, catalog->segment_count, condition->name.text);
+            if (index < catalog->segment_count)
+                depth = deeper(depth, sweep->segments[index]);
+        } else if (condition->type == CONDITION_FLAG) {
+            index = catalog_index(catalog->flags, catalog->flag_count, condition->name.text);
+            if (index < catalog->flag_count)
+                depth = deeper(depth, sweep->flags[index]);
+        }
+        depth = deeper(depth, sweep_condition(sweep, children_of(condition)));
+    }
+    return depth;
+}
+
+/* One more step down than the last sweep. */
+static void sweep_once(struct sweep *sweep)
+{
+    const struct catalog *catalog = sweep->linker->catalog;
+    for (size_t i = 0; i < catalog->segment_count; i++) {
+        uint8_t depth = sweep_condition(sweep, catalog->segments[i]->match);
+        sweep->segments[i] = depth > REFERENCE_DEPTH ? depth : (uint8_t)(depth + 1);
+    }
+    for (size_t i = 0; i < catalog->flag_count; i++) {
+        struct flag_settings settings = flag_settings_in(catalog->flags[i], sweep->environment);
+        uint8_t depth = 0;
+        for (size_t j = 0; j < settings.rule_count; j++)
+            depth = deeper(depth, sweep_condition(sweep, settings.rules[j].when));
+        sweep->flags[i] = depth > REFERENCE_DEPTH ? depth : (uint8_t)(depth + 1);
+    }
+}
+
+static void mark_the_deep(struct linker *linker, struct text environment)
+{
+    const struct catalog *catalog = linker->catalog;
+    struct sweep sweep = {.linker = linker, .environment = environment};
+    sweep.flags = calloc(catalog->flag_count + 1, sizeof *sweep.flags);
+    sweep.segments = calloc(catalog->segment_count + 1, sizeof *sweep.segments);
+    if (sweep.flags && sweep.segments) {
+        for (int i = 0; i <= REFERENCE_DEPTH; i++)
+            sweep_once(&sweep);
+        for (size_t i = 0; i < catalog->flag_count; i++)
+            linker->faults->marked[KIND_FLAG][i] |= sweep.flags[i] > REFERENCE_DEPTH;
+        for (size_t i = 0; i < catalog->segment_count; i++)
+            linker->faults->marked[KIND_SEGMENT][i] |= sweep.segments[i] > REFERENCE_DEPTH;
+    } else {
+        linker->diagnostics->failed = STATUS_NO_MEMORY;
+    }
+    free(sweep.flags);
+    free(sweep.segments);
+}
+
 static void check_circles_in(struct linker *linker, struct text environment)
 {
+    size_t errors = linker->diagnostics->errors;
     const struct catalog *catalog = linker->catalog;
     struct walk walk = {.linker = linker, .environment = environment};
     walk.flags = calloc(catalog->flag_count + 1, sizeof *walk.flags);
@@ -337,6 +428,8 @@ static void check_circles_in(struct linker *linker, struct text environment)
         linker->diagnostics->failed = STATUS_NO_MEMORY;
     free(walk.flags);
     free(walk.segments);
+    if (linker->faults && linker->diagnostics->errors != errors)
+        mark_the_deep(linker, environment);
 }
 
 /* --- targets --------------------------------------------------------------------------------- */
@@ -351,6 +444,14 @@ static int by_place(const void *a, const void *b)
     if (order == 0)
         order = text_compare(one->key, two->key);
     return order ? order : text_compare(one->name.text, two->name.text);
+}
+
+static void mark_target(struct linker *linker, const struct target *target)
+{
+    const struct catalog *catalog = linker->catalog;
+    look_at(linker, KIND_TARGET,
+            catalog_index(catalog->targets, catalog->target_count, target->name.text));
+    mark(linker);
 }
 
 static void check_targets(struct linker *linker)
@@ -375,13 +476,16 @@ static void check_targets(struct linker *linker)
                             "targets \"%.64s\" and \"%.64s\" write to the same place",
                             one->name.text.data, two->name.text.data);
         diagnostic_also(linker->diagnostics, made, one->location.place);
+        mark_target(linker, one);
+        mark_target(linker, two);
     }
     free(sorted);
 }
 
-void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics)
+void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics,
+                  struct link_faults *faults)
 {
-    struct linker linker = {.catalog = catalog, .diagnostics = diagnostics};
+    struct linker linker = {.catalog = catalog, .diagnostics = diagnostics, .faults = faults};
     linker.prerequisites = calloc(catalog->flag_count + 1, sizeof *linker.prerequisites);
     if (!linker.prerequisites) {
         diagnostics->failed = STATUS_NO_MEMORY;
@@ -389,11 +493,13 @@ void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics
     }
     check_names(&linker);
     check_targets(&linker);
+    linker.faults = NULL; /* nobody's in particular */
     if (catalog->environment_count == 0 && catalog->flag_count &&
         !may_exist(&linker, KIND_ENVIRONMENT, TEXT("")))
         diagnostics_add(diagnostics, CODE_NO_ENVIRONMENT, catalog->flags[0]->name.place,
                         "add environments/production.yaml with kind: Environment",
                         "flags are defined, but no environment to evaluate them in");
+    linker.faults = faults;
     for (size_t i = 0; i < catalog->environment_count; i++)
         check_circles_in(&linker, catalog->environments[i]->name.text);
     if (catalog->environment_count == 0)

@@ -216,7 +216,7 @@ static void measure_rest(struct bench *bench)
     timing->compile = bench_now() - start;
 
     start = bench_now();
-    catalog_link(&catalog, &diagnostics);
+    catalog_link(&catalog, &diagnostics, NULL);
     timing->link = bench_now() - start;
 
     const struct environment *environment = catalog_environment(&catalog, TEXT("production"));
