@@ -312,29 +312,39 @@ bool bundle_wants(struct text path, uint64_t size, struct diagnostics *diagnosti
     return false;
 }
 
-enum status bundle_take(struct bundle *bundle, struct text path, struct text bytes,
-                        struct diagnostics *diagnostics)
+bool bundle_counts(struct text path, struct text bytes, struct diagnostics *diagnostics)
 {
     enum bundle_interest interest = bundle_interest(path);
-    if (bytes.length > BUNDLE_MAX_BYTES - bundle->looked)
-        return STATUS_LIMIT;
-    bundle->looked += bytes.length;
     if (interest == BUNDLE_IGNORE || (interest == BUNDLE_MARKED && !bundle_is_marked(bytes)))
-        return STATUS_OK;
+        return false;
     if (bytes.length > YAML_MAX_BYTES) {
         bundle_note(diagnostics, path, BUNDLE_LARGE);
-        return STATUS_OK;
+        return false;
     }
     if (!bundle_path_is_acceptable(path)) {
         bundle_note(diagnostics, path, BUNDLE_NAME);
-        return STATUS_OK;
+        return false;
     }
-    return bundle_add(bundle, path, bytes);
+    return true;
+}
+
+enum status bundle_take(struct bundle *bundle, struct text path, struct text bytes,
+                        struct diagnostics *diagnostics)
+{
+    if (bytes.length > BUNDLE_MAX_BYTES - bundle->looked)
+        return STATUS_LIMIT;
+    bundle->looked += bytes.length;
+    return bundle_counts(path, bytes, diagnostics) ? bundle_add(bundle, path, bytes) : STATUS_OK;
 }
 
 void bundle_overflow(struct bundle *bundle, struct diagnostics *diagnostics)
 {
     bundle_dispose(bundle);
+    bundle_note_overflow(diagnostics);
+}
+
+void bundle_note_overflow(struct diagnostics *diagnostics)
+{
     diagnostics_add(diagnostics, CODE_TREE_SIZE, (struct place){TEXT("."), 0, 0},
                     "keep definitions in a repository of their own",
                     "more than %d definition files, %d entries or %zu MiB", BUNDLE_MAX_FILES,

@@ -70,6 +70,8 @@ void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_
 enum status bundle_enter(struct bundle *bundle);
 /* Whether the file is to be read, going by its path and size; notes one that is too large. */
 bool bundle_wants(struct text path, uint64_t size, struct diagnostics *diagnostics);
+/* Whether a file that was read is one of definitions; notes one that would be, but cannot. */
+bool bundle_counts(struct text path, struct text bytes, struct diagnostics *diagnostics);
 /* Adds a file that was read, if it counts. STATUS_LIMIT when there is too much: then
  * bundle_overflow(). */
 enum status bundle_take(struct bundle *bundle, struct text path, struct text bytes,
@@ -77,6 +79,7 @@ enum status bundle_take(struct bundle *bundle, struct text path, struct text byt
 /* Notes CODE_TREE_SIZE and empties the bundle: half a tree would only give faults that are not
  * there. */
 void bundle_overflow(struct bundle *bundle, struct diagnostics *diagnostics);
+void bundle_note_overflow(struct diagnostics *diagnostics); /* only says so */
 /* Writes a path for people: control characters, '\' and what is not UTF-8 as \xNN, cut after some
  * 300 bytes. */
 void bundle_write_path(struct buffer *out, struct text path);

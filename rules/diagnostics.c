@@ -133,7 +133,7 @@ static bool copy_diagnostic(struct diagnostics *list, const struct diagnostic *f
 
 /* One after the other, as if they had been noted here: where that ends for want of memory does not
  * depend on who noted them. */
-void diagnostics_join(struct diagnostics *list, struct diagnostics *from)
+void diagnostics_copy(struct diagnostics *list, const struct diagnostics *from)
 {
     for (size_t i = 0; i < from->count && list->count < DIAGNOSTICS_KEPT; i++) {
         if (make_room(list) && copy_diagnostic(list, &from->items[i], &list->items[list->count]))
@@ -145,6 +145,11 @@ void diagnostics_join(struct diagnostics *list, struct diagnostics *from)
     list->warnings += from->warnings;
     if (from->failed)
         list->failed = from->failed;
+}
+
+void diagnostics_join(struct diagnostics *list, struct diagnostics *from)
+{
+    diagnostics_copy(list, from);
     diagnostics_dispose(from);
 }
 

@@ -55,6 +55,9 @@ void diagnostic_also(struct diagnostics *list, struct diagnostic *diagnostic, st
 /* Appends what `from` holds, which is empty afterwards. */
 void diagnostics_join(struct diagnostics *list, struct diagnostics *from);
 
+/* Appends copies of them. */
+void diagnostics_copy(struct diagnostics *list, const struct diagnostics *from);
+
 void diagnostics_sort(struct diagnostics *list);
 
 /* Finds the text of a file; false where there is none. */

@@ -1,0 +1,119 @@
+/* inventory.h - what the files of a commit define, by name; and which version of each is in force.
+ *
+ * What stays in memory from one commit to the next: names, where they stand, and who refers to
+ * whom. Definitions themselves are read again when a commit touches them or something they belong
+ * with (reconcile.h), so 100 000 of them cost some 30 MB.
+ *
+ * `wanted` is what the newest commit says. `in_force` is what is compiled into the documents: the
+ * same, but for what a faulty commit leaves as it was (DESIGN section 5, quarantine).
+ *
+ * One owner, one thread. */
+#ifndef WEIR_INVENTORY_H
+#define WEIR_INVENTORY_H
+
+#include "definitions.h"
+#include "document.h"
+#include "table.h"
+
+/* SHA-1 of a file's content, as Git has it; all zeros where nobody knows it. */
+struct blob_id {
+    uint8_t bytes[20];
+};
+
+/* One document of a file. */
+struct version {
+    struct source *source;
+    struct entry *entry;
+    struct version *next; /* another document of the commit that defines the same name */
+    uint32_t index;       /* of the document in its file */
+    bool whole;           /* nothing is wrong with it by itself */
+    uint32_t step;        /* `definition` is there in this step only */
+    void *definition;     /* struct flag … */
+};
+
+/* One file as one commit has it. Counted: by the commit's table, and once for each of its versions
+ * that is in force. */
+struct source {
+    uint64_t hash; /* of the path */
+    uint32_t references;
+    struct blob_id blob;
+    size_t size;                                     /* bytes of the file */
+    bool is_read;                                    /* is one of definitions */
+    bool unreadable, unidentified;                   /* as struct read_file has them */
+    struct diagnostics *faults;                      /* or NULL */
+    struct source *troubled_before, *troubled_after; /* the list of those with faults */
+    struct version *versions;
+    uint32_t version_count;
+    struct text path;
+};
+
+/* A name of one kind. */
+struct entry {
+    uint64_t hash; /* of kind and name */
+    enum kind kind;
+    struct text name;
+    size_t place;              /* in inventory->kinds[kind] */
+    struct version *wanted;    /* each document of the commit that defines it; NULL: none does */
+    struct version *in_force;  /* NULL: none */
+    struct entry **references; /* what the version in force asks for, each once */
+    struct entry **referrers;  /* those whose version in force asks for this */
+    uint32_t reference_count, referrer_count, referrer_size;
+    struct work *work; /* in the midst of a step: reconcile_private.h */
+};
+
+struct entries {
+    struct entry **items;
+    size_t count, size;
+};
+
+struct inventory_document {
+    char *environment;
+    unsigned evaluators; /* that it was compiled for */
+    struct document *document;
+};
+
+struct inventory {
+    struct table entries;                 /* struct entry */
+    struct entries kinds[KIND_COUNT];     /* the same, in no order */
+    struct table sources;                 /* struct source: of the commit */
+    struct source *troubled;              /* those with faults */
+    size_t unidentified, unreadable;      /* how many sources are */
+    size_t files, bytes, looked;          /* against bundle.h's limits */
+    struct entries quarantined;           /* wanted is not what is in force */
+    struct inventory_document *documents; /* sorted by environment: what is in force, compiled */
+    size_t document_count;
+    uint32_t step;
+};
+
+void inventory_init(struct inventory *inventory);
+void inventory_dispose(struct inventory *inventory);
+
+struct entry *inventory_find(const struct inventory *inventory, enum kind kind, struct text name);
+/* The same, made where there is none; NULL without memory. */
+struct entry *inventory_entry(struct inventory *inventory, enum kind kind, struct text name);
+/* Forgets an entry that nobody wants, has in force or refers to; else does nothing. */
+void inventory_forget(struct inventory *inventory, struct entry *entry);
+
+/* A source by itself, with one reference; NULL without memory. */
+struct source *source_new(struct text path, const struct blob_id *blob);
+void source_release(struct source *source); /* NULL is fine */
+
+struct source *inventory_source(const struct inventory *inventory, struct text path);
+/* Takes over the reference. Its versions become wanted. */
+bool inventory_add(struct inventory *inventory, struct source *source) MUST_CHECK;
+/* Its versions are wanted no more; `touched` (may be NULL) gets their entries. */
+bool inventory_remove(struct inventory *inventory, struct source *source,
+                      struct entries *touched) MUST_CHECK;
+
+/* Makes `version` (or NULL) the one in force, referring to `references`, each once. After a failure
+ * the inventory is only good for disposing. */
+bool inventory_put_in_force(struct entry *entry, struct version *version,
+                            struct entry *const *references, size_t count) MUST_CHECK;
+
+const struct inventory_document *inventory_document(const struct inventory *inventory,
+                                                    struct text environment);
+
+bool entries_add(struct entries *entries, struct entry *entry) MUST_CHECK;
+void entries_dispose(struct entries *entries);
+
+#endif

@@ -1,0 +1,471 @@
+#include "reconcile.h"
+
+#include <stdlib.h>
+
+#include "codes.h"
+#include "reconcile_private.h"
+
+/* --- works ----------------------------------------------------------------------------------- */
+
+bool works_add(struct works *works, struct work *work)
+{
+    if (works->count == works->size) {
+        size_t size = works->size ? works->size * 2 : 64;
+        struct work **items = reallocarray(works->items, size, sizeof *items);
+        if (!items)
+            return false;
+        works->items = items;
+        works->size = size;
+    }
+    works->items[works->count++] = work;
+    return true;
+}
+
+struct work *step_work(struct step *step, struct entry *entry)
+{
+    if (entry->work)
+        return entry->work;
+    struct work *work = ARENA_NEW(step->arena, struct work);
+    if (!work || !works_add(&step->all, work))
+        return NULL;
+    work->entry = entry;
+    entry->work = work;
+    return work;
+}
+
+/* --- candidates ------------------------------------------------------------------------------ */
+
+/* What the commit has, and whether that can count at all. */
+static enum status judge(struct step *step, struct entry *entry)
+{
+    struct work *work = step_work(step, entry);
+    struct version *wanted = entry->wanted;
+    if (!work)
+        return STATUS_NO_MEMORY;
+    if (work->candidate)
+        return STATUS_OK; /* judged before */
+    work->broken = wanted && (wanted->next || !wanted->whole);
+    work->wanted = work->broken ? NULL : wanted;
+    if (!work->broken && work->wanted == entry->in_force)
+        return STATUS_OK;
+    work->candidate = true;
+    work->chosen = work->wanted;
+    if (work->broken || (!wanted && step->inventory->unidentified)) {
+        work->stands = true;
+        work->chosen = entry->in_force;
+    }
+    return works_add(&step->candidates, work) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status find_candidates(struct step *step)
+{
+    const struct entries *quarantined = &step->inventory->quarantined;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < step->touched.count && status == STATUS_OK; i++)
+        status = judge(step, step->touched.items[i]);
+    for (size_t i = 0; i < quarantined->count && status == STATUS_OK; i++)
+        status = judge(step, quarantined->items[i]);
+    return status;
+}
+
+/* The outcome is known: what does not count, and what stands in its place. */
+static enum status take_exception(struct step *step, const struct exception *exception)
+{
+    struct entry *entry = inventory_entry(step->inventory, exception->kind, exception->name);
+    enum status status = entry ? judge(step, entry) : STATUS_NO_MEMORY;
+    if (status != STATUS_OK)
+        return status;
+    struct work *work = entry->work;
+    if (!work->candidate && !works_add(&step->candidates, work))
+        return STATUS_NO_MEMORY;
+    work->candidate = work->stands = work->known = true;
+    status = step_given_version(step, exception, &work->chosen);
+    return status == STATUS_NOT_FOUND ? STATUS_INVALID : status;
+}
+
+static enum status take_exceptions(struct step *step)
+{
+    const struct reconcile_task *task = step->task;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < task->exception_count && status == STATUS_OK; i++)
+        status = take_exception(step, &task->exceptions[i]);
+    for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
+        struct work *work = step->candidates.items[i];
+        if (work->known)
+            continue;
+        if (work->broken)
+            status = STATUS_INVALID; /* it cannot be what counts */
+        work->stands = false;
+        work->chosen = work->wanted;
+    }
+    return status;
+}
+
+/* --- what is dirty --------------------------------------------------------------------------- */
+
+static enum status soil(struct step *step, struct entry *entry, struct entries *list)
+{
+    struct work *work = step_work(step, entry);
+    if (!work)
+        return STATUS_NO_MEMORY;
+    if (work->dirty)
+        return STATUS_OK;
+    work->dirty = true;
+    return entries_add(list, entry) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* Whether documents are made otherwise because of it: it comes, it goes, or somebody else reads
+ * them. */
+static enum status environment_matters(struct step *step, const struct work *work, bool *matters)
+{
+    struct version *versions[2] = {work->entry->in_force, work->chosen};
+    *matters = true;
+    if (!versions[0] || !versions[1])
+        return STATUS_OK;
+    enum status status = step_read_versions(step, versions, 2);
+    if (status != STATUS_OK)
+        return status;
+    const struct environment *old = versions[0]->definition, *new = versions[1]->definition;
+    *matters = old->evaluators != new->evaluators;
+    return STATUS_OK;
+}
+
+/* Everything that a candidate, or something that depends on one, may change. */
+static enum status find_dirty(struct step *step)
+{
+    struct entries list = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
+        const struct work *work = step->candidates.items[i];
+        bool matters = true;
+        if (work->chosen == work->entry->in_force)
+            continue; /* it stands, whatever else happens */
+        if (work->entry->kind == KIND_ENVIRONMENT)
+            status = environment_matters(step, work, &matters);
+        if (status == STATUS_OK && matters)
+            status = soil(step, work->entry, &list);
+        step->all_flags = step->all_flags || (matters && work->entry->kind == KIND_ENVIRONMENT);
+    }
+    for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
+        const struct entry *entry = list.items[i];
+        for (size_t j = 0; j < entry->referrer_count && status == STATUS_OK; j++)
+            status = soil(step, entry->referrers[j], &list);
+    }
+    entries_dispose(&list);
+    for (size_t i = 0; i < step->inventory->document_count; i++) {
+        const struct attributes *attributes = step->inventory->documents[i].document->attributes;
+        step->all_flags = step->all_flags || attributes->slots > ATTRIBUTES_MAX / 4 * 3;
+    }
+    return status;
+}
+
+/* --- rounds ---------------------------------------------------------------------------------- */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct name *x = (*(struct version *const *)a)->definition,
+                      *y = (*(struct version *const *)b)->definition;
+    int order = text_compare(x->place.path, y->place.path);
+    return order ? order : (x->place.line > y->place.line) - (x->place.line < y->place.line);
+}
+
+/* Names that are defined twice; the first place is where the others point to. */
+static enum status tell_duplicates_of(struct step *step, const struct entry *entry)
+{
+    size_t count = 0;
+    for (const struct version *version = entry->wanted; version; version = version->next)
+        count += version->whole;
+    struct version **versions = ARENA_ARRAY(step->arena, struct version *, count + 1);
+    if (!versions)
+        return STATUS_NO_MEMORY;
+    count = 0;
+    for (struct version *version = entry->wanted; version; version = version->next) {
+        if (version->whole)
+            versions[count++] = version;
+    }
+    enum status status = step_read_versions(step, versions, count);
+    if (status != STATUS_OK || count < 2)
+        return status;
+    qsort(versions, count, sizeof(struct version *), by_place);
+    for (size_t i = 1; i < count; i++) {
+        const struct name *name = versions[i]->definition;
+        struct diagnostic *made =
+            diagnostics_add(&step->result->diagnostics, CODE_DUPLICATE_NAME, name->place,
+                            "rename or remove one of the two", "%s \"%s\" is defined twice",
+                            kind_name(entry->kind), entry->name.data);
+        diagnostic_also(&step->result->diagnostics, made,
+                        ((const struct name *)versions[0]->definition)->place);
+    }
+    return STATUS_OK;
+}
+
+static enum status tell_duplicates(struct step *step)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
+        const struct entry *entry = step->candidates.items[i]->entry;
+        if (entry->work->broken && entry->wanted->next)
+            status = tell_duplicates_of(step, entry);
+    }
+    return status;
+}
+
+/* Nothing is defined any more: more likely somebody's mistake than their wish. */
+static void tell_empty(struct step *step)
+{
+    const struct inventory *inventory = step->inventory;
+    const struct entry *entry;
+    for (size_t i = 0; (entry = table_next(&inventory->entries, &i));) {
+        if (entry->wanted)
+            return;
+    }
+    if (step->result->diagnostics.errors)
+        return;
+    diagnostics_add(
+        &step->result->diagnostics, CODE_NO_DEFINITIONS, (struct place){TEXT("."), 0, 0},
+        "put YAML documents with \"apiVersion: " API_VERSION
+        "\" below flags/, segments/, environments/ or targets/",
+        "no definitions found in %zu file%s", inventory->files, inventory->files == 1 ? "" : "s");
+    step->collapsed = true;
+}
+
+/* Everything as the commit has it: what people are told, and most often all there is to do. */
+static enum status first_round(struct step *step)
+{
+    struct diagnostics *diagnostics = &step->result->diagnostics;
+    for (size_t i = 0; i < step->candidates.count; i++) {
+        struct work *work = step->candidates.items[i];
+        if (work->broken)
+            work->chosen = NULL; /* only for the telling */
+    }
+    enum status status = step_make_world(step, true);
+    if (status == STATUS_OK)
+        status = step_link(step, diagnostics);
+    if (status == STATUS_OK && diagnostics->errors == 0)
+        status = step_compile(step, diagnostics);
+    for (size_t i = 0; i < step->candidates.count; i++) {
+        struct work *work = step->candidates.items[i];
+        if (work->broken)
+            work->chosen = work->entry->in_force;
+    }
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < step->candidates.count; i++) {
+        if (step->candidates.items[i]->stands)
+            return STATUS_INVALID;
+    }
+    return diagnostics->errors ? STATUS_INVALID : STATUS_OK;
+}
+
+/* What counts so far, with those standing that stand. */
+static enum status next_round(struct step *step)
+{
+    struct diagnostics ignored;
+    diagnostics_init(&ignored);
+    enum status status = step_make_world(step, false);
+    if (status == STATUS_OK)
+        status = step_link(step, &ignored);
+    if (status == STATUS_OK)
+        status = step_compile(step, &ignored);
+    diagnostics_dispose(&ignored);
+    return status;
+}
+
+/* Those that depend on one that stands, stand; the world may be another then. */
+static enum status settle_dependence(struct step *step)
+{
+    enum status status = step_make_world(step, false);
+    if (status == STATUS_OK)
+        step_stand_by_dependence(step);
+    return status;
+}
+
+static void let_all_stand(struct step *step)
+{
+    for (size_t i = 0; i < step->candidates.count; i++) {
+        struct work *work = step->candidates.items[i];
+        work->stands = true;
+        work->chosen = work->entry->in_force;
+    }
+}
+
+static enum status run_rounds(struct step *step)
+{
+    enum status status = first_round(step);
+    bool others = step->troubled;
+    if (status == STATUS_INVALID && !step->task->is_known) {
+        /* What was found wrong only counts when nothing was absent for the telling's sake. */
+        for (size_t i = 0; i < step->candidates.count && !others; i++)
+            others = step->candidates.items[i]->stands;
+        if (!others)
+            step_stand_by_faults(step);
+    }
+    while (status == STATUS_INVALID) {
+        if (step->collapsed)
+            let_all_stand(step);
+        else
+            status = settle_dependence(step);
+        if (status == STATUS_INVALID || status == STATUS_OK)
+            status = next_round(step);
+        if (status == STATUS_INVALID && step->collapsed)
+            return STATUS_SYSTEM; /* what stood before stands no more: it cannot be */
+        if (status == STATUS_INVALID)
+            step_stand_by_faults(step);
+    }
+    return status;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static enum status put_in_force(struct step *step)
+{
+    struct entries quarantined = {0};
+    for (size_t i = 0; i < step->candidates.count; i++) {
+        struct work *work = step->candidates.items[i];
+        struct entry *entry = work->entry;
+        if (work->chosen != entry->in_force &&
+            !inventory_put_in_force(entry, work->chosen, work->references,
+                                    work->chosen ? work->reference_count : 0))
+            goto failed;
+        if ((work->broken || work->wanted != entry->in_force) && !entries_add(&quarantined, entry))
+            goto failed;
+    }
+    entries_dispose(&step->inventory->quarantined);
+    step->inventory->quarantined = quarantined;
+    return STATUS_OK;
+
+failed:
+    entries_dispose(&quarantined);
+    return STATUS_NO_MEMORY;
+}
+
+static void take_documents(struct step *step)
+{
+    struct inventory *inventory = step->inventory;
+    for (size_t i = 0; i < inventory->document_count; i++) {
+        free(inventory->documents[i].environment);
+        document_release(inventory->documents[i].document);
+    }
+    free(inventory->documents);
+    inventory->documents = step->documents;
+    inventory->document_count = step->document_count;
+    step->documents = NULL;
+    step->document_count = 0;
+}
+
+static void tell_result(struct step *step)
+{
+    struct reconcile_result *result = step->result;
+    result->whole = step->inventory->quarantined.count == 0 && result->diagnostics.errors == 0;
+    result->targets = step->catalog.targets;
+    result->target_count = step->catalog.target_count;
+    diagnostics_sort(&result->diagnostics);
+}
+
+/* And names that nobody speaks of any more. */
+static void forget_works(struct step *step)
+{
+    for (size_t i = 0; i < step->all.count; i++)
+        step->all.items[i]->entry->work = NULL;
+    for (size_t i = 0; i < step->all.count; i++)
+        inventory_forget(step->inventory, step->all.items[i]->entry);
+}
+
+static void step_dispose(struct step *step)
+{
+    struct source *source;
+    forget_works(step);
+    step_forget_documents(step);
+    for (size_t i = 0; (source = table_next(&step->given, &i));)
+        source_release(source);
+    table_dispose(&step->given);
+    entries_dispose(&step->touched);
+    free(step->all.items);
+    free(step->candidates.items);
+    free(step->world.items);
+}
+
+static enum status run(struct step *step)
+{
+    enum status status = step_take_files(step);
+    if (status != STATUS_OK)
+        return status;
+    status = find_candidates(step);
+    if (status == STATUS_OK && step->task->is_known)
+        status = take_exceptions(step);
+    if (status == STATUS_OK)
+        status = find_dirty(step);
+    if (status != STATUS_OK)
+        return status;
+    step_tell_files(step);
+    status = tell_duplicates(step);
+    tell_empty(step);
+    if (status == STATUS_OK && step->task->is_known)
+        status = next_round(step);
+    else if (status == STATUS_OK)
+        status = run_rounds(step);
+    if (status == STATUS_OK)
+        status = put_in_force(step);
+    if (status != STATUS_OK)
+        return status;
+    take_documents(step);
+    tell_result(step);
+    return step->result->diagnostics.failed;
+}
+
+enum status reconcile(struct inventory *inventory, const struct reconcile_task *task,
+                      struct reconcile_result *result, struct error *error)
+{
+    struct step step = {
+        .inventory = inventory, .task = task, .result = result, .arena = &result->arena};
+    *result = (struct reconcile_result){0};
+    arena_init(&result->arena, READING_MEMORY);
+    diagnostics_init(&result->diagnostics);
+    inventory->step++;
+    enum status status = run(&step);
+    step_dispose(&step);
+    if (status == STATUS_NO_MEMORY)
+        error_set(error, status, "no memory to reconcile");
+    else if (status != STATUS_OK)
+        error_set(error, status, "the commit's files cannot be read again");
+    return status;
+}
+
+void reconcile_result_dispose(struct reconcile_result *result)
+{
+    diagnostics_dispose(&result->diagnostics);
+    arena_dispose(&result->arena);
+    *result = (struct reconcile_result){0};
+}
+
+/* --- exceptions ------------------------------------------------------------------------------ */
+
+static int by_kind_and_name(const void *a, const void *b)
+{
+    const struct exception *x = a, *y = b;
+    return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind)
+                              : text_compare(x->name, y->name);
+}
+
+enum status reconcile_exceptions(const struct inventory *inventory, struct arena *arena,
+                                 struct exception **out, size_t *count)
+{
+    const struct entries *quarantined = &inventory->quarantined;
+    struct exception *list = ARENA_ARRAY(arena, struct exception, quarantined->count + 1);
+    *out = list;
+    *count = quarantined->count;
+    if (!list)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < quarantined->count; i++) {
+        const struct entry *entry = quarantined->items[i];
+        list[i] = (struct exception){.kind = entry->kind, .name = entry->name};
+        if (entry->in_force) {
+            list[i].path = entry->in_force->source->path;
+            list[i].blob = entry->in_force->source->blob;
+            list[i].index = entry->in_force->index;
+        }
+    }
+    if (quarantined->count)
+        qsort(list, quarantined->count, sizeof *list, by_kind_and_name);
+    return STATUS_OK;
+}
