@@ -248,7 +248,7 @@ static enum status make_parts(struct controller *controller, struct error *error
     if (!controller->fleet)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     struct core_parts parts = {controller->config, controller->clock, controller->telemetry,
-                               &controller->hub, controller->fleet};
+                               &controller->hub,   controller->fleet, &controller->stopping};
     return core_new(&parts, controller->reading, &controller->core, error);
 }
 

@@ -1,12 +1,10 @@
 #include "core.h"
 
 #include "../rules/codes.h"
-#include "build.h"
+#include "../rules/json.h"
 #include "core_private.h"
 #include "log.h"
 #include "telemetry_families.h"
-
-#define ANCESTORS_TRIED 1000 /* at a start with an invalid tip */
 
 enum status core_new(const struct core_parts *parts, struct mirror *mirror, struct core **out,
                      struct error *error)
@@ -20,11 +18,20 @@ enum status core_new(const struct core_parts *parts, struct mirror *mirror, stru
     core->parts = *parts;
     core->mirror = mirror;
     diagnostics_init(&core->faults);
+    buffer_init(&core->quarantined, 0);
     core->schemas = catalog_schemas(error);
     if (!core->schemas) {
         core_free(core);
         return STATUS_INVALID;
     }
+    struct effective_parts effective = {.mirror = mirror,
+                                        .schemas = core->schemas,
+                                        .cache = core->cache,
+                                        .clock = parts->clock,
+                                        .stop = parts->stop};
+    snprintf(core->cache, sizeof core->cache, "%s/effective", parts->config->data);
+    effective_init(&core->effective, &effective);
+    core->has_effective = true;
     *out = core;
     return STATUS_OK;
 }
@@ -33,8 +40,11 @@ void core_free(struct core *core)
 {
     if (!core)
         return;
+    if (core->has_effective)
+        effective_dispose(&core->effective);
     schema_set_free(core->schemas);
     diagnostics_dispose(&core->faults);
+    buffer_dispose(&core->quarantined);
     pthread_mutex_destroy(&core->lock);
     free(core);
 }
@@ -67,19 +77,42 @@ static void gauge(struct core *core, const struct family_description *family, co
     series_set(telemetry_series(core->parts.telemetry, family, label, NULL), value);
 }
 
+/* What stands as it stood before: the newest commit's say does not count. */
+static void note_quarantined(struct core *core)
+{
+    const struct entries *quarantined = &core->effective.inventory.quarantined;
+    buffer_clear(&core->quarantined);
+    core->quarantined_count = quarantined->count;
+    for (size_t i = 0; i < quarantined->count && i < QUARANTINED_SHOWN; i++) {
+        const struct entry *entry = quarantined->items[i];
+        buffer_printf(&core->quarantined, "%s{\"kind\":\"%s\",\"name\":", i ? "," : "",
+                      kind_name(entry->kind));
+        json_write_string(&core->quarantined, entry->name);
+        buffer_append_string(&core->quarantined, ",\"served\":");
+        if (entry->in_force)
+            json_write_string(&core->quarantined, entry->in_force->source->path);
+        else
+            buffer_append_string(&core->quarantined, "null");
+        buffer_append_char(&core->quarantined, '}');
+    }
+}
+
 /* What /status says of the tip. The faults are moved out of `found`. */
 static void note_judgement(struct core *core, const char *tip, bool served,
                            struct diagnostics *found)
 {
     pthread_mutex_lock(&core->lock);
+    note_quarantined(core);
     snprintf(core->tip, sizeof core->tip, "%s", tip);
     core->tip_is_served = served;
+    core->tip_is_whole = served && core->effective.result.whole;
     struct diagnostics before = core->faults;
     core->faults = *found;
     *found = before;
     pthread_mutex_unlock(&core->lock);
     gauge(core, &family_faults, "error", (int64_t)core->faults.errors);
     gauge(core, &family_faults, "warning", (int64_t)core->faults.warnings);
+    gauge(core, &family_quarantined, NULL, (int64_t)core->quarantined_count);
     snprintf(core->judged, sizeof core->judged, "%s", tip);
 }
 
@@ -113,17 +146,41 @@ static void note_flags(struct core *core, const struct snapshot *previous,
     gauge(core, &family_snapshot_timestamp, NULL, snapshot->since);
 }
 
-static enum status publish(struct core *core, struct build *build, const struct snapshot *previous,
-                           const char *commit, struct error *error)
+/* Of what is in force. NULL without memory. */
+static struct snapshot *make_snapshot(const struct core *core, struct generation generation)
+{
+    const struct inventory *inventory = &core->effective.inventory;
+    const char *standard = core->parts.config->default_environment;
+    struct snapshot *snapshot = snapshot_new(inventory->document_count);
+    if (!snapshot)
+        return NULL;
+    snprintf(snapshot->commit, sizeof snapshot->commit, "%s", core->effective.commit);
+    snapshot->generation = generation;
+    snapshot->since = clock_seconds(core->parts.clock);
+    for (size_t i = 0; i < inventory->document_count; i++) {
+        const struct inventory_document *document = &inventory->documents[i];
+        if (snapshot_fill(snapshot, i, text_of(document->environment),
+                          document_reference(document->document)) != STATUS_OK) {
+            snapshot_release(snapshot);
+            return NULL;
+        }
+    }
+    if (standard)
+        snapshot->standard = snapshot_environment(snapshot, text_of(standard));
+    else if (snapshot->environment_count == 1)
+        snapshot->standard = &snapshot->environments[0];
+    return snapshot;
+}
+
+static enum status publish(struct core *core, const struct snapshot *previous, struct error *error)
 {
     struct generation generation;
-    const struct catalog *catalog = &build->catalog;
+    const char *commit = core->effective.commit;
+    const struct reconcile_result *result = &core->effective.result;
     enum status status = mirror_generation(core->mirror, commit, &generation, error);
     if (status != STATUS_OK)
         return status;
-    struct snapshot *snapshot =
-        build_snapshot(build, commit, generation, core->parts.config->default_environment,
-                       clock_seconds(core->parts.clock));
+    struct snapshot *snapshot = make_snapshot(core, generation);
     if (!snapshot)
         return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
     note_flags(core, previous, snapshot);
@@ -133,37 +190,41 @@ static enum status publish(struct core *core, struct build *build, const struct 
     struct error problem;
     if (mirror_set_accepted(core->mirror, commit, &problem) != STATUS_OK)
         log_event(LOG_LEVEL_ERROR, "ref_failed", "commit", commit, "error", problem.message, NULL);
-    if (fleet_apply(core->parts.fleet, catalog->targets, catalog->target_count, snapshot) !=
+    if (fleet_apply(core->parts.fleet, result->targets, result->target_count, snapshot) !=
         STATUS_OK)
         log_event(LOG_LEVEL_ERROR, "targets_failed", "commit", commit, NULL);
-    snapshot_release(snapshot);
-    count(core, &family_commits, "served", 1);
-    char text[GENERATION_TEXT_SIZE], environments[16];
+    char text[GENERATION_TEXT_SIZE], environments[16], quarantined[16];
     generation_format(generation, text);
-    snprintf(environments, sizeof environments, "%zu", catalog->environment_count);
-    log_event(LOG_LEVEL_INFO, "served", "commit", commit, "generation", text, "environments",
-              environments, NULL);
+    snprintf(environments, sizeof environments, "%zu", snapshot->environment_count);
+    snprintf(quarantined, sizeof quarantined, "%zu", core->effective.inventory.quarantined.count);
+    snapshot_release(snapshot);
+    count(core, &family_commits, result->whole ? "served" : "quarantined", 1);
+    log_event(result->whole ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "served", "commit", commit,
+              "generation", text, "environments", environments, "quarantined", quarantined, NULL);
     return STATUS_OK;
 }
 
-/* Builds one commit and, when it is valid, publishes it. Its faults end up in *faults. */
-static enum status try_commit(struct core *core, const char *commit, struct diagnostics *faults,
-                              struct error *error)
+/* Nothing is in force, because nothing of the repository ever was good. */
+static bool is_barren(const struct core *core)
 {
-    struct build build;
+    return core->effective.inventory.document_count == 0 && !core->effective.result.whole &&
+           atomic_load(&core->parts.hub->version) == 0;
+}
+
+/* Puts a commit in force, and publishes that. STATUS_INVALID: there is nothing to publish. */
+static enum status put_in_force(struct core *core, const char *commit, struct error *error)
+{
+    const struct clock *clock = core->parts.clock;
+    int64_t start = clock->monotonic(clock->self);
+    enum status status = effective_go(&core->effective, commit, error);
+    count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
+    if (status != STATUS_OK)
+        return status;
+    if (is_barren(core))
+        return error_set(error, STATUS_INVALID, "commit %.12s has nothing to serve", commit);
     struct snapshot *previous = hub_acquire(core->parts.hub);
-    int64_t start = core->parts.clock->monotonic(core->parts.clock->self);
-    enum status status = build_commit(&build, core->mirror, commit, core->schemas, previous, error);
-    count(core, &family_compile_seconds, NULL,
-          core->parts.clock->monotonic(core->parts.clock->self) - start);
-    if (status == STATUS_OK)
-        status = publish(core, &build, previous, commit, error);
+    status = publish(core, previous, error);
     snapshot_release(previous);
-    struct diagnostics found = build.diagnostics;
-    diagnostics_init(&build.diagnostics);
-    build_dispose(&build);
-    diagnostics_dispose(faults);
-    *faults = found;
     return status;
 }
 
@@ -190,48 +251,40 @@ static enum status check_rewrite(struct core *core, const char *tip, struct diag
     return STATUS_INVALID;
 }
 
-/* After a start with an invalid tip: serve what was served before it, found in history alone. */
-static enum status serve_ancestor(struct core *core, const char *tip, struct error *error)
-{
-    char commit[COMMIT_TEXT_SIZE], parent[COMMIT_TEXT_SIZE];
-    struct diagnostics ignored;
-    enum status status = STATUS_INVALID;
-    snprintf(commit, sizeof commit, "%s", tip);
-    diagnostics_init(&ignored);
-    for (int i = 0; i < ANCESTORS_TRIED && status == STATUS_INVALID; i++) {
-        status = mirror_first_parent(core->mirror, commit, parent, error);
-        if (status != STATUS_OK)
-            break;
-        snprintf(commit, sizeof commit, "%s", parent);
-        status = try_commit(core, commit, &ignored, error);
-    }
-    diagnostics_dispose(&ignored);
-    return status;
-}
-
-/* A rewritten branch at a start: the commit that was accepted is still in the clone. */
-static enum status serve_accepted(struct core *core, struct error *error)
+/* A rewritten branch: at a start, the commit that was accepted is still in the clone. */
+static void hold(struct core *core, const char *tip, struct diagnostics *faults)
 {
     char accepted[COMMIT_TEXT_SIZE];
-    struct diagnostics ignored;
-    enum status status = mirror_accepted(core->mirror, accepted, error);
-    diagnostics_init(&ignored);
-    if (status == STATUS_OK)
-        status = try_commit(core, accepted, &ignored, error);
-    diagnostics_dispose(&ignored);
-    return status;
-}
-
-static void serve_something(struct core *core, const char *tip, bool rewritten)
-{
     struct error error = {0};
+    count(core, &family_commits, "refused", 1);
+    note_judgement(core, tip, false, faults);
+    log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", "rewritten", NULL);
     if (atomic_load(&core->parts.hub->version) > 0)
         return;
-    enum status status =
-        rewritten ? serve_accepted(core, &error) : serve_ancestor(core, tip, &error);
+    enum status status = mirror_accepted(core->mirror, accepted, &error);
+    if (status == STATUS_OK)
+        status = put_in_force(core, accepted, &error);
     if (status != STATUS_OK)
-        log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error",
-                  error.message[0] ? error.message : "no valid ancestor", NULL);
+        log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error", error.message, NULL);
+}
+
+static enum status follow(struct core *core, const char *tip, struct diagnostics *faults,
+                          struct error *error)
+{
+    enum status status = put_in_force(core, tip, error);
+    if (status != STATUS_OK && status != STATUS_INVALID) {
+        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error",
+                  error ? error->message : "", NULL);
+        return status;
+    }
+    bool served = status == STATUS_OK;
+    diagnostics_copy(faults, &core->effective.result.diagnostics);
+    note_judgement(core, tip, served, faults);
+    if (!served) {
+        count(core, &family_commits, "refused", 1);
+        log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, NULL);
+    }
+    return status;
 }
 
 enum status core_take(struct core *core, const char *tip, struct error *error)
@@ -241,22 +294,11 @@ enum status core_take(struct core *core, const char *tip, struct error *error)
         return STATUS_OK;
     diagnostics_init(&faults);
     enum status status = check_rewrite(core, tip, &faults, error);
-    bool rewritten = status == STATUS_INVALID;
-    if (status == STATUS_OK)
-        status = try_commit(core, tip, &faults, error);
     if (status == STATUS_INVALID) {
-        count(core, &family_commits, "refused", 1);
-        note_judgement(core, tip, false, &faults);
-        char errors[24];
-        snprintf(errors, sizeof errors, "%zu", core->faults.errors);
-        log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "errors", errors, NULL);
-        serve_something(core, tip, rewritten);
-        error_set(error, status, "commit %.12s has faults", tip);
+        hold(core, tip, &faults);
+        error_set(error, status, "commit %.12s does not descend from what is served", tip);
     } else if (status == STATUS_OK) {
-        note_judgement(core, tip, true, &faults);
-    } else {
-        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error",
-                  error ? error->message : "", NULL);
+        status = follow(core, tip, &faults, error);
     }
     log_faults(core, tip);
     diagnostics_dispose(&faults);

@@ -1,8 +1,8 @@
 /* core.h - the one owner of what is in force: takes tips, makes snapshots, gives them out.
  *
- * Called by one thread, no network. It reads a commit from the local clone, builds catalog and
- * documents, publishes to the hub and hands the snapshot to the targets' fleet. A commit that does
- * not validate leaves all of that as it was and is kept as faults for /status. Only
+ * Called by one thread, no network. It puts a commit of the local clone in force (effective.h),
+ * publishes that to the hub and hands the snapshot to the targets' fleet. What a faulty commit has
+ * wrong stands as it stood before, and is told by /status. Only
  * core_note_fetch() and core_write_status() may be called from other threads. */
 #ifndef WEIR_CORE_H
 #define WEIR_CORE_H
@@ -22,6 +22,7 @@ struct core_parts {
     struct telemetry *telemetry;
     struct hub *hub;
     struct fleet *fleet;
+    _Atomic bool *stop; /* becoming true ends a long way through history; or NULL */
 };
 
 /* `mirror` stays the caller's and must outlive the core. */
@@ -29,10 +30,9 @@ enum status core_new(const struct core_parts *parts, struct mirror *mirror, stru
                      struct error *error);
 void core_free(struct core *core); /* NULL is fine */
 
-/* Takes a tip: the whole way from commit to served. STATUS_INVALID: it has faults and what was
- * served before still is. A tip that was judged before costs nothing. At the first tip after a
- * start, when it has faults, its newest valid ancestor along first parents is served, so that a
- * restart changes no answer. */
+/* Takes a tip: the whole way from commit to served. STATUS_INVALID: its branch was rewritten, and
+ * what was served before still is; or nothing in it can be served. A tip that was judged before
+ * costs nothing. */
 enum status core_take(struct core *core, const char *tip, struct error *error);
 
 /* Appends the JSON object of GET /status. */

@@ -3,11 +3,17 @@
 #define WEIR_CORE_PRIVATE_H
 
 #include "core.h"
+#include "effective.h"
+
+#define QUARANTINED_SHOWN 100
 
 struct core {
     struct core_parts parts;
     struct mirror *mirror;
     struct schema_set *schemas;
+    struct effective effective; /* what is in force; owner's thread only */
+    bool has_effective;
+    char cache[4200]; /* where it keeps what it found out */
     char
         judged[COMMIT_TEXT_SIZE]; /* the last tip that was served or refused; owner's thread only */
 
@@ -15,7 +21,10 @@ struct core {
         lock; /* everything below: written by the owner and by fetches, read by /status */
     char tip[COMMIT_TEXT_SIZE];
     bool tip_is_served;
-    struct diagnostics faults;          /* of the tip */
+    bool tip_is_whole;         /* all that it says is in force */
+    struct diagnostics faults; /* of the tip */
+    struct buffer quarantined; /* members of a JSON list: at most QUARANTINED_SHOWN */
+    size_t quarantined_count;
     int64_t last_success, last_attempt; /* of fetches, wall seconds; 0: never */
     unsigned fetch_failures;            /* in a row */
     char fetch_problem[256];

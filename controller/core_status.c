@@ -69,9 +69,12 @@ static void write_repository(struct buffer *out, const struct core *core)
     write_time(out, "succeeded", core->last_success);
     buffer_append_char(out, ',');
     write_time(out, "tried", core->last_attempt);
-    buffer_append_string(out, "},");
+    buffer_append_string(out, "},\"quarantined\":[");
+    buffer_append_text(out, buffer_text(&core->quarantined));
+    buffer_printf(out, "],\"quarantinedCount\":%zu,", core->quarantined_count);
     write_member(out, "tip", core->tip);
-    buffer_printf(out, ",\"tipServed\":%s,\"warnings\":%zu", core->tip_is_served ? "true" : "false",
+    buffer_printf(out, ",\"tipServed\":%s,\"tipWhole\":%s,\"warnings\":%zu",
+                  core->tip_is_served ? "true" : "false", core->tip_is_whole ? "true" : "false",
                   core->faults.warnings);
 }
 

@@ -6,14 +6,15 @@
 
 extern const struct family_description family_build_info, /* weir_build_info{version} 1 */
     family_http_requests,                                 /* weir_http_requests_total{route,code} */
-    family_evaluations,      /* weir_evaluations_total{environment,reason} */
-    family_fetches,          /* weir_git_fetches_total{result}: changed, unchanged, failed */
-    family_fetch_seconds,    /* weir_git_fetch_seconds_total */
-    family_last_fetch,       /* weir_git_last_fetch_timestamp_seconds{result}: succeeded, failed */
-    family_commits,          /* weir_commits_total{result}: served, refused */
-    family_compile_seconds,  /* weir_compile_seconds_total */
-    family_faults,           /* weir_definition_faults{severity}: of the newest commit */
-    family_snapshot_version, /* weir_snapshot_version: rises with each swap */
+    family_evaluations,     /* weir_evaluations_total{environment,reason} */
+    family_fetches,         /* weir_git_fetches_total{result}: changed, unchanged, failed */
+    family_fetch_seconds,   /* weir_git_fetch_seconds_total */
+    family_last_fetch,      /* weir_git_last_fetch_timestamp_seconds{result}: succeeded, failed */
+    family_commits,         /* weir_commits_total{result}: served, quarantined (in part), refused */
+    family_compile_seconds, /* weir_compile_seconds_total */
+    family_faults,          /* weir_definition_faults{severity}: of the newest commit */
+    family_quarantined,     /* weir_definitions_quarantined: not in force as the commit has them */
+    family_snapshot_version,   /* weir_snapshot_version: rises with each swap */
     family_snapshot_timestamp, /* weir_snapshot_timestamp_seconds */
     family_flags,              /* weir_flags{environment} */
     family_target_pushes,      /* weir_target_pushes_total{target,result}: ok, failed, refused */

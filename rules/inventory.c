@@ -43,7 +43,7 @@ static void entry_free(struct entry *entry)
 
 void inventory_dispose(struct inventory *inventory)
 {
-    struct source *source;
+    struct source_file *source;
     struct entry *entry;
     for (size_t i = 0; (entry = table_next(&inventory->entries, &i));) {
         if (entry->in_force)
@@ -141,9 +141,9 @@ void inventory_forget(struct inventory *inventory, struct entry *entry)
 
 /* --- sources --------------------------------------------------------------------------------- */
 
-struct source *source_new(struct text path, const struct blob_id *blob)
+struct source_file *source_new(struct text path, const struct blob_id *blob)
 {
-    struct source *source = calloc(1, sizeof *source + path.length + 1);
+    struct source_file *source = calloc(1, sizeof *source + path.length + 1);
     if (!source)
         return NULL;
     char *copy = (char *)(source + 1);
@@ -156,7 +156,7 @@ struct source *source_new(struct text path, const struct blob_id *blob)
     return source;
 }
 
-void source_release(struct source *source)
+void source_release(struct source_file *source)
 {
     if (!source || --source->references > 0)
         return;
@@ -169,17 +169,17 @@ void source_release(struct source *source)
 
 static bool is_source(const void *item, const void *key)
 {
-    const struct source *source = item;
+    const struct source_file *source = item;
     return text_equal(source->path, *(const struct text *)key);
 }
 
-struct source *inventory_source(const struct inventory *inventory, struct text path)
+struct source_file *inventory_source(const struct inventory *inventory, struct text path)
 {
     return table_find(&inventory->sources, hash_text(path), is_source, &path);
 }
 
 /* What it adds to the counts of the whole, or takes from them. */
-static void count_source(struct inventory *inventory, const struct source *source, bool more)
+static void count_source(struct inventory *inventory, const struct source_file *source, bool more)
 {
     size_t one = more ? 1 : (size_t)-1;
     inventory->unidentified += source->unidentified ? one : 0;
@@ -189,7 +189,7 @@ static void count_source(struct inventory *inventory, const struct source *sourc
     inventory->looked += one * source->size;
 }
 
-bool inventory_add(struct inventory *inventory, struct source *source)
+bool inventory_add(struct inventory *inventory, struct source_file *source)
 {
     if (!table_add(&inventory->sources, source)) {
         source_release(source);
@@ -210,7 +210,7 @@ bool inventory_add(struct inventory *inventory, struct source *source)
     return true;
 }
 
-static void leave_troubled(struct inventory *inventory, struct source *source)
+static void leave_troubled(struct inventory *inventory, struct source_file *source)
 {
     if (!source->faults)
         return;
@@ -223,7 +223,8 @@ static void leave_troubled(struct inventory *inventory, struct source *source)
     source->troubled_before = source->troubled_after = NULL;
 }
 
-bool inventory_remove(struct inventory *inventory, struct source *source, struct entries *touched)
+bool inventory_remove(struct inventory *inventory, struct source_file *source,
+                      struct entries *touched)
 {
     bool good = true;
     table_remove(&inventory->sources, source);

@@ -22,26 +22,26 @@ struct blob_id {
 
 /* One document of a file. */
 struct version {
-    struct source *source;
+    struct source_file *source;
     struct entry *entry;
     struct version *next; /* another document of the commit that defines the same name */
     uint32_t index;       /* of the document in its file */
-    bool whole;           /* nothing is wrong with it by itself */
+    bool whole;           /* nothing is wrong with it by itself, nor with the file's YAML */
     uint32_t step;        /* `definition` is there in this step only */
     void *definition;     /* struct flag … */
 };
 
 /* One file as one commit has it. Counted: by the commit's table, and once for each of its versions
  * that is in force. */
-struct source {
+struct source_file {
     uint64_t hash; /* of the path */
     uint32_t references;
     struct blob_id blob;
-    size_t size;                                     /* bytes of the file */
-    bool is_read;                                    /* is one of definitions */
-    bool unreadable, unidentified;                   /* as struct read_file has them */
-    struct diagnostics *faults;                      /* or NULL */
-    struct source *troubled_before, *troubled_after; /* the list of those with faults */
+    size_t size;                                          /* bytes of the file */
+    bool is_read;                                         /* is one of definitions */
+    bool unreadable, unidentified;                        /* as struct read_file has them */
+    struct diagnostics *faults;                           /* or NULL */
+    struct source_file *troubled_before, *troubled_after; /* the list of those with faults */
     struct version *versions;
     uint32_t version_count;
     struct text path;
@@ -75,8 +75,8 @@ struct inventory_document {
 struct inventory {
     struct table entries;                 /* struct entry */
     struct entries kinds[KIND_COUNT];     /* the same, in no order */
-    struct table sources;                 /* struct source: of the commit */
-    struct source *troubled;              /* those with faults */
+    struct table sources;                 /* struct source_file: of the commit */
+    struct source_file *troubled;         /* those with faults */
     size_t unidentified, unreadable;      /* how many sources are */
     size_t files, bytes, looked;          /* against bundle.h's limits */
     struct entries quarantined;           /* wanted is not what is in force */
@@ -95,14 +95,14 @@ struct entry *inventory_entry(struct inventory *inventory, enum kind kind, struc
 void inventory_forget(struct inventory *inventory, struct entry *entry);
 
 /* A source by itself, with one reference; NULL without memory. */
-struct source *source_new(struct text path, const struct blob_id *blob);
-void source_release(struct source *source); /* NULL is fine */
+struct source_file *source_new(struct text path, const struct blob_id *blob);
+void source_release(struct source_file *source); /* NULL is fine */
 
-struct source *inventory_source(const struct inventory *inventory, struct text path);
+struct source_file *inventory_source(const struct inventory *inventory, struct text path);
 /* Takes over the reference. Its versions become wanted. */
-bool inventory_add(struct inventory *inventory, struct source *source) MUST_CHECK;
+bool inventory_add(struct inventory *inventory, struct source_file *source) MUST_CHECK;
 /* Its versions are wanted no more; `touched` (may be NULL) gets their entries. */
-bool inventory_remove(struct inventory *inventory, struct source *source,
+bool inventory_remove(struct inventory *inventory, struct source_file *source,
                       struct entries *touched) MUST_CHECK;
 
 /* Makes `version` (or NULL) the one in force, referring to `references`, each once. After a failure

@@ -373,7 +373,7 @@ static void forget_works(struct step *step)
 
 static void step_dispose(struct step *step)
 {
-    struct source *source;
+    struct source_file *source;
     forget_works(step);
     step_forget_documents(step);
     for (size_t i = 0; (source = table_next(&step->given, &i));)
@@ -458,12 +458,15 @@ enum status reconcile_exceptions(const struct inventory *inventory, struct arena
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < quarantined->count; i++) {
         const struct entry *entry = quarantined->items[i];
-        list[i] = (struct exception){.kind = entry->kind, .name = entry->name};
-        if (entry->in_force) {
-            list[i].path = entry->in_force->source->path;
-            list[i].blob = entry->in_force->source->blob;
-            list[i].index = entry->in_force->index;
-        }
+        list[i] = (struct exception){.kind = entry->kind};
+        if (!arena_copy(arena, entry->name, &list[i].name))
+            return STATUS_NO_MEMORY;
+        if (!entry->in_force)
+            continue;
+        list[i].blob = entry->in_force->source->blob;
+        list[i].index = entry->in_force->index;
+        if (!arena_copy(arena, entry->in_force->source->path, &list[i].path))
+            return STATUS_NO_MEMORY;
     }
     if (quarantined->count)
         qsort(list, quarantined->count, sizeof *list, by_kind_and_name);

@@ -50,7 +50,7 @@ struct reconcile_task {
     const struct schema_set *schemas;
     const struct crew *crew; /* or NULL */
     struct file_reader reader;
-    const struct file_change *changes; /* any order, each path once */
+    const struct file_change *changes; /* any order; a path may be gone and here, else once */
     size_t change_count;
     bool overflow; /* the tree is too large to be looked at: all stands as before */
     /* The outcome is known from before: just these do not count. Anything wrong is STATUS_INVALID,
@@ -76,8 +76,8 @@ enum status reconcile(struct inventory *inventory, const struct reconcile_task *
                       struct reconcile_result *result, struct error *error);
 void reconcile_result_dispose(struct reconcile_result *result);
 
-/* What is in force otherwise than the commit has it, sorted by kind and name; borrowed from the
- * inventory, in memory of `arena`. */
+/* What is in force otherwise than the commit has it, sorted by kind and name; copied into
+ * `arena`. */
 enum status reconcile_exceptions(const struct inventory *inventory, struct arena *arena,
                                  struct exception **out, size_t *count);
 

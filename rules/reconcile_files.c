@@ -6,7 +6,7 @@
 #include "reconcile_private.h"
 
 /* What is wrong becomes the source's own, unless it has been told before. */
-static bool keep_faults(struct source *source, struct diagnostics *faults)
+static bool keep_faults(struct source_file *source, struct diagnostics *faults)
 {
     bool some = faults->errors + faults->warnings > 0 && !source->faults, good = !faults->failed;
     if (some && good)
@@ -25,7 +25,7 @@ static bool keep_faults(struct source *source, struct diagnostics *faults)
 /* Files on their way. */
 struct batch {
     struct step *step;
-    struct source **sources;
+    struct source_file **sources;
     struct read_file *files;
     size_t count;
     struct buffer *buffers; /* one for each part */
@@ -34,7 +34,7 @@ struct batch {
 static enum status bytes_of(void *context, unsigned part, size_t index, struct text *out)
 {
     struct batch *batch = context;
-    struct source *source = batch->sources[index];
+    struct source_file *source = batch->sources[index];
     const struct file_reader *reader = &batch->step->task->reader;
     struct buffer *buffer = &batch->buffers[part];
     buffer_clear(buffer);
@@ -53,7 +53,7 @@ static enum status bytes_of(void *context, unsigned part, size_t index, struct t
     return source->is_read ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
-static enum status read_batch(struct step *step, struct source **sources, size_t count,
+static enum status read_batch(struct step *step, struct source_file **sources, size_t count,
                               struct read_file **out)
 {
     const struct reconcile_task *task = step->task;
@@ -80,7 +80,8 @@ static enum status read_batch(struct step *step, struct source **sources, size_t
     return status;
 }
 
-static bool make_versions(struct step *step, struct source *source, const struct read_file *file)
+static bool make_versions(struct step *step, struct source_file *source,
+                          const struct read_file *file)
 {
     uint32_t count = 0;
     for (const struct read_document *document = file->documents; document;
@@ -98,7 +99,7 @@ static bool make_versions(struct step *step, struct source *source, const struct
             (struct version){.source = source,
                              .entry = entry,
                              .index = document->index,
-                             .whole = document->definition != NULL,
+                             .whole = document->definition && !file->unreadable,
                              .step = step->inventory->step,
                              .definition = document->definition};
     }
@@ -106,7 +107,7 @@ static bool make_versions(struct step *step, struct source *source, const struct
 }
 
 /* Makes versions of what was read in it the first time. */
-static bool take_file(struct step *step, struct source *source, struct read_file *file)
+static bool take_file(struct step *step, struct source_file *source, struct read_file *file)
 {
     if (source->is_read) {
         source->unreadable = file->unreadable;
@@ -120,7 +121,7 @@ static bool take_file(struct step *step, struct source *source, struct read_file
 /* --- the commit's files ---------------------------------------------------------------------- */
 
 /* What stands in the way of a file: told with every commit until it is gone. */
-static bool note_obstacle(struct source *source, const struct file_change *change)
+static bool note_obstacle(struct source_file *source, const struct file_change *change)
 {
     struct diagnostics faults;
     diagnostics_init(&faults);
@@ -143,16 +144,16 @@ static bool is_to_be_read(const struct file_change *change)
 
 /* Removes what was there; a new source for what is there now, if it matters. */
 static enum status take_change(struct step *step, const struct file_change *change,
-                               struct source **to_read, size_t *count)
+                               struct source_file **to_read, size_t *count)
 {
     struct inventory *inventory = step->inventory;
-    struct source *old = inventory_source(inventory, change->path);
+    struct source_file *old = inventory_source(inventory, change->path);
     if (old && !inventory_remove(inventory, old, &step->touched))
         return STATUS_NO_MEMORY;
     if (change->state == FILE_GONE ||
         (change->state == FILE_HERE && bundle_interest(change->path) == BUNDLE_IGNORE))
         return STATUS_OK;
-    struct source *source = source_new(change->path, &change->blob);
+    struct source_file *source = source_new(change->path, &change->blob);
     if (!source)
         return STATUS_NO_MEMORY;
     if (is_to_be_read(change)) {
@@ -167,12 +168,12 @@ static enum status take_change(struct step *step, const struct file_change *chan
     return inventory_add(inventory, source) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-static enum status add_sources(struct step *step, struct source **sources, size_t count)
+static enum status add_sources(struct step *step, struct source_file **sources, size_t count)
 {
     struct read_file *files = NULL;
     enum status status = read_batch(step, sources, count, &files);
     for (size_t i = 0; i < count; i++) {
-        struct source *source = sources[i];
+        struct source_file *source = sources[i];
         if (status == STATUS_OK && !take_file(step, source, &files[i]))
             status = STATUS_NO_MEMORY;
         if (status != STATUS_OK) {
@@ -196,11 +197,18 @@ static enum status add_sources(struct step *step, struct source **sources, size_
 enum status step_take_files(struct step *step)
 {
     const struct reconcile_task *task = step->task;
-    struct source **to_read = calloc(task->change_count + 1, sizeof *to_read);
+    struct source_file **to_read = calloc(task->change_count + 1, sizeof *to_read);
     size_t count = 0;
     enum status status = to_read ? STATUS_OK : STATUS_NO_MEMORY;
-    for (size_t i = 0; i < task->change_count && status == STATUS_OK; i++)
-        status = take_change(step, &task->changes[i], to_read, &count);
+    /* A path may be gone as one thing and here as another. */
+    for (size_t i = 0; i < task->change_count && status == STATUS_OK; i++) {
+        if (task->changes[i].state == FILE_GONE)
+            status = take_change(step, &task->changes[i], to_read, &count);
+    }
+    for (size_t i = 0; i < task->change_count && status == STATUS_OK; i++) {
+        if (task->changes[i].state != FILE_GONE)
+            status = take_change(step, &task->changes[i], to_read, &count);
+    }
     if (status == STATUS_OK)
         status = add_sources(step, to_read, count);
     else
@@ -214,7 +222,8 @@ void step_tell_files(struct step *step)
 {
     const struct inventory *inventory = step->inventory;
     struct diagnostics *out = &step->result->diagnostics;
-    for (const struct source *source = inventory->troubled; source; source = source->troubled_after)
+    for (const struct source_file *source = inventory->troubled; source;
+         source = source->troubled_after)
         diagnostics_copy(out, source->faults);
     if (step->task->overflow || inventory->files > BUNDLE_MAX_FILES ||
         inventory->bytes > BUNDLE_MAX_BYTES || inventory->looked > BUNDLE_MAX_BYTES) {
@@ -233,7 +242,8 @@ static int by_address(const void *a, const void *b)
 }
 
 /* The same bytes say the same as before. */
-static enum status refresh(struct step *step, struct source *source, const struct read_file *file)
+static enum status refresh(struct step *step, struct source_file *source,
+                           const struct read_file *file)
 {
     uint32_t i = 0;
     for (const struct read_document *document = file->documents; document;
@@ -248,7 +258,7 @@ static enum status refresh(struct step *step, struct source *source, const struc
 
 enum status step_read_versions(struct step *step, struct version *const *versions, size_t count)
 {
-    struct source **sources = calloc(count + 1, sizeof *sources);
+    struct source_file **sources = calloc(count + 1, sizeof *sources);
     struct read_file *files = NULL;
     size_t needed = 0, kept = 0;
     if (!sources)
@@ -276,20 +286,20 @@ enum status step_read_versions(struct step *step, struct version *const *version
 
 static bool is_given(const void *item, const void *key)
 {
-    const struct source *source = item;
+    const struct source_file *source = item;
     const struct exception *exception = key;
     return text_equal(source->path, exception->path) &&
            memcmp(&source->blob, &exception->blob, sizeof source->blob) == 0;
 }
 
 static enum status given_source(struct step *step, const struct exception *exception,
-                                struct source **out)
+                                struct source_file **out)
 {
     struct read_file *files = NULL;
     *out = table_find(&step->given, hash_text(exception->path), is_given, exception);
     if (*out)
         return STATUS_OK;
-    struct source *source = source_new(exception->path, &exception->blob);
+    struct source_file *source = source_new(exception->path, &exception->blob);
     if (!source)
         return STATUS_NO_MEMORY;
     enum status status = read_batch(step, &source, 1, &files);
@@ -306,7 +316,7 @@ static enum status given_source(struct step *step, const struct exception *excep
     return status;
 }
 
-static struct version *find_version(struct source *source, const struct exception *exception)
+static struct version *find_version(struct source_file *source, const struct exception *exception)
 {
     for (uint32_t i = 0; i < source->version_count; i++) {
         struct version *version = &source->versions[i];
@@ -322,7 +332,7 @@ enum status step_given_version(struct step *step, const struct exception *except
                                struct version **out)
 {
     const struct entry *entry = inventory_find(step->inventory, exception->kind, exception->name);
-    struct source *source;
+    struct source_file *source;
     *out = NULL;
     if (exception->path.length == 0)
         return STATUS_OK;

@@ -42,7 +42,7 @@ struct step {
     bool collapsed;         /* all candidates stand */
     bool troubled;          /* by something in the commit, apart from linking and compiling */
     struct entries touched; /* by the changes to files */
-    struct table given;     /* struct source: of exceptions */
+    struct table given;     /* struct source_file: of exceptions */
     struct inventory_document *documents; /* of the last compile, in the order of the catalog */
     size_t document_count;
 };

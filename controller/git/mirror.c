@@ -105,6 +105,10 @@ static struct mirror *new_mirror(const char *shown)
     struct buffer hidden;
     if (!mirror)
         return NULL;
+    if (pthread_mutex_init(&mirror->reading, NULL) != 0) {
+        free(mirror);
+        return NULL;
+    }
     mirror->patience = PATIENCE_MS;
     buffer_init(&hidden, 0);
     url_append_public(&hidden, text_of(shown));
@@ -121,6 +125,7 @@ void mirror_close(struct mirror *mirror)
     if (!mirror)
         return;
     git_repository_free(mirror->repository);
+    pthread_mutex_destroy(&mirror->reading);
     free(mirror->levels.slots);
     free(mirror->shown);
     free(mirror->url);

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "../../rules/bundle.h"
+#include "../../rules/reconcile.h"
 #include "../snapshot.h"
 
 struct mirror;
@@ -64,6 +64,23 @@ enum status mirror_first_parent(struct mirror *mirror, const char *commit,
  * without it. The rest is 0. */
 enum status mirror_generation(struct mirror *mirror, const char *commit, struct generation *out,
                               struct error *error);
+
+/* What differs between the trees of two commits. */
+struct tree_changes {
+    struct arena arena; /* of the paths */
+    struct file_change *items;
+    size_t count, size;
+    size_t entries; /* of all folders of the later tree that are read */
+    bool overflow;  /* more than BUNDLE_MAX_ENTRIES: the items are not all */
+};
+void tree_changes_init(struct tree_changes *changes);
+void tree_changes_dispose(struct tree_changes *changes);
+/* `before` NULL: the empty tree; else `entries` is what an earlier compare told of it. Costs what
+ * differs, and the folders above it. */
+enum status mirror_compare(struct mirror *mirror, const char *before, size_t entries,
+                           const char *after, struct tree_changes *changes, struct error *error);
+/* Reads blobs of the clone, for any thread while the handle is open. */
+struct file_reader mirror_reader(struct mirror *mirror);
 
 /* Reads the definitions of a commit into `bundle` (sorted; see bundle.h for what is one). Links and
  * submodules are not followed but noted in `diagnostics`; so are files that are too large or have

@@ -24,6 +24,7 @@ struct mirror {
     char *shown;       /* the same without secrets; or the path */
     unsigned patience; /* milliseconds */
     struct levels levels;
+    pthread_mutex_t reading; /* of blobs, by several threads */
 };
 
 #define REF_TIP "refs/weir/tip" /* symbolic: the remote's branch that was fetched last */

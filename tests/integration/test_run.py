@@ -170,15 +170,16 @@ def test_a_restart_serves_without_the_remote(repository, tmp_path):
 @pytest.mark.parametrize("fresh", [False, True], ids=["same data folder", "new data folder"])
 def test_a_restart_on_a_faulty_tip_serves_what_was_good(repository, tmp_path, fresh):
     with weir.controller(repository.url, tmp_path / "data") as running:
-        good = running.wait_ready().status()["commit"]
+        running.wait_ready()
     change(repository, "default: plain", "default: plan")
     bad = change(repository, "default: plain", "default: palin")
     with weir.controller(repository.url, tmp_path / ("other" if fresh else "data")) as running:
         running.wait_ready()
         weir.wait_until(lambda: running.status()["tip"] == bad, "the tip is judged")
         status = running.status()
-        assert status["commit"] == good and status["tipServed"] is False
+        assert status["commit"] == bad and status["tipServed"] is True and status["tipWhole"] is False
         assert [f["code"] for f in status["faults"]] == ["W303"]
+        assert status["quarantined"] == [{"kind": "Flag", "name": "banner", "served": "flags/banner.yaml"}]
         assert running.value("banner", {}, "production") == "Hello"
 
 

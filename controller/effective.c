@@ -1,0 +1,289 @@
+#include "effective.h"
+
+#include "log.h"
+#include "threads.h"
+
+#define LOOK_BACK                                                                                  \
+    2000 /* commits, for one that is known, before they are compiled on the way back */
+#define SAVE_EVERY 256  /* commits of a long way forward */
+#define TELL_EVERY 2000 /* commits of a long way */
+
+void effective_known_init(struct effective_known *known)
+{
+    *known = (struct effective_known){0};
+    arena_init(&known->arena, 0);
+}
+
+void effective_known_dispose(struct effective_known *known)
+{
+    arena_dispose(&known->arena);
+    effective_known_init(known);
+}
+
+void effective_init(struct effective *effective, const struct effective_parts *parts)
+{
+    *effective = (struct effective){.parts = *parts, .crew = threads_crew(0)};
+    inventory_init(&effective->inventory);
+    effective_known_init(&effective->last);
+    arena_init(&effective->result.arena, 0);
+    diagnostics_init(&effective->result.diagnostics);
+}
+
+void effective_dispose(struct effective *effective)
+{
+    reconcile_result_dispose(&effective->result);
+    inventory_dispose(&effective->inventory);
+    effective_known_dispose(&effective->last);
+}
+
+/* Nothing is in force. */
+static void begin_anew(struct effective *effective)
+{
+    inventory_dispose(&effective->inventory);
+    effective->commit[0] = effective->tree[0] = '\0';
+    effective->entries = 0;
+    effective->is_exact = false;
+}
+
+/* --- one step -------------------------------------------------------------------------------- */
+
+static void copy_commit(char out[COMMIT_TEXT_SIZE], const char *commit)
+{
+    snprintf(out, COMMIT_TEXT_SIZE, "%s", commit);
+}
+
+/* From wherever the inventory is to `commit`; `known` (or NULL) tells the outcome. */
+static enum status step(struct effective *effective, const char *commit,
+                        const struct effective_known *known, struct error *error)
+{
+    struct tree_changes changes;
+    tree_changes_init(&changes);
+    enum status status =
+        mirror_compare(effective->parts.mirror, effective->tree[0] ? effective->tree : NULL,
+                       effective->entries, commit, &changes, error);
+    if (status == STATUS_OK) {
+        struct reconcile_task task = {.schemas = effective->parts.schemas,
+                                      .crew = &effective->crew,
+                                      .reader = mirror_reader(effective->parts.mirror),
+                                      .changes = changes.items,
+                                      .change_count = changes.overflow ? 0 : changes.count,
+                                      .overflow = changes.overflow};
+        if (known) {
+            task.is_known = true;
+            task.exceptions = known->exceptions;
+            task.exception_count = known->count;
+        }
+        reconcile_result_dispose(&effective->result);
+        status = reconcile(&effective->inventory, &task, &effective->result, error);
+        effective->steps++;
+    }
+    if (status == STATUS_OK) {
+        copy_commit(effective->commit, commit);
+        if (!changes.overflow) {
+            copy_commit(effective->tree, commit);
+            effective->entries = changes.entries;
+        }
+    }
+    tree_changes_dispose(&changes);
+    return status;
+}
+
+/* Takes the step on which all others build: what is in force now is E(first parent), or whatever.
+ */
+static enum status visit(struct effective *effective, const char *commit, bool from_parent,
+                         struct error *error)
+{
+    const _Atomic bool *stop = effective->parts.stop;
+    if (stop && atomic_load(stop))
+        return error_set(error, STATUS_STOPPED, "stopped");
+    effective->is_exact = false;
+    enum status status = step(effective, commit, NULL, error);
+    effective->is_exact = status == STATUS_OK && (from_parent || effective->result.whole);
+    return status;
+}
+
+/* --- what is known --------------------------------------------------------------------------- */
+
+static enum status remember(struct effective *effective)
+{
+    struct effective_known *last = &effective->last;
+    effective_known_dispose(last);
+    enum status status =
+        reconcile_exceptions(&effective->inventory, &last->arena, &last->exceptions, &last->count);
+    if (status == STATUS_OK)
+        copy_commit(last->commit, effective->commit);
+    return status;
+}
+
+static bool is_known(const struct effective *effective, const char *commit,
+                     struct effective_known *known)
+{
+    const struct effective_known *last = &effective->last;
+    if (strcmp(last->commit, commit) == 0 && last->commit[0]) {
+        copy_commit(known->commit, commit); /* borrows: its arena stays empty */
+        known->exceptions = last->exceptions;
+        known->count = last->count;
+        return true;
+    }
+    return effective_load(effective, commit, known) == STATUS_OK;
+}
+
+/* Makes what is known of a commit the inventory's. STATUS_INVALID: it was not so. */
+static enum status adopt(struct effective *effective, const struct effective_known *known,
+                         struct error *error)
+{
+    enum status status = step(effective, known->commit, known, error);
+    effective->is_exact = status == STATUS_OK;
+    if (status != STATUS_OK)
+        begin_anew(effective);
+    return status;
+}
+
+/* --- the way back ---------------------------------------------------------------------------- */
+
+/* Commits along first parents, the newest first. */
+struct chain {
+    char (*commits)[COMMIT_TEXT_SIZE];
+    size_t count, size;
+};
+
+static bool chain_add(struct chain *chain, const char *commit)
+{
+    if (chain->count == chain->size) {
+        size_t size = chain->size ? chain->size * 2 : 64;
+        void *commits = reallocarray(chain->commits, size, sizeof *chain->commits);
+        if (!commits)
+            return false;
+        chain->commits = commits;
+        chain->size = size;
+    }
+    copy_commit(chain->commits[chain->count++], commit);
+    return true;
+}
+
+/* The parent of the chain's end becomes its end; STATUS_NOT_FOUND at the root. */
+static enum status chain_grow(struct chain *chain, struct mirror *mirror, struct error *error)
+{
+    char parent[COMMIT_TEXT_SIZE];
+    enum status status =
+        mirror_first_parent(mirror, chain->commits[chain->count - 1], parent, error);
+    if (status == STATUS_OK && !chain_add(chain, parent))
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for the way back");
+    return status;
+}
+
+/* Looks for an ancestor that is known, and makes it the inventory's. The chain ends with it then;
+ * STATUS_NOT_FOUND: there is none near, and the chain is as it was. */
+static enum status look_back(struct effective *effective, struct chain *chain, struct error *error)
+{
+    struct effective_known known;
+    const size_t before = chain->count;
+    enum status status = STATUS_OK;
+    while (chain->count - before < LOOK_BACK && status == STATUS_OK) {
+        status = chain_grow(chain, effective->parts.mirror, error);
+        if (status != STATUS_OK)
+            break;
+        const char *commit = chain->commits[chain->count - 1];
+        effective_known_init(&known);
+        bool found = is_known(effective, commit, &known);
+        if (found)
+            status = adopt(effective, &known, error);
+        effective_known_dispose(&known);
+        if (found && status == STATUS_OK)
+            return STATUS_OK;
+        if (found && status == STATUS_INVALID) {
+            effective_forget(effective, commit); /* perhaps of another version of weir */
+            status = STATUS_OK;
+        }
+    }
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
+        chain->count = before;
+        status = STATUS_NOT_FOUND;
+    }
+    return status;
+}
+
+/* Compiles one ancestor after the other until one is whole, or known, or the root. */
+static enum status go_back(struct effective *effective, struct chain *chain, struct error *error)
+{
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !effective->is_exact) {
+        status = chain_grow(chain, effective->parts.mirror, error);
+        if (status == STATUS_NOT_FOUND) { /* the root: what is in force before it is nothing */
+            begin_anew(effective);
+            return visit(effective, chain->commits[chain->count - 1], true, error);
+        }
+        if (status == STATUS_OK)
+            status = visit(effective, chain->commits[chain->count - 1], false, error);
+        if (chain->count % TELL_EVERY == 0)
+            log_event(LOG_LEVEL_INFO, "looking_back", "commit", effective->commit, NULL);
+    }
+    return status;
+}
+
+/* From the chain's end, of which E is known, to its beginning. */
+static enum status go_forward(struct effective *effective, const struct chain *chain,
+                              struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = chain->count - 1; i > 0 && status == STATUS_OK; i--) {
+        status = visit(effective, chain->commits[i - 1], true, error);
+        if (status == STATUS_OK && i % SAVE_EVERY == 0) {
+            status = remember(effective);
+            effective_save(effective, &effective->last);
+        }
+    }
+    return status;
+}
+
+static enum status find_way(struct effective *effective, const char *commit, struct error *error)
+{
+    struct chain chain = {0};
+    enum status status = chain_add(&chain, commit) ? STATUS_OK : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = look_back(effective, &chain, error);
+    if (status == STATUS_NOT_FOUND)
+        status = go_back(effective, &chain, error);
+    if (status == STATUS_OK)
+        status = go_forward(effective, &chain, error);
+    free(chain.commits);
+    return status;
+}
+
+/* --- going ----------------------------------------------------------------------------------- */
+
+/* Whether E(first parent) is in force now: of a root that is nothing. */
+static enum status comes_next(struct effective *effective, const char *commit, bool *yes,
+                              struct error *error)
+{
+    char parent[COMMIT_TEXT_SIZE];
+    enum status status = mirror_first_parent(effective->parts.mirror, commit, parent, error);
+    *yes = status == STATUS_OK ? effective->is_exact && strcmp(parent, effective->commit) == 0
+                               : !effective->commit[0];
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status go(struct effective *effective, const char *commit, struct error *error)
+{
+    bool next;
+    enum status status = comes_next(effective, commit, &next, error);
+    if (status == STATUS_OK)
+        status = visit(effective, commit, next, error);
+    if (status == STATUS_OK && !effective->is_exact)
+        status = find_way(effective, commit, error);
+    if (status == STATUS_OK)
+        status = remember(effective);
+    if (status == STATUS_OK && effective->last.count)
+        effective_save(effective, &effective->last);
+    return status;
+}
+
+enum status effective_go(struct effective *effective, const char *commit, struct error *error)
+{
+    if (effective->is_exact && strcmp(effective->commit, commit) == 0)
+        return STATUS_OK;
+    enum status status = go(effective, commit, error);
+    if (status != STATUS_OK)
+        begin_anew(effective);
+    return status;
+}

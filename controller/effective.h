@@ -1,0 +1,63 @@
+/* effective.h - E(c): the definitions in force at a commit, and their documents (DESIGN section 5).
+ *
+ * E(c) of a wholly valid commit is what it says. Of another it depends on E of its first parent,
+ * and so on down to the newest wholly valid ancestor; rules/reconcile.h takes one step of that.
+ * Here history is walked, so that the outcome is a function of Git alone: on a fresh clone, after a
+ * restart, and after any number of commits at once.
+ *
+ * What a faulty commit left out is kept on the disk, by commit, so that the way back is seldom
+ * walked twice; losing that costs time only. */
+#ifndef WEIR_EFFECTIVE_H
+#define WEIR_EFFECTIVE_H
+
+#include "../rules/crew.h"
+#include "clock.h"
+#include "git/mirror.h"
+
+struct effective_parts {
+    struct mirror *mirror; /* must outlive this, as all below */
+    const struct schema_set *schemas;
+    const char *cache; /* a folder, made where there is none; NULL: nothing is kept */
+    const struct clock *clock;
+    _Atomic bool *stop; /* becoming true ends a walk; or NULL */
+};
+
+/* Which definitions do not count at a commit. */
+struct effective_known {
+    struct arena arena;
+    char commit[COMMIT_TEXT_SIZE];
+    struct exception *exceptions;
+    size_t count;
+};
+
+struct effective {
+    struct effective_parts parts;
+    struct crew crew;
+    struct inventory inventory;     /* what is in force, and its documents */
+    char commit[COMMIT_TEXT_SIZE];  /* of which; empty: none yet */
+    bool is_exact;                  /* it is E(commit), not something on the way there */
+    struct reconcile_result result; /* of `commit`: its faults, its targets, whether it is whole */
+    char tree[COMMIT_TEXT_SIZE];    /* the commit whose files the inventory knows; or empty */
+    size_t entries;                 /* of its tree */
+    struct effective_known last;    /* the last commit that E was known of */
+    uint64_t steps;                 /* taken so far: one a commit that was looked at */
+};
+
+void effective_init(struct effective *effective, const struct effective_parts *parts);
+void effective_dispose(struct effective *effective);
+
+/* Makes effective->inventory that of E(commit). A commit with faults is no failure: `result` tells
+ * them. After a failure nothing is in force here, and the next call begins anew. STATUS_NOT_FOUND:
+ * there is no such commit; STATUS_STOPPED. */
+enum status effective_go(struct effective *effective, const char *commit, struct error *error);
+
+/* effective_cache.c: what is kept on the disk. STATUS_NOT_FOUND: nothing of that commit. */
+enum status effective_load(const struct effective *effective, const char *commit,
+                           struct effective_known *known);
+void effective_save(const struct effective *effective, const struct effective_known *known);
+void effective_forget(const struct effective *effective, const char *commit);
+
+void effective_known_init(struct effective_known *known);
+void effective_known_dispose(struct effective_known *known);
+
+#endif

@@ -1,0 +1,211 @@
+/* E of faulty commits on the disk: a file a commit, with what does not count there. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../rules/json.h"
+#include "effective.h"
+#include "log.h"
+#include "write_file.h"
+
+/* Rises when the rules of what counts change: what was kept before says nothing any more. */
+#define RULES "1 " WEIR_VERSION
+#define FILES_MOST 512
+#define FILE_MOST ((size_t)64 << 20)
+
+static int open_folder(const struct effective *effective)
+{
+    const char *path = effective->parts.cache;
+    if (!path)
+        return -1;
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return -1;
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void write_exception(struct buffer *out, const struct exception *exception)
+{
+    buffer_append_string(out, "{\"kind\":");
+    json_write_string(out, text_of(kind_name(exception->kind)));
+    buffer_append_string(out, ",\"name\":");
+    json_write_string(out, exception->name);
+    if (exception->path.length) {
+        buffer_append_string(out, ",\"blob\":\"");
+        buffer_append_hex(out, exception->blob.bytes, sizeof exception->blob.bytes);
+        buffer_printf(out, "\",\"index\":%u,\"path\":", exception->index);
+        json_write_string(out, exception->path);
+    }
+    buffer_append_char(out, '}');
+}
+
+static void write_known(struct buffer *out, const struct effective_known *known)
+{
+    buffer_append_string(out, "{\"rules\":\"" RULES "\",\"exceptions\":[");
+    for (size_t i = 0; i < known->count; i++) {
+        if (i)
+            buffer_append_char(out, ',');
+        write_exception(out, &known->exceptions[i]);
+    }
+    buffer_append_string(out, "]}\n");
+}
+
+/* Removes the oldest when there are too many. */
+static void prune(int folder)
+{
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *entry;
+    char oldest[256] = "";
+    struct timespec oldest_time = {0};
+    size_t count = 0;
+    if (!listing) {
+        if (copy >= 0)
+            close(copy);
+        return;
+    }
+    while ((entry = readdir(listing))) {
+        struct stat info;
+        if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &info, 0) != 0)
+            continue;
+        count++;
+        if (!oldest[0] || info.st_mtim.tv_sec < oldest_time.tv_sec ||
+            (info.st_mtim.tv_sec == oldest_time.tv_sec &&
+             info.st_mtim.tv_nsec < oldest_time.tv_nsec)) {
+            oldest_time = info.st_mtim;
+            snprintf(oldest, sizeof oldest, "%s", entry->d_name);
+        }
+    }
+    closedir(listing);
+    if (count > FILES_MOST)
+        unlinkat(folder, oldest, 0);
+}
+
+void effective_save(const struct effective *effective, const struct effective_known *known)
+{
+    struct buffer out;
+    struct error error;
+    int folder = open_folder(effective);
+    if (folder < 0)
+        return;
+    buffer_init(&out, FILE_MOST);
+    write_known(&out, known);
+    if (!out.failed && write_file(folder, known->commit, buffer_text(&out), effective->parts.clock,
+                                  &error) != STATUS_OK)
+        log_event(LOG_LEVEL_WARN, "cache_not_written", "commit", known->commit, "error",
+                  error.message, NULL);
+    prune(folder);
+    buffer_dispose(&out);
+    close(folder);
+}
+
+void effective_forget(const struct effective *effective, const char *commit)
+{
+    int folder = open_folder(effective);
+    if (folder < 0)
+        return;
+    unlinkat(folder, commit, 0);
+    close(folder);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool read_all(int file, struct buffer *out)
+{
+    for (;;) {
+        char *room = buffer_reserve(out, 65536);
+        if (!room)
+            return false;
+        ssize_t got = read(file, room, 65536);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0;
+        out->length += (size_t)got;
+    }
+}
+
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_blob(struct text hex, struct blob_id *out)
+{
+    if (hex.length != 2 * sizeof out->bytes)
+        return false;
+    for (size_t i = 0; i < sizeof out->bytes; i++) {
+        int high = digit_of(hex.data[2 * i]), low = digit_of(hex.data[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out->bytes[i] = (uint8_t)(high * 16 + low);
+    }
+    return true;
+}
+
+static bool read_exception(const struct node *node, struct exception *out)
+{
+    struct text kind = node_get_string(node, "kind");
+    const struct node *index = node_get(node, "index");
+    out->kind = KIND_COUNT;
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (text_is(kind, kind_name((enum kind)i)))
+            out->kind = (enum kind)i;
+    }
+    out->name = node_get_string(node, "name");
+    out->path = node_get_string(node, "path");
+    if (out->kind == KIND_COUNT || out->name.length == 0)
+        return false;
+    if (out->path.length == 0)
+        return true;
+    if (!index || index->type != NODE_NUMBER || index->number < 0 || index->number > UINT32_MAX)
+        return false;
+    out->index = (uint32_t)index->number;
+    return read_blob(node_get_string(node, "blob"), &out->blob);
+}
+
+static bool read_known(struct text json, struct effective_known *known)
+{
+    const struct node *root;
+    if (json_read(&known->arena, json, JSON_LIMITS_DEFAULT, &root, NULL) != STATUS_OK ||
+        root->type != NODE_MAP || !text_is(node_get_string(root, "rules"), RULES))
+        return false;
+    const struct node *list = node_get(root, "exceptions");
+    if (!list || list->type != NODE_LIST)
+        return false;
+    known->exceptions = ARENA_ARRAY(&known->arena, struct exception, list->count + 1);
+    if (!known->exceptions)
+        return false;
+    for (const struct node *item = list->first; item; item = item->next) {
+        if (item->type != NODE_MAP || !read_exception(item, &known->exceptions[known->count]))
+            return false;
+        known->count++;
+    }
+    return true;
+}
+
+enum status effective_load(const struct effective *effective, const char *commit,
+                           struct effective_known *known)
+{
+    struct buffer bytes;
+    struct text json;
+    bool good = false;
+    int folder = open_folder(effective);
+    if (folder < 0)
+        return STATUS_NOT_FOUND;
+    int file = openat(folder, commit, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    close(folder);
+    if (file < 0)
+        return STATUS_NOT_FOUND;
+    buffer_init(&bytes, FILE_MOST);
+    if (read_all(file, &bytes) && arena_copy(&known->arena, buffer_text(&bytes), &json))
+        good = read_known(json, known);
+    buffer_dispose(&bytes);
+    close(file);
+    snprintf(known->commit, sizeof known->commit, "%s", commit);
+    return good ? STATUS_OK : STATUS_NOT_FOUND;
+}
