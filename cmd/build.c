@@ -87,12 +87,7 @@ static int run(const struct arguments *arguments)
 {
     struct source source;
     struct document *document = NULL;
-    int code = source_open(&source, arguments, argument_operand(arguments, 0));
-    if (code == EXIT_FINE) {
-        const struct environment *environment =
-            source_environment(&source, argument_string(arguments, "env"));
-        code = environment ? source_compile(&source, environment, &document) : EXIT_USAGE;
-    }
+    int code = source_document(&source, arguments, argument_operand(arguments, 0), &document);
     if (code != EXIT_USAGE)
         source_complain(&source, arguments);
     if (document) {

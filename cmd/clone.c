@@ -19,8 +19,8 @@
  * cannot keep an interrupt from being noticed. */
 struct clone {
     const char *url, *revision;
-    struct bundle *bundle;
-    struct diagnostics *diagnostics;
+    clone_use *use;
+    void *context;
     char folder[FOLDER_SIZE], repository[FOLDER_SIZE + 16];
     char commit[COMMIT_TEXT_SIZE];
     _Atomic bool stop;
@@ -71,8 +71,7 @@ static enum status clone_carry_out(struct clone *clone)
     if (status == STATUS_OK)
         status = find_commit(clone, mirror);
     if (status == STATUS_OK)
-        status =
-            mirror_read(mirror, clone->commit, clone->bundle, clone->diagnostics, &clone->error);
+        status = clone->use(clone->context, mirror, clone->commit, &clone->error);
     mirror_close(mirror);
     return status;
 }
@@ -201,8 +200,7 @@ static enum status run_thread(struct clone *clone)
     return clone->status;
 }
 
-enum status clone_read(const char *url, const char *revision, struct bundle *bundle,
-                       struct diagnostics *diagnostics, char commit[COMMIT_TEXT_SIZE],
+enum status clone_read(const char *url, const char *revision, clone_use *use, void *context,
                        struct error *error)
 {
     const char *temporary = getenv("TMPDIR");
@@ -211,8 +209,8 @@ enum status clone_read(const char *url, const char *revision, struct bundle *bun
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     clone->url = url;
     clone->revision = revision;
-    clone->bundle = bundle;
-    clone->diagnostics = diagnostics;
+    clone->use = use;
+    clone->context = context;
     if (!temporary || !*temporary)
         temporary = "/tmp";
     int length = snprintf(clone->folder, sizeof clone->folder, "%s/weir-XXXXXX", temporary);
@@ -222,7 +220,6 @@ enum status clone_read(const char *url, const char *revision, struct bundle *bun
             error_set(&clone->error, STATUS_LIMIT, "TMPDIR is too long: \"%.80s…\"", temporary);
     else
         status = run_thread(clone);
-    memcpy(commit, clone->commit, sizeof clone->commit);
     if (error)
         *error = clone->error;
     free(clone);

@@ -7,11 +7,14 @@
 
 #include "../controller/git/mirror.h"
 
-/* Reads `revision` (NULL: the remote's HEAD) of `url` into `bundle` and writes which commit that
- * is. On a terminal a slow clone shows that it is at work. SIGINT, SIGTERM and SIGHUP end the
- * program after the folder was removed. */
-enum status clone_read(const char *url, const char *revision, struct bundle *bundle,
-                       struct diagnostics *diagnostics, char commit[COMMIT_TEXT_SIZE],
+/* What is to be done with the clone while it is there; on a thread of its own. */
+typedef enum status clone_use(void *context, struct mirror *mirror, const char *commit,
+                              struct error *error);
+
+/* Clones `url`, resolves `revision` (NULL: the remote's HEAD) and uses what is there. On a terminal
+ * a slow clone shows that it is at work. SIGINT, SIGTERM and SIGHUP end the program after the
+ * folder was removed. */
+enum status clone_read(const char *url, const char *revision, clone_use *use, void *context,
                        struct error *error);
 
 #endif

@@ -26,12 +26,7 @@ static int evaluate_in(const struct arguments *arguments, const char *path, cons
 {
     struct source source;
     struct document *document = NULL;
-    int code = source_open(&source, arguments, path);
-    if (code == EXIT_FINE) {
-        const struct environment *environment =
-            source_environment(&source, argument_string(arguments, "env"));
-        code = environment ? source_compile(&source, environment, &document) : EXIT_USAGE;
-    }
+    int code = source_document(&source, arguments, path, &document);
     if (code != EXIT_USAGE)
         source_complain(&source, arguments);
     if (document) {

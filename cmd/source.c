@@ -17,46 +17,77 @@ static bool is_local(const char *repo)
     return access(repo, F_OK) == 0 || (!strstr(repo, "://") && !(first > 0 && repo[first] == ':'));
 }
 
-static enum status read_local(struct source *source, const char *repo, const char *revision,
-                              struct error *error)
+/* Resolves the revision and hands the commit on. */
+static enum status use_local(const char *repo, const char *revision, clone_use *use, void *context,
+                             struct error *error)
 {
+    char commit[COMMIT_TEXT_SIZE];
     struct mirror *mirror = NULL;
     enum status status = mirror_open_local(repo, &mirror, error);
     if (status == STATUS_OK)
-        status = mirror_resolve(mirror, revision ? revision : "HEAD", source->commit, error);
+        status = mirror_resolve(mirror, revision ? revision : "HEAD", commit, error);
     if (status == STATUS_OK)
-        status = mirror_read(mirror, source->commit, &source->bundle, &source->diagnostics, error);
+        status = use(context, mirror, commit, error);
     mirror_close(mirror);
     return status;
 }
 
-static enum status read_repository(struct source *source, const char *repo, const char *revision,
-                                   struct error *error)
+static enum status use_repository(const char *repo, const char *revision, clone_use *use,
+                                  void *context, struct error *error)
 {
     enum status status = mirror_startup(error);
     if (status)
         return status;
     if (is_local(repo))
-        status = read_local(source, repo, revision, error);
+        status = use_local(repo, revision, use, context, error);
     else
-        status = clone_read(repo, revision, &source->bundle, &source->diagnostics, source->commit,
-                            error);
+        status = clone_read(repo, revision, use, context, error);
     mirror_shutdown();
     return status;
+}
+
+static bool means_commit(const struct arguments *arguments)
+{
+    return argument_given(arguments, "repo") || argument_given(arguments, "rev");
+}
+
+/* As it says, whatever is in force. */
+static enum status read_commit(void *context, struct mirror *mirror, const char *commit,
+                               struct error *error)
+{
+    struct source *source = context;
+    snprintf(source->commit, sizeof source->commit, "%s", commit);
+    return mirror_read(mirror, commit, &source->bundle, &source->diagnostics, error);
+}
+
+static enum status check_path(const struct arguments *arguments, const char *path,
+                              struct error *error)
+{
+    const char *repo = argument_given(arguments, "repo");
+    if (path && means_commit(arguments))
+        return error_set(
+            error, STATUS_INVALID,
+            "\"%.60s\" is a folder as it is now, \"--%s\" means a commit: give one of them%s", path,
+            repo ? "repo" : "rev", repo ? "" : ", or \"--repo PATH --rev REV\"");
+    return STATUS_OK;
+}
+
+static enum status use_commit(const struct arguments *arguments, clone_use *use, void *context,
+                              struct error *error)
+{
+    const char *repo = argument_given(arguments, "repo"),
+               *revision = argument_given(arguments, "rev");
+    return use_repository(repo ? repo : ".", revision, use, context, error);
 }
 
 static enum status read_bytes(struct source *source, const struct arguments *arguments,
                               const char *path, struct error *error)
 {
-    const char *repo = argument_given(arguments, "repo"),
-               *revision = argument_given(arguments, "rev");
-    if (path && (repo || revision))
-        return error_set(
-            error, STATUS_INVALID,
-            "\"%.60s\" is a folder as it is now, \"--%s\" means a commit: give one of them%s", path,
-            repo ? "repo" : "rev", repo ? "" : ", or \"--repo PATH --rev REV\"");
-    if (repo || revision)
-        return read_repository(source, repo ? repo : ".", revision, error);
+    enum status status = check_path(arguments, path, error);
+    if (status != STATUS_OK)
+        return status;
+    if (means_commit(arguments))
+        return use_commit(arguments, read_commit, source, error);
     return folder_read(path ? path : ".", &source->bundle, &source->diagnostics, error);
 }
 
@@ -87,15 +118,20 @@ static int code_of(const struct source *source, enum status status, size_t error
     return status == STATUS_OK ? EXIT_FINE : fail(status, error);
 }
 
-int source_open(struct source *source, const struct arguments *arguments, const char *path)
+static int begin(struct source *source)
 {
     struct error error = {0};
     *source = (struct source){.crew = threads_crew(0)};
     bundle_init(&source->bundle);
     diagnostics_init(&source->diagnostics);
     source->schemas = catalog_schemas(&error);
-    if (!source->schemas)
-        return fail(error.status, &error);
+    return source->schemas ? EXIT_FINE : fail(error.status, &error);
+}
+
+static int open_definitions(struct source *source, const struct arguments *arguments,
+                            const char *path)
+{
+    struct error error = {0};
     enum status status = read_bytes(source, arguments, path, &error);
     if (status == STATUS_OK) {
         status = catalog_build(&source->catalog, source->schemas, &source->bundle, &source->crew,
@@ -107,8 +143,16 @@ int source_open(struct source *source, const struct arguments *arguments, const 
     return code_of(source, status, 0, &error);
 }
 
+int source_open(struct source *source, const struct arguments *arguments, const char *path)
+{
+    int code = begin(source);
+    return code == EXIT_FINE ? open_definitions(source, arguments, path) : code;
+}
+
 void source_dispose(struct source *source)
 {
+    if (source->has_effective)
+        effective_dispose(&source->effective);
     if (source->has_catalog)
         catalog_dispose(&source->catalog);
     diagnostics_dispose(&source->diagnostics);
@@ -135,19 +179,14 @@ int source_compile(struct source *source, const struct environment *environment,
     return code;
 }
 
-const struct environment *source_environment(const struct source *source, const char *name)
+static int unknown_environment(const char *name, const struct text *names, size_t count)
 {
-    const struct catalog *catalog = &source->catalog;
-    const struct environment *environment = catalog_environment(catalog, text_of(name));
-    if (environment)
-        return environment;
     struct similar similar = {0};
     struct buffer list;
     buffer_init(&list, 400); /* a person's list; where it ends early, so be it */
-    for (size_t i = 0; i < catalog->environment_count; i++) {
-        struct text other = catalog->environments[i]->name.text;
-        similar_offer(&similar, text_of(name), other);
-        buffer_printf(&list, "%s%.*s", i ? ", " : "", (int)other.length, other.data);
+    for (size_t i = 0; i < count; i++) {
+        similar_offer(&similar, text_of(name), names[i]);
+        buffer_printf(&list, "%s%.*s", i ? ", " : "", (int)names[i].length, names[i].data);
     }
     struct text known = buffer_text(&list);
     if (similar.name.length)
@@ -157,7 +196,101 @@ const struct environment *source_environment(const struct source *source, const 
         command_fail("environment \"%.120s\" does not exist; there are: %.*s", name,
                      (int)known.length, known.length ? known.data : "");
     buffer_dispose(&list);
-    return NULL;
+    return EXIT_USAGE;
+}
+
+static int no_environment(const struct source *source, const char *name)
+{
+    const struct inventory *inventory = &source->effective.inventory;
+    size_t count =
+        source->has_effective ? inventory->document_count : source->catalog.environment_count;
+    struct text *names = calloc(count + 1, sizeof *names);
+    if (!names)
+        return command_fail("no memory");
+    for (size_t i = 0; i < count; i++)
+        names[i] = source->has_effective ? text_of(inventory->documents[i].environment)
+                                         : source->catalog.environments[i]->name.text;
+    int code = unknown_environment(name, names, count);
+    free(names);
+    return code;
+}
+
+/* --- what is in force at a commit ------------------------------------------------------------ */
+
+static bool file_of(void *context, struct text path, struct text *out)
+{
+    struct source *source = context;
+    const struct source_file *file = inventory_source(&source->effective.inventory, path);
+    struct file_reader reader = mirror_reader(source->effective.parts.mirror);
+    struct buffer bytes;
+    buffer_init(&bytes, 0);
+    bool found = file && reader.read(reader.context, path, &file->blob, &bytes) == STATUS_OK &&
+                 arena_copy(&source->bundle.arena, buffer_text(&bytes), out);
+    buffer_dispose(&bytes);
+    return found;
+}
+
+static enum status take_in_force(void *context, struct mirror *mirror, const char *commit,
+                                 struct error *error)
+{
+    struct source *source = context;
+    const struct effective_parts parts = {
+        .mirror = mirror, .schemas = source->schemas, .clock = &system_clock};
+    snprintf(source->commit, sizeof source->commit, "%s", commit);
+    effective_init(&source->effective, &parts);
+    source->has_effective = true;
+    enum status status = effective_go(&source->effective, commit, error);
+    if (status != STATUS_OK)
+        return status;
+    diagnostics_copy(&source->diagnostics, &source->effective.result.diagnostics);
+    diagnostics_sort(&source->diagnostics);
+    diagnostics_excerpts(&source->diagnostics, file_of, source);
+    return source->diagnostics.failed;
+}
+
+static int document_in_force(struct source *source, const struct arguments *arguments,
+                             const char *path, struct document **out)
+{
+    const char *name = argument_string(arguments, "env");
+    struct error error = {0};
+    enum status status = check_path(arguments, path, &error);
+    if (status == STATUS_OK)
+        status = use_commit(arguments, take_in_force, source, &error);
+    if (status != STATUS_OK)
+        return fail(status, &error);
+    const struct inventory_document *document =
+        inventory_document(&source->effective.inventory, text_of(name));
+    if (document) {
+        *out = document_reference(document->document);
+        return EXIT_FINE;
+    }
+    return source->diagnostics.errors ? EXIT_DEFINITIONS : no_environment(source, name);
+}
+
+/* --- the document of an environment ---------------------------------------------------------- */
+
+int source_document(struct source *source, const struct arguments *arguments, const char *path,
+                    struct document **out)
+{
+    *out = NULL;
+    int code = begin(source);
+    if (code == EXIT_FINE && means_commit(arguments))
+        return document_in_force(source, arguments, path, out);
+    if (code == EXIT_FINE)
+        code = open_definitions(source, arguments, path);
+    if (code != EXIT_FINE)
+        return code;
+    const char *name = argument_string(arguments, "env");
+    const struct environment *environment = catalog_environment(&source->catalog, text_of(name));
+    return environment ? source_compile(source, environment, out) : no_environment(source, name);
+}
+
+static void tell_quarantined(const struct source *source, struct buffer *out)
+{
+    size_t count = source->effective.inventory.quarantined.count;
+    if (source->has_effective && count)
+        buffer_printf(out, "%zu definition%s of commit %.12s %s not in force as it says\n", count,
+                      count == 1 ? "" : "s", source->commit, count == 1 ? "is" : "are");
 }
 
 void source_complain(const struct source *source, const struct arguments *arguments)
@@ -171,6 +304,7 @@ void source_complain(const struct source *source, const struct arguments *argume
         buffer_append_char(&out, '\n');
     } else {
         diagnostics_write_text(&out, &source->diagnostics, command_colour(STDERR_FILENO));
+        tell_quarantined(source, &out);
     }
     command_print_aside(&out);
     buffer_dispose(&out);

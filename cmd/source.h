@@ -6,7 +6,7 @@
 #ifndef WEIR_SOURCE_H
 #define WEIR_SOURCE_H
 
-#include "../controller/git/mirror.h"
+#include "../controller/effective.h"
 #include "../rules/compile.h"
 #include "command.h"
 
@@ -18,6 +18,8 @@ struct source {
     struct catalog catalog; /* good while has_catalog */
     bool has_catalog;
     char commit[COMMIT_TEXT_SIZE]; /* empty for a folder */
+    struct effective effective;    /* of a commit, by source_document() */
+    bool has_effective;
 };
 
 /* The options that say where; they stand in the table of each command that reads definitions. */
@@ -39,11 +41,16 @@ struct source {
 int source_open(struct source *source, const struct arguments *arguments, const char *path);
 void source_dispose(struct source *source);
 
+/* Instead of source_open(): the document of the environment that the option "env" names. Of a
+ * commit it is what a controller serves: a commit with faults is in force as far as it is good, and
+ * the diagnostics tell the rest. Of a folder nothing may be wrong. The same codes; *out is NULL
+ * unless EXIT_FINE. */
+int source_document(struct source *source, const struct arguments *arguments, const char *path,
+                    struct document **out);
+
 /* Compiles one environment. The same codes as source_open(); *out is NULL unless EXIT_FINE. */
 int source_compile(struct source *source, const struct environment *environment,
                    struct document **out);
-/* The environment called `name`; NULL after complaining of one that does not exist. */
-const struct environment *source_environment(const struct source *source, const char *name);
 /* Writes the diagnostics to standard error, as the option "format" says. */
 void source_complain(const struct source *source, const struct arguments *arguments);
 
