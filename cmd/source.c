@@ -201,14 +201,13 @@ static int unknown_environment(const char *name, const struct text *names, size_
 
 static int no_environment(const struct source *source, const char *name)
 {
-    const struct inventory *inventory = &source->effective.inventory;
-    size_t count =
-        source->has_effective ? inventory->document_count : source->catalog.environment_count;
+    const struct effective_documents *documents = &source->effective.documents;
+    size_t count = source->has_effective ? documents->count : source->catalog.environment_count;
     struct text *names = calloc(count + 1, sizeof *names);
     if (!names)
         return command_fail("no memory");
     for (size_t i = 0; i < count; i++)
-        names[i] = source->has_effective ? text_of(inventory->documents[i].environment)
+        names[i] = source->has_effective ? text_of(documents->items[i].environment)
                                          : source->catalog.environments[i]->name.text;
     int code = unknown_environment(name, names, count);
     free(names);
@@ -258,10 +257,9 @@ static int document_in_force(struct source *source, const struct arguments *argu
         status = use_commit(arguments, take_in_force, source, &error);
     if (status != STATUS_OK)
         return fail(status, &error);
-    const struct inventory_document *document =
-        inventory_document(&source->effective.inventory, text_of(name));
+    const struct document *document = effective_document(&source->effective, text_of(name));
     if (document) {
-        *out = document_reference(document->document);
+        *out = document_reference((struct document *)(uintptr_t)document);
         return EXIT_FINE;
     }
     return source->diagnostics.errors ? EXIT_DEFINITIONS : no_environment(source, name);

@@ -149,16 +149,16 @@ static void note_flags(struct core *core, const struct snapshot *previous,
 /* Of what is in force. NULL without memory. */
 static struct snapshot *make_snapshot(const struct core *core, struct generation generation)
 {
-    const struct inventory *inventory = &core->effective.inventory;
+    const struct effective_documents *documents = &core->effective.documents;
     const char *standard = core->parts.config->default_environment;
-    struct snapshot *snapshot = snapshot_new(inventory->document_count);
+    struct snapshot *snapshot = snapshot_new(documents->count);
     if (!snapshot)
         return NULL;
     snprintf(snapshot->commit, sizeof snapshot->commit, "%s", core->effective.commit);
     snapshot->generation = generation;
     snapshot->since = clock_seconds(core->parts.clock);
-    for (size_t i = 0; i < inventory->document_count; i++) {
-        const struct inventory_document *document = &inventory->documents[i];
+    for (size_t i = 0; i < documents->count; i++) {
+        const struct effective_document *document = &documents->items[i];
         if (snapshot_fill(snapshot, i, text_of(document->environment),
                           document_reference(document->document)) != STATUS_OK) {
             snapshot_release(snapshot);
@@ -207,7 +207,7 @@ static enum status publish(struct core *core, const struct snapshot *previous, s
 /* Nothing is in force, because nothing of the repository ever was good. */
 static bool is_barren(const struct core *core)
 {
-    return core->effective.inventory.document_count == 0 && !core->effective.result.whole &&
+    return core->effective.documents.count == 0 && !core->effective.result.whole &&
            atomic_load(&core->parts.hub->version) == 0;
 }
 
@@ -225,6 +225,7 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
     struct snapshot *previous = hub_acquire(core->parts.hub);
     status = publish(core, previous, error);
     snapshot_release(previous);
+    effective_trim(&core->effective);
     return status;
 }
 

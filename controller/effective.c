@@ -1,5 +1,8 @@
 #include "effective.h"
 
+#include <malloc.h>
+#include <stdlib.h>
+
 #include "log.h"
 #include "threads.h"
 
@@ -7,6 +10,7 @@
     2000 /* commits, for one that is known, before they are compiled on the way back */
 #define SAVE_EVERY 256  /* commits of a long way forward */
 #define TELL_EVERY 2000 /* commits of a long way */
+#define TRIM_FROM 1000  /* files read at once */
 
 void effective_known_init(struct effective_known *known)
 {
@@ -19,6 +23,66 @@ void effective_known_dispose(struct effective_known *known)
     arena_dispose(&known->arena);
     effective_known_init(known);
 }
+
+/* --- documents ------------------------------------------------------------------------------- */
+
+static void documents_dispose(struct effective_documents *documents)
+{
+    for (size_t i = 0; i < documents->count; i++) {
+        free(documents->items[i].environment);
+        document_release(documents->items[i].document);
+    }
+    free(documents->items);
+    *documents = (struct effective_documents){0};
+}
+
+static bool documents_add(struct effective_documents *documents, const char *environment,
+                          struct document *document, bool is_held)
+{
+    char *copy = strdup(environment);
+    if (!copy)
+        return false;
+    documents->items[documents->count++] =
+        (struct effective_document){copy, document_reference(document), is_held};
+    return true;
+}
+
+static bool documents_begin(struct effective_documents *documents, size_t most)
+{
+    documents_dispose(documents);
+    documents->items = calloc(most + 1, sizeof *documents->items);
+    return documents->items != NULL;
+}
+
+static struct document *documents_find(const struct effective_documents *documents,
+                                       struct text environment)
+{
+    for (size_t i = 0; i < documents->count; i++) {
+        if (text_is(environment, documents->items[i].environment))
+            return documents->items[i].document;
+    }
+    return NULL;
+}
+
+const struct document *effective_document(const struct effective *effective,
+                                          struct text environment)
+{
+    return documents_find(&effective->documents, environment);
+}
+
+/* What is in force at a wholly valid commit is what environments that hold will serve. */
+static bool keep_whole(struct effective *effective)
+{
+    const struct inventory *inventory = &effective->inventory;
+    bool good = documents_begin(&effective->whole, inventory->document_count);
+    for (size_t i = 0; i < inventory->document_count && good; i++)
+        good = documents_add(&effective->whole, inventory->documents[i].environment,
+                             inventory->documents[i].document, false);
+    snprintf(effective->whole_commit, sizeof effective->whole_commit, "%s", effective->commit);
+    return good;
+}
+
+/* --- making and unmaking --------------------------------------------------------------------- */
 
 void effective_init(struct effective *effective, const struct effective_parts *parts)
 {
@@ -34,6 +98,8 @@ void effective_dispose(struct effective *effective)
     reconcile_result_dispose(&effective->result);
     inventory_dispose(&effective->inventory);
     effective_known_dispose(&effective->last);
+    documents_dispose(&effective->documents);
+    documents_dispose(&effective->whole);
 }
 
 /* Nothing is in force. */
@@ -43,6 +109,8 @@ static void begin_anew(struct effective *effective)
     effective->commit[0] = effective->tree[0] = '\0';
     effective->entries = 0;
     effective->is_exact = false;
+    documents_dispose(&effective->whole);
+    effective->whole_commit[0] = '\0';
 }
 
 /* --- one step -------------------------------------------------------------------------------- */
@@ -99,6 +167,8 @@ static enum status visit(struct effective *effective, const char *commit, bool f
     effective->is_exact = false;
     enum status status = step(effective, commit, NULL, error);
     effective->is_exact = status == STATUS_OK && (from_parent || effective->result.whole);
+    if (status == STATUS_OK && effective->result.whole && !keep_whole(effective))
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for documents");
     return status;
 }
 
@@ -110,8 +180,10 @@ static enum status remember(struct effective *effective)
     effective_known_dispose(last);
     enum status status =
         reconcile_exceptions(&effective->inventory, &last->arena, &last->exceptions, &last->count);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         copy_commit(last->commit, effective->commit);
+        copy_commit(last->whole, effective->whole_commit);
+    }
     return status;
 }
 
@@ -121,6 +193,7 @@ static bool is_known(const struct effective *effective, const char *commit,
     const struct effective_known *last = &effective->last;
     if (strcmp(last->commit, commit) == 0 && last->commit[0]) {
         copy_commit(known->commit, commit); /* borrows: its arena stays empty */
+        copy_commit(known->whole, last->whole);
         known->exceptions = last->exceptions;
         known->count = last->count;
         return true;
@@ -134,8 +207,12 @@ static enum status adopt(struct effective *effective, const struct effective_kno
 {
     enum status status = step(effective, known->commit, known, error);
     effective->is_exact = status == STATUS_OK;
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         begin_anew(effective);
+    } else if (strcmp(effective->whole_commit, known->whole) != 0) {
+        documents_dispose(&effective->whole); /* found again when somebody needs it */
+        copy_commit(effective->whole_commit, known->whole);
+    }
     return status;
 }
 
@@ -191,8 +268,8 @@ static enum status look_back(struct effective *effective, struct chain *chain, s
         effective_known_dispose(&known);
         if (found && status == STATUS_OK)
             return STATUS_OK;
-        if (found && status == STATUS_INVALID) {
-            effective_forget(effective, commit); /* perhaps of another version of weir */
+        if (found && (status == STATUS_INVALID || status == STATUS_SYSTEM)) {
+            effective_forget(effective, commit); /* it tells of what is not there */
             status = STATUS_OK;
         }
     }
@@ -263,6 +340,56 @@ static enum status comes_next(struct effective *effective, const char *commit, b
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* The documents of the newest wholly valid commit, by a way of its own: after a restart nobody has
+ * them. */
+static enum status find_whole(struct effective *effective, struct error *error)
+{
+    struct effective other;
+    struct effective_parts parts = effective->parts;
+    parts.cache = NULL;
+    effective_init(&other, &parts);
+    enum status status = step(&other, effective->whole_commit, NULL, error);
+    if (status == STATUS_OK && !keep_whole(&other))
+        status = STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        documents_dispose(&effective->whole);
+        effective->whole = other.whole;
+        other.whole = (struct effective_documents){0};
+    }
+    effective_dispose(&other);
+    return status;
+}
+
+/* What is in force is served; where faults hold all of it back, what was whole. */
+static enum status settle_documents(struct effective *effective, struct error *error)
+{
+    const struct inventory *inventory = &effective->inventory;
+    enum status status = STATUS_OK;
+    bool good = documents_begin(&effective->documents, inventory->document_count);
+    for (size_t i = 0; i < inventory->document_count && good && status == STATUS_OK; i++) {
+        const struct inventory_document *made = &inventory->documents[i];
+        struct document *document = made->document;
+        bool holds = made->holds && !effective->result.whole;
+        if (holds && effective->whole_commit[0] && !effective->whole.items)
+            status = find_whole(effective, error);
+        if (holds)
+            document = documents_find(&effective->whole, text_of(made->environment));
+        if (status == STATUS_OK && document)
+            good = documents_add(&effective->documents, made->environment, document, holds);
+    }
+    return good ? status : error_set(error, STATUS_NO_MEMORY, "no memory for documents");
+}
+
+void effective_trim(struct effective *effective)
+{
+    bool large = effective->result.read > TRIM_FROM;
+    arena_dispose(&effective->result.arena);
+    effective->result.targets = NULL;
+    effective->result.target_count = 0;
+    if (large)
+        malloc_trim(0); /* what was needed once would stay with the process for its life */
+}
+
 static enum status go(struct effective *effective, const char *commit, struct error *error)
 {
     bool next;
@@ -271,6 +398,8 @@ static enum status go(struct effective *effective, const char *commit, struct er
         status = visit(effective, commit, next, error);
     if (status == STATUS_OK && !effective->is_exact)
         status = find_way(effective, commit, error);
+    if (status == STATUS_OK)
+        status = settle_documents(effective, error);
     if (status == STATUS_OK)
         status = remember(effective);
     if (status == STATUS_OK && effective->last.count)

@@ -26,7 +26,20 @@ struct effective_parts {
 struct effective_known {
     struct arena arena;
     char commit[COMMIT_TEXT_SIZE];
+    char whole[COMMIT_TEXT_SIZE]; /* the newest wholly valid one on the way to it; empty: none */
     struct exception *exceptions;
+    size_t count;
+};
+
+/* What is served in one environment. */
+struct effective_document {
+    char *environment;
+    struct document *document;
+    bool is_held; /* of the newest wholly valid commit: the environment's onInvalid is hold */
+};
+
+struct effective_documents {
+    struct effective_document *items; /* sorted by environment */
     size_t count;
 };
 
@@ -40,7 +53,10 @@ struct effective {
     char tree[COMMIT_TEXT_SIZE];    /* the commit whose files the inventory knows; or empty */
     size_t entries;                 /* of its tree */
     struct effective_known last;    /* the last commit that E was known of */
-    uint64_t steps;                 /* taken so far: one a commit that was looked at */
+    struct effective_documents documents; /* what is served at `commit` */
+    struct effective_documents whole;     /* what was in force at the commit `whole_commit` */
+    char whole_commit[COMMIT_TEXT_SIZE];  /* empty: none yet */
+    uint64_t steps;                       /* taken so far: one a commit that was looked at */
 };
 
 void effective_init(struct effective *effective, const struct effective_parts *parts);
@@ -50,6 +66,12 @@ void effective_dispose(struct effective *effective);
  * them. After a failure nothing is in force here, and the next call begins anew. STATUS_NOT_FOUND:
  * there is no such commit; STATUS_STOPPED. */
 enum status effective_go(struct effective *effective, const char *commit, struct error *error);
+
+const struct document *effective_document(const struct effective *effective,
+                                          struct text environment);
+/* Gives back what was only needed to get here: all but what is served, and what the next commit
+ * builds on. */
+void effective_trim(struct effective *effective);
 
 /* effective_cache.c: what is kept on the disk. STATUS_NOT_FOUND: nothing of that commit. */
 enum status effective_load(const struct effective *effective, const char *commit,

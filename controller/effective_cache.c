@@ -12,7 +12,7 @@
 #include "write_file.h"
 
 /* Rises when the rules of what counts change: what was kept before says nothing any more. */
-#define RULES "1 " WEIR_VERSION
+#define RULES "2 " WEIR_VERSION
 #define FILES_MOST 512
 #define FILE_MOST ((size_t)64 << 20)
 
@@ -45,7 +45,7 @@ static void write_exception(struct buffer *out, const struct exception *exceptio
 
 static void write_known(struct buffer *out, const struct effective_known *known)
 {
-    buffer_append_string(out, "{\"rules\":\"" RULES "\",\"exceptions\":[");
+    buffer_printf(out, "{\"rules\":\"" RULES "\",\"whole\":\"%s\",\"exceptions\":[", known->whole);
     for (size_t i = 0; i < known->count; i++) {
         if (i)
             buffer_append_char(out, ',');
@@ -174,6 +174,9 @@ static bool read_known(struct text json, struct effective_known *known)
     if (json_read(&known->arena, json, JSON_LIMITS_DEFAULT, &root, NULL) != STATUS_OK ||
         root->type != NODE_MAP || !text_is(node_get_string(root, "rules"), RULES))
         return false;
+    struct text whole = node_get_string(root, "whole");
+    snprintf(known->whole, sizeof known->whole, "%.*s",
+             (int)(whole.length < 40 ? whole.length : 40), whole.length ? whole.data : "");
     const struct node *list = node_get(root, "exceptions");
     if (!list || list->type != NODE_LIST)
         return false;

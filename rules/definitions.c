@@ -112,6 +112,7 @@ static bool read_environment(struct reading *reading, const struct node *root,
          item = item->next)
         environment->evaluators |= item->type == NODE_STRING ? evaluator_of(item->string) : 0;
     environment->is_protected = protection && protection->type == NODE_BOOL && protection->boolean;
+    environment->holds = text_is(node_get_string(spec, "onInvalid"), "hold");
     return read_optional_name(reading, spec, "promotesFrom", &environment->promotes_from);
 }
 

@@ -170,6 +170,7 @@ struct environment {
     struct name name;
     struct name promotes_from; /* or empty */
     bool is_protected;
+    bool holds;          /* onInvalid: hold */
     unsigned evaluators; /* set of enum evaluator */
 };
 

@@ -69,6 +69,7 @@ struct entries {
 struct inventory_document {
     char *environment;
     unsigned evaluators; /* that it was compiled for */
+    bool holds;          /* onInvalid: hold */
     struct document *document;
 };
 

@@ -97,6 +97,7 @@ static enum status compile_one(struct step *step, size_t index, struct compile_t
         memset(task->faulty, 0, flag_count * sizeof *task->faulty);
     made->environment = strdup(environment->name.text.data);
     made->evaluators = environment->evaluators;
+    made->holds = environment->holds;
     if (!made->environment)
         return STATUS_NO_MEMORY;
     enum status status = compile_document(task, &made->document, diagnostics);
