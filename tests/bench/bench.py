@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import following
 import inprocess
 import ofrep
 import serving
@@ -91,7 +92,8 @@ def bench_instructions(build, table, quick):
 
 
 BENCHES = {"compile": bench_compile, "load": inprocess.bench_load, "evaluate": inprocess.bench_evaluate,
-           "instructions": bench_instructions, "serve": ofrep.bench_serve, "push": bench_push}
+           "instructions": bench_instructions, "serve": ofrep.bench_serve, "push": bench_push,
+           "follow": following.bench_follow}
 
 
 def main():

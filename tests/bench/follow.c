@@ -3,7 +3,6 @@
  *     follow REPOSITORY COMMIT…      the first one cold, then each of the others
  *
  * Prints one line a commit: seconds, files read, flags compiled, resident KB afterwards. */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -51,8 +50,9 @@ int main(int count, char **arguments)
             return 1;
         }
         double taken = now() - start;
-        printf("%.6f %zu %zu %ld\n", taken, effective.result.read, effective.result.compiled,
-               resident());
+        size_t read = effective.result.read, compiled = effective.result.compiled;
+        effective_trim(&effective);
+        printf("%.6f %zu %zu %ld\n", taken, read, compiled, resident());
     }
     effective_dispose(&effective);
     schema_set_free(schemas);
