@@ -48,15 +48,15 @@ bool write_all(int file, struct text bytes)
     return true;
 }
 
-enum status write_file(int folder, const char *name, struct text bytes, const struct clock *clock,
-                       struct error *error)
+enum status write_file_mode(int folder, const char *name, struct text bytes, unsigned mode,
+                            const struct clock *clock, struct error *error)
 {
     char temporary[NAME_MAX + 1];
     int file = open_temporary(folder, name, clock, temporary, sizeof temporary);
     if (file < 0)
         return fail(error, "make a file beside", name);
     enum status status = STATUS_OK;
-    if (!write_all(file, bytes) || fchmod(file, 0644) != 0 || fsync(file) != 0)
+    if (!write_all(file, bytes) || fchmod(file, mode) != 0 || fsync(file) != 0)
         status = fail(error, "write", name);
     if (close(file) != 0 && status == STATUS_OK)
         status = fail(error, "write", name);
@@ -69,6 +69,12 @@ enum status write_file(int folder, const char *name, struct text bytes, const st
     if (fsync(folder) != 0)
         return fail(error, "sync the folder of", name);
     return STATUS_OK;
+}
+
+enum status write_file(int folder, const char *name, struct text bytes, const struct clock *clock,
+                       struct error *error)
+{
+    return write_file_mode(folder, name, bytes, 0644, clock, error);
 }
 
 static bool is_leftover(const char *entry, const char *name)

@@ -14,6 +14,9 @@
  * when it is a link. On failure the old file is as it was. */
 enum status write_file(int folder, const char *name, struct text bytes, const struct clock *clock,
                        struct error *error);
+/* The same with another mode: 0600 for what only its owner may read. */
+enum status write_file_mode(int folder, const char *name, struct text bytes, unsigned mode,
+                            const struct clock *clock, struct error *error);
 /* Writes all of `bytes` to a descriptor, through interruptions. False with errno. */
 bool write_all(int file, struct text bytes);
 /* Removes the temporary files of earlier writers of `name`. Only a writer that holds the folder's
