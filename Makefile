@@ -10,7 +10,7 @@ BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
 CC ?= cc
 PREFIX ?= /usr/local
 PKG_RULES := yaml-0.1 libpcre2-8 nettle
-PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash
+PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash gnutls
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef
@@ -174,11 +174,11 @@ THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT
 sanitize:
 	+@failed=; \
 	$(MAKE) --no-print-directory SANITIZER=address test || failed=1; \
-	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets" || failed=1; \
+	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving" || failed=1; \
 	test -z "$$failed"
 
 # Reads of what was never written, which no sanitizer here sees: what parses what strangers send (test_evaluate takes minutes).
-VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http command weir
+VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir
 valgrind:
 	$(DEPS) build test
 	$(MAKE_ALL) unit-programs

@@ -1,6 +1,7 @@
 /* weir run: the controller, told by a configuration file and by options. */
 #include <unistd.h>
 
+#include "../controller/config_http.h"
 #include "../controller/controller.h"
 #include "commands.h"
 
@@ -55,6 +56,22 @@ static int set_others(struct config *config, const struct arguments *arguments)
     return EXIT_FINE;
 }
 
+static int set_http(struct config *config, const struct arguments *arguments)
+{
+    struct error error;
+    for (const struct http_key *key = http_keys; key->name; key++) {
+        bool is_switch = key->type == HTTP_KEY_SWITCH;
+        size_t count =
+            is_switch ? argument_flag(arguments, key->name) : argument_count(arguments, key->name);
+        for (size_t i = 0; i < count; i++) {
+            const char *value = is_switch ? NULL : argument_at(arguments, key->name, i);
+            if (key->set(&config->http, value, &error) != STATUS_OK)
+                return refuse(key->name, &error);
+        }
+    }
+    return EXIT_FINE;
+}
+
 static int read_file(struct config *config, const char *path)
 {
     struct diagnostics diagnostics;
@@ -81,9 +98,9 @@ static int read_file(struct config *config, const char *path)
 
 static void announce(void *context, const char *address)
 {
-    (void)context;
+    const struct config *config = context;
     /* Who started it may wait for this line, so it must not wait in a buffer. */
-    printf("listening on http://%s\n", address);
+    printf("listening on %s://%s\n", config->http.tls_certificate ? "https" : "http", address);
     fflush(stdout);
 }
 
@@ -93,6 +110,8 @@ static int configure(struct config *config, const struct arguments *arguments)
     int code = set_texts(config, arguments);
     if (code == EXIT_FINE)
         code = set_others(config, arguments);
+    if (code == EXIT_FINE)
+        code = set_http(config, arguments);
     if (code == EXIT_FINE)
         code = read_file(config, argument_given(arguments, "config"));
     if (code == EXIT_FINE && config_finish(config, &error) != STATUS_OK)
@@ -107,7 +126,7 @@ static int run(const struct arguments *arguments)
     struct error error = {0};
     config_init(&config);
     int code = configure(&config, arguments);
-    if (code == EXIT_FINE && controller_run(&config, announce, NULL, &error) != STATUS_OK)
+    if (code == EXIT_FINE && controller_run(&config, announce, &config, &error) != STATUS_OK)
         code = command_fail("%s", error.message);
     config_dispose(&config);
     return code;
@@ -158,6 +177,55 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "N",
      .help = "threads that answer requests (default: one a core)"},
+    {.name = "tokens",
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
+     .help = "the tokens that 'weir token' keeps; read again when it changes"},
+    {.name = "require-token",
+     .type = OPTION_FLAG,
+     .help = "evaluation needs a token on a loopback address too"},
+    {.name = "tls-cert",
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
+     .help = "serve HTTPS with this certificate (PEM, with its chain); SIGHUP reads it again"},
+    {.name = "tls-key",
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
+     .help = "the key of that certificate (PEM, without a password)"},
+    {.name = "cors-origin",
+     .type = OPTION_LIST,
+     .argument = "ORIGIN",
+     .help = "an origin whose pages may evaluate from a browser, or * for all"},
+    {.name = "server-name",
+     .type = OPTION_LIST,
+     .argument = "NAME",
+     .help = "a name by which clients call this server on a loopback address, as behind a proxy"},
+    {.name = "max-connections",
+     .type = OPTION_STRING,
+     .argument = "N",
+     .help = "open connections at a time (default: 10000)"},
+    {.name = "max-connections-per-address",
+     .type = OPTION_STRING,
+     .argument = "N",
+     .help = "the same of one address (default: any number)"},
+    {.name = "rate-limit",
+     .type = OPTION_STRING,
+     .argument = "N/s",
+     .help = "requests a second of one token, or of one address without one (default: any number)"},
+    {.name = "request-timeout",
+     .type = OPTION_STRING,
+     .argument = "DURATION",
+     .help = "how long one request may take from its first byte to its last (default: 30s)"},
+    {.name = "max-state-age",
+     .type = OPTION_STRING,
+     .argument = "DURATION",
+     .help = "/readyz turns false when no fetch has succeeded for this long (default: 0, never)"},
+    {.name = "answer-commit",
+     .type = OPTION_FLAG,
+     .help = "tell the commit in the metadata of every evaluation, as weir.commit"},
     {0},
 };
 
@@ -171,8 +239,11 @@ const struct command run_command = {
         "name. A commit with an error changes nothing; the log and GET /status tell what is "
         "wrong and where.\n\n"
         "The first line printed is \"listening on http://ADDRESS\"; the log goes to "
-        "standard error. SIGHUP fetches at once, SIGTERM finishes the requests in flight "
-        "and ends.\n\n"
+        "standard error. SIGHUP fetches at once and reads certificate and tokens again, SIGTERM "
+        "finishes the requests in flight and ends.\n\n"
+        "On a loopback address anybody may evaluate, unless --require-token; on any other, "
+        "evaluation needs a token of role sdk and /status and /metrics one of role viewer, sent as "
+        "\"Authorization: Bearer TOKEN\" or \"X-API-Key: TOKEN\". 'weir token' makes them.\n\n"
         "Definitions reach nothing that was not allowed here: a file target writes below "
         "the folder \"targets\" of the data folder and below each --allow-path, and a host "
         "is contacted only by --allow-host.",
@@ -180,6 +251,7 @@ const struct command run_command = {
     .examples =
         "weir run --repo https://git.example.com/flags.git --branch main  # serve a repository\n"
         "weir run --repo . --listen 127.0.0.1:0 --data /tmp/weir-data  # try it on this one\n"
-        "weir run --config /etc/weir/weir.yaml --poll 30s  # a file, and one option over it\n",
+        "weir run --config /etc/weir/weir.yaml --poll 30s  # a file, and one option over it\n"
+        "weir run --repo . --listen :8080 --tokens weir-tokens  # for other machines too\n",
     .run = run,
 };

@@ -11,6 +11,7 @@
 #include "../rules/json.h"
 #include "../rules/yaml.h"
 #include "clock.h"
+#include "config_http.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8080"
 #define DEFAULT_DATA "weir-data"
@@ -52,6 +53,7 @@ void config_dispose(struct config *config)
     free(config->listen);
     free(config->data);
     free(config->default_environment);
+    config_http_dispose(&config->http);
     config_init(config);
 }
 
@@ -220,6 +222,9 @@ enum status config_finish(struct config *config, struct error *error)
             config->data);
     if (config->poll == 0)
         config->poll = DEFAULT_POLL;
+    status = config_http_finish(&config->http, error);
+    if (status)
+        return status;
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }
 
@@ -290,6 +295,34 @@ static enum status read_others(const struct reading *reading, const struct node 
     return status;
 }
 
+/* The keys of config_http.h; what options have set stands. */
+static enum status read_http(const struct reading *reading, const struct node *root)
+{
+    struct http_settings *http = &reading->config->http;
+    enum status status = STATUS_OK;
+    for (const struct http_key *key = http_keys; key->name && status == STATUS_OK; key++) {
+        const struct node *node = node_get(root, key->name);
+        if (!node || key->is_set(http))
+            continue;
+        if (key->type == HTTP_KEY_SWITCH) {
+            status = node->boolean ? key->set(http, NULL, reading->error) : STATUS_OK;
+        } else if (node->type == NODE_NUMBER) {
+            char number[NUMBER_TEXT_SIZE + 1] = "";
+            number[number_format(node->number, number)] = '\0';
+            status =
+                outcome(reading, node, CODE_SCHEMA_RANGE, key->set(http, number, reading->error));
+        } else if (key->type == HTTP_KEY_VALUE) {
+            status = outcome(reading, node, CODE_SCHEMA_PATTERN,
+                             key->set(http, node->string.data, reading->error));
+        } else {
+            for (node = node->first; node && status == STATUS_OK; node = node->next)
+                status = outcome(reading, node, CODE_SCHEMA_PATTERN,
+                                 key->set(http, node->string.data, reading->error));
+        }
+    }
+    return status;
+}
+
 static enum status read_hosts(const struct reading *reading, const struct node *list,
                               struct reach_host **hosts, size_t *count)
 {
@@ -350,10 +383,7 @@ static enum status read_secrets(const struct reading *reading, const struct node
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts,
-        read_others,
-        read_allowed,
-        read_secrets,
+        read_texts, read_others, read_allowed, read_secrets, read_http,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

@@ -7,6 +7,7 @@
 #define WEIR_CONFIG_H
 
 #include "../rules/diagnostics.h"
+#include "http/settings.h"
 #include "reach.h"
 
 struct config {
@@ -17,6 +18,7 @@ struct config {
     char *default_environment; /* or NULL */
     struct reach reach;        /* paths, hosts, secrets */
     unsigned http_threads;     /* 0: one a core */
+    struct http_settings http; /* by config_http.h */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */

@@ -37,6 +37,7 @@ struct controller {
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
     int lock_file;
+    _Atomic int64_t last_fetch; /* the last successful one, in wall seconds; 0: never */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
@@ -121,6 +122,16 @@ static void count_fetch(struct controller *controller, const char *result, int64
         clock_seconds(controller->clock));
 }
 
+/* The age of what is served outlives a restart: it is the lock file's time. */
+static void note_state_age(struct controller *controller)
+{
+    int64_t now = clock_seconds(controller->clock);
+    struct timespec times[2] = {{.tv_sec = (time_t)now}, {.tv_sec = (time_t)now}};
+    atomic_store(&controller->last_fetch, now);
+    /* Where it fails, the state is only taken for older than it is after a restart. */
+    (void)futimens(controller->lock_file, times);
+}
+
 /* One fetch. `tip` is the newest that is known, also afterwards. Returns false when it failed. */
 static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE], char problem[256])
 {
@@ -142,6 +153,7 @@ static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE]
     if (problem[0])
         log_event(LOG_LEVEL_INFO, "fetch_works_again", NULL);
     problem[0] = '\0';
+    note_state_age(controller);
     count_fetch(controller, strcmp(found, tip) == 0 ? "unchanged" : "changed", started);
     core_note_fetch(controller->core, NULL);
     memcpy(tip, found, COMMIT_TEXT_SIZE);
@@ -209,6 +221,9 @@ static enum status take_data_folder(struct controller *controller, struct error 
         return error_set(error, STATUS_SYSTEM,
                          "data folder %s is in use by another weir: give each its own --data",
                          data);
+    struct stat about;
+    if (fstat(controller->lock_file, &about) == 0)
+        atomic_store(&controller->last_fetch, (int64_t)about.st_mtim.tv_sec);
     return STATUS_OK;
 }
 
@@ -265,7 +280,9 @@ static enum status start_http(struct controller *controller,
                                .telemetry = controller->telemetry,
                                .clock = controller->clock,
                                .write_status = write_status,
-                               .status_context = controller};
+                               .status_context = controller,
+                               .settings = &controller->config->http,
+                               .last_fetch = &controller->last_fetch};
     enum status status = http_server_start(&parts, controller->config->listen, threads, address,
                                            &controller->http, error);
     if (status == STATUS_OK)
@@ -316,6 +333,7 @@ static void wait_for_end(struct controller *controller, const sigset_t *waited)
                       number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
             return;
         }
+        http_server_reload(controller->http);
         pthread_mutex_lock(&controller->lock);
         controller->nudged = true;
         pthread_cond_broadcast(&controller->changed);

@@ -4,7 +4,8 @@
 
 #include "config.h"
 
-/* Runs until SIGTERM or SIGINT; SIGHUP fetches at once. `announce` is called once with the address
+/* Runs until SIGTERM or SIGINT; SIGHUP fetches at once, and reads the files
+ * of tokens and certificate again. `announce` is called once with the address
  * that is listened on, before the first fetch. STATUS_OK after an orderly stop. */
 enum status controller_run(const struct config *config,
                            void (*announce)(void *context, const char *address), void *context,

@@ -13,6 +13,12 @@ const struct family_description
                             FAMILY_COUNTER,
                             1,
                             {"route", "code"}},
+    family_http_cut = {"weir_http_connections_cut_total",
+                       "Connections that were cut, by reason: slow (a request took longer than "
+                       "it may) or crowded (its address had as many as it may).",
+                       FAMILY_COUNTER,
+                       1,
+                       {"reason", NULL}},
     family_evaluations = {"weir_evaluations_total",
                           "Flags evaluated over HTTP, by environment and reason; a bulk answer "
                           "counts each of its flags.",

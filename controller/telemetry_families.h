@@ -15,6 +15,7 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_faults,          /* weir_definition_faults{severity}: of the newest commit */
     family_quarantined,     /* weir_definitions_quarantined: not in force as the commit has them */
     family_snapshot_version,   /* weir_snapshot_version: rises with each swap */
+    family_http_cut,           /* weir_http_connections_cut_total{reason}: slow, crowded */
     family_snapshot_timestamp, /* weir_snapshot_timestamp_seconds */
     family_flags,              /* weir_flags{environment} */
     family_target_pushes,      /* weir_target_pushes_total{target,result}: ok, failed, refused */

@@ -315,10 +315,12 @@ static enum status reload(struct tokens *tokens, struct error *error)
     return STATUS_OK;
 }
 
-enum status tokens_reload(struct tokens *tokens, struct error *error)
+enum status tokens_reload(struct tokens *tokens, bool *changed, struct error *error)
 {
     pthread_mutex_lock(&tokens->lock);
+    struct stat before = tokens->seen;
     enum status status = reload(tokens, error);
+    *changed = !same_file(&before, &tokens->seen);
     pthread_mutex_unlock(&tokens->lock);
     return status;
 }

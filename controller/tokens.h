@@ -73,8 +73,9 @@ struct tokens; /* the file as it is now; any thread may ask */
 enum status tokens_open(const char *path, const struct clock *clock, struct tokens **out,
                         struct error *error);
 void tokens_close(struct tokens *tokens); /* NULL is fine */
-/* Reads the file again. What cannot be read leaves the tokens as they were. */
-enum status tokens_reload(struct tokens *tokens, struct error *error);
+/* Reads the file again; *changed: it was another one. What cannot be read leaves the tokens as they
+ * were. */
+enum status tokens_reload(struct tokens *tokens, bool *changed, struct error *error);
 
 /* A reader thread's own reference. Zero it before first use. */
 struct tokens_reader {

@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-#include "route.h"
+#include "gate.h"
 
 /* A body over HTTP_MAX_BODY is read and thrown away up to here, so that its sender gets to see the
  * 413; beyond, the connection is closed. */
@@ -15,11 +15,14 @@
 /* The headers that mean something here; data is NULL where one is absent. */
 struct head {
     struct text content_length, content_type, expect, if_none_match, transfer_encoding;
+    struct text host, origin, authorization, api_key;
     bool two_lengths; /* Content-Length stands twice */
+    bool two_hosts;   /* one may be ours, and the other the page's that asks */
 };
 
 /* A connection, and the request that it carries now. Belongs to the thread that serves it. */
 struct exchange {
+    struct connection connection;
     struct head head;
     uint64_t expected, received; /* bytes of body */
     struct MHD_Response *response;
@@ -127,19 +130,33 @@ static void drop_response(struct exchange *exchange)
     exchange->response = NULL;
 }
 
+/* The library tells of an end before it closes the descriptor. */
+static void start_connection(struct traffic *traffic, struct MHD_Connection *connection,
+                             struct exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int descriptor = info ? info->connect_fd : -1;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    (void)connection_open(traffic->connections, &exchange->connection, descriptor,
+                          info ? info->client_addr : NULL);
+}
+
 void exchange_connection(void *context, struct MHD_Connection *connection, void **socket_context,
                          enum MHD_ConnectionNotificationCode code)
 {
-    (void)context;
-    (void)connection;
+    struct traffic *traffic = context;
     struct exchange *exchange = *socket_context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         /* Without memory it stays NULL, and the first request closes the connection. */
         exchange = calloc(1, sizeof *exchange);
-        if (exchange)
+        if (exchange) {
             buffer_init(&exchange->body, HTTP_MAX_BODY);
+            start_connection(traffic, connection, exchange);
+        }
         *socket_context = exchange;
     } else if (exchange) {
+        connection_close(traffic->connections, &exchange->connection);
         drop_response(exchange);
         buffer_dispose(&exchange->body);
         free(exchange);
@@ -157,6 +174,7 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     if (!exchange)
         return;
     *request_context = NULL;
+    connection_rest(traffic->connections, &exchange->connection);
     drop_response(exchange);
     if (exchange->body.size > KEPT_BODY)
         buffer_dispose(&exchange->body);
@@ -173,23 +191,13 @@ size_t exchange_keep_escapes(void *context, struct MHD_Connection *connection, c
 
 /* --- one answer ------------------------------------------------------------------------------ */
 
-static bool add_headers(struct MHD_Response *response, const struct answer *answer, bool close)
+struct header {
+    const char *name, *value; /* NULL: not sent */
+};
+
+static bool add_all(struct MHD_Response *response, const struct header *headers, size_t count)
 {
-    char seconds[16];
-    if (answer->retry_after)
-        snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
-    const struct {
-        const char *name, *value;
-    } headers[] = {
-        {MHD_HTTP_HEADER_CONTENT_TYPE, answer->status == 304 ? NULL : answer->content_type},
-        {MHD_HTTP_HEADER_ALLOW, answer->allow},
-        {MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after ? seconds : NULL},
-        {MHD_HTTP_HEADER_ETAG, answer->etag[0] ? answer->etag : NULL},
-        {MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
-         answer->etag[0] ? MHD_HTTP_HEADER_ETAG : NULL},
-        {MHD_HTTP_HEADER_CONNECTION, close ? "close" : NULL},
-    };
-    for (size_t i = 0; i < COUNT_OF(headers); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (headers[i].value &&
             MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
             return false;
@@ -197,7 +205,73 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
     return true;
 }
 
+/* What a browser is told of a page's right to ask and to read. */
+static bool add_page_headers(struct MHD_Response *response, const struct answer *answer)
+{
+    const struct header headers[] = {
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, answer->allow_origin},
+        {MHD_HTTP_HEADER_VARY, answer->vary_origin ? MHD_HTTP_HEADER_ORIGIN : NULL},
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, answer->preflight},
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS,
+         answer->preflight ? "Authorization, Content-Type, If-None-Match, X-API-Key" : NULL},
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, answer->preflight ? "7200" : NULL},
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+         answer->preflight ? NULL : "ETag, Retry-After, Weir-Commit, Weir-Digest, Weir-Generation"},
+    };
+    return add_all(response, headers, COUNT_OF(headers));
+}
+
+static bool add_provenance(struct MHD_Response *response, const struct answer *answer)
+{
+    char generation[GENERATION_TEXT_SIZE], digest[DIGEST_TEXT_SIZE + 2] = "";
+    generation_format(answer->provenance->generation, generation);
+    snprintf(digest, sizeof digest, "%.*s", (int)strcspn(answer->etag + 1, "\""), answer->etag + 1);
+    const struct header headers[] = {
+        {"Weir-Commit", answer->provenance->commit},
+        {"Weir-Generation", generation},
+        {"Weir-Digest", digest},
+    };
+    return add_all(response, headers, COUNT_OF(headers));
+}
+
+static bool add_headers(struct MHD_Response *response, const struct answer *answer, bool close)
+{
+    char seconds[16];
+    bool from_page = answer->allow_origin || answer->vary_origin;
+    if (answer->retry_after)
+        snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
+    const struct header headers[] = {
+        {MHD_HTTP_HEADER_CONTENT_TYPE,
+         answer->status == 304 || answer->status == 204 ? NULL : answer->content_type},
+        {MHD_HTTP_HEADER_ALLOW, answer->allow},
+        {MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after ? seconds : NULL},
+        {MHD_HTTP_HEADER_ETAG, answer->etag[0] ? answer->etag : NULL},
+        {MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+         answer->etag[0] && !from_page ? MHD_HTTP_HEADER_ETAG : NULL},
+        {MHD_HTTP_HEADER_WWW_AUTHENTICATE, answer->authenticate},
+        {MHD_HTTP_HEADER_CONNECTION, close ? "close" : NULL},
+    };
+    return add_all(response, headers, COUNT_OF(headers)) &&
+           (!from_page || add_page_headers(response, answer)) &&
+           (!answer->provenance || add_provenance(response, answer));
+}
+
 #define HANDED_OVER 4096 /* bytes: copying fewer takes less time than allocating anew */
+
+static void drop_whole(void *whole)
+{
+    whole_release(whole);
+}
+
+/* Many answers share the bytes. */
+static struct MHD_Response *wrap_whole(struct whole *whole)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        whole->length, whole->bytes, drop_whole, whole_reference(whole));
+    if (!response)
+        whole_release(whole);
+    return response;
+}
 
 /* A large body is handed over, a small one copied. NULL without memory. */
 static struct MHD_Response *wrap_body(struct buffer *body)
@@ -216,12 +290,14 @@ static struct MHD_Response *wrap_body(struct buffer *body)
 }
 
 /* Makes exchange->response; false without memory. */
-static bool make_response(struct exchange *exchange, struct worker *worker, const char *route,
-                          const struct answer *answer, bool close)
+static bool make_response(struct traffic *traffic, struct exchange *exchange, struct worker *worker,
+                          const char *route, const struct answer *answer, bool close)
 {
     worker_count_request(worker, route, answer->status);
     exchange->status = answer->status;
-    exchange->response = wrap_body(answer->body);
+    connection_answer(traffic->connections, &exchange->connection,
+                      answer->whole ? answer->whole->length : answer->body->length);
+    exchange->response = answer->whole ? wrap_whole(answer->whole) : wrap_body(answer->body);
     return exchange->response && add_headers(exchange->response, answer, close);
 }
 
@@ -231,7 +307,9 @@ static enum method method_of(const char *name)
         return METHOD_POST;
     if (strcmp(name, "GET") == 0)
         return METHOD_GET;
-    return strcmp(name, "HEAD") == 0 ? METHOD_HEAD : METHOD_OTHER;
+    if (strcmp(name, "HEAD") == 0)
+        return METHOD_HEAD;
+    return strcmp(name, "OPTIONS") == 0 ? METHOD_OPTIONS : METHOD_OTHER;
 }
 
 /* The path of a request target; a proxy's form, http://host/path, means the same. */
@@ -262,12 +340,18 @@ static bool respond(struct traffic *traffic, struct exchange *exchange, const ch
         .path = path_of(url),
         .content_type = exchange->head.content_type,
         .if_none_match = exchange->head.if_none_match,
+        .host = exchange->head.host,
+        .origin = exchange->head.origin,
+        .authorization = exchange->head.authorization,
+        .api_key = exchange->head.api_key,
+        .address = exchange->connection.address,
         .body = body,
         .body_too_large = is_too_large(exchange),
     };
     struct answer answer;
     const char *route = route_dispatch(worker, &request, &answer);
-    return make_response(exchange, worker, route, &answer, atomic_load(&traffic->draining));
+    return make_response(traffic, exchange, worker, route, &answer,
+                         atomic_load(&traffic->draining));
 }
 
 static enum MHD_Result queue(struct MHD_Connection *connection, struct exchange *exchange)
@@ -286,11 +370,40 @@ static enum MHD_Result refuse(struct traffic *traffic, struct MHD_Connection *co
         return MHD_NO;
     struct answer answer = {.body = &worker->body};
     answer_fail(worker, NULL, &answer, status, details);
-    return make_response(exchange, worker, "none", &answer, true) ? queue(connection, exchange)
-                                                                  : MHD_NO;
+    return make_response(traffic, exchange, worker, "none", &answer, true)
+               ? queue(connection, exchange)
+               : MHD_NO;
 }
 
 /* --- one request ----------------------------------------------------------------------------- */
+
+/* Where the value of a header goes; NULL for one that means nothing here. */
+static struct text *place_of(struct head *head, const char *name, size_t name_size)
+{
+    static const struct {
+        const char *name;
+        size_t place;
+    } known[] = {
+        /* by their lengths, so that most of a request's headers are passed over by that alone */
+        [4] = {MHD_HTTP_HEADER_HOST, offsetof(struct head, host)},
+        [6] = {MHD_HTTP_HEADER_EXPECT, offsetof(struct head, expect)},
+        [9] = {"X-API-Key", offsetof(struct head, api_key)},
+        [12] = {MHD_HTTP_HEADER_CONTENT_TYPE, offsetof(struct head, content_type)},
+        [13] = {MHD_HTTP_HEADER_IF_NONE_MATCH, offsetof(struct head, if_none_match)},
+        [14] = {MHD_HTTP_HEADER_CONTENT_LENGTH, offsetof(struct head, content_length)},
+        [17] = {MHD_HTTP_HEADER_TRANSFER_ENCODING, offsetof(struct head, transfer_encoding)},
+    };
+    if (name_size >= COUNT_OF(known) || !known[name_size].name)
+        return NULL;
+    if (strcasecmp(known[name_size].name, name) == 0)
+        return (struct text *)((char *)head + known[name_size].place);
+    /* Two that share their lengths with others. */
+    if (name_size == 6 && strcasecmp(MHD_HTTP_HEADER_ORIGIN, name) == 0)
+        return &head->origin;
+    if (name_size == 13 && strcasecmp(MHD_HTTP_HEADER_AUTHORIZATION, name) == 0)
+        return &head->authorization;
+    return NULL;
+}
 
 /* One walk over the headers is cheaper than a look-up each. */
 static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name,
@@ -298,24 +411,14 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
 {
     (void)kind;
     struct head *head = context;
-    const struct {
-        struct text name;
-        struct text *value;
-    } known[] = {
-        {TEXT(MHD_HTTP_HEADER_CONTENT_LENGTH), &head->content_length},
-        {TEXT(MHD_HTTP_HEADER_CONTENT_TYPE), &head->content_type},
-        {TEXT(MHD_HTTP_HEADER_EXPECT), &head->expect},
-        {TEXT(MHD_HTTP_HEADER_IF_NONE_MATCH), &head->if_none_match},
-        {TEXT(MHD_HTTP_HEADER_TRANSFER_ENCODING), &head->transfer_encoding},
-    };
-    for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (known[i].name.length != name_size || strcasecmp(known[i].name.data, name) != 0)
-            continue;
-        if (known[i].value == &head->content_length && head->content_length.data)
-            head->two_lengths = true;
-        *known[i].value = (struct text){value ? value : "", value ? value_size : 0};
-        break;
-    }
+    struct text *place = place_of(head, name, name_size);
+    if (!place)
+        return MHD_YES;
+    if (place->data && place == &head->content_length)
+        head->two_lengths = true;
+    if (place->data && place == &head->host)
+        head->two_hosts = true;
+    *place = (struct text){value ? value : "", value ? value_size : 0};
     return MHD_YES;
 }
 
@@ -330,6 +433,7 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
     buffer_clear(&exchange->body);
     atomic_fetch_add(&traffic->in_flight, 1);
     tell_waiter(traffic);
+    connection_begin(traffic->connections, &exchange->connection);
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note_header, head);
 
     /* A proxy before us may take the other length, and what follows for another request. */
@@ -337,6 +441,9 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
         return refuse(traffic, connection, exchange, 400,
                       TEXT("request has two lengths; send one Content-Length, or Transfer-Encoding "
                            "without it"));
+    if (head->two_hosts)
+        return refuse(traffic, connection, exchange, 400,
+                      TEXT("request has two hosts; send one Host header"));
     if (head->transfer_encoding.data && strcasecmp(head->transfer_encoding.data, "chunked") != 0)
         return refuse(traffic, connection, exchange, 501,
                       TEXT("transfer encoding is not supported; send chunked"));

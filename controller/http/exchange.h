@@ -12,12 +12,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "connections.h"
 #include "server.h"
 
 /* What all connections of a server share. Each of its threads has a worker (route.h) of its own,
  * which ends with it. */
 struct traffic {
     const struct http_parts *parts;
+    struct connections *connections;
     pthread_key_t worker_key;
     _Atomic unsigned in_flight; /* requests whose head is read and whose answer is not sent */
     atomic_bool draining; /* each answer ends its connection, and `changed` tells of each request */

@@ -10,12 +10,39 @@ void health_live(struct worker *worker, const struct request *request, struct an
         answer_no_memory(worker, answer);
 }
 
+/* Why what is served may be too old to be relied on; false where it is not. */
+static bool is_stale(struct worker *worker)
+{
+    const struct http_parts *parts = worker->parts;
+    int64_t limit = parts->settings ? parts->settings->max_state_age : 0;
+    if (limit == 0 || !parts->last_fetch)
+        return false;
+    int64_t last = atomic_load(parts->last_fetch), age = clock_seconds(parts->clock) - last;
+    if (last && age <= limit)
+        return false;
+    if (last)
+        buffer_printf(&worker->details,
+                      "not ready: the repository was last fetched %lld s ago, and --max-state-age "
+                      "is %lld s; see lastFetch at /status",
+                      (long long)age, (long long)limit);
+    else
+        buffer_append_string(&worker->details,
+                             "not ready: the repository has not been fetched yet; see lastFetch at "
+                             "/status");
+    return true;
+}
+
 void health_ready(struct worker *worker, const struct request *request, struct answer *answer)
 {
     if (!reader_current(&worker->reader, worker->parts->hub)) {
         answer->retry_after = 1;
         answer_fail(worker, request, answer, 503,
                     TEXT("not ready: no valid commit has been read yet; see /status"));
+        return;
+    }
+    if (is_stale(worker)) {
+        answer->retry_after = 1;
+        answer_fail(worker, request, answer, 503, buffer_text(&worker->details));
         return;
     }
     buffer_append_text(answer->body, TEXT("{\"status\":\"ready\"}"));

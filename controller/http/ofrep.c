@@ -10,8 +10,45 @@
 
 /* --- failures -------------------------------------------------------------------------------- */
 
+/* A metadata object, `commit` being a member that it gets besides where it has none of that name;
+ * either may be empty, and nothing is written where both are. */
+static void write_metadata(struct buffer *out, struct text metadata, struct text commit)
+{
+    static const struct text name = {"\"weir.commit\":", sizeof "\"weir.commit\":" - 1};
+    if (metadata.length == 0 && commit.length == 0)
+        return;
+    buffer_append_text(out, TEXT(",\"metadata\":"));
+    if (commit.length == 0 ||
+        (metadata.length && memmem(metadata.data, metadata.length, name.data, name.length))) {
+        buffer_append_text(out, metadata);
+        return;
+    }
+    bool has_members = metadata.length > 2;
+    buffer_append(out, has_members ? metadata.data : "{", has_members ? metadata.length - 1 : 1);
+    if (has_members)
+        buffer_append_char(out, ',');
+    buffer_append_text(out, commit);
+    buffer_append_char(out, '}');
+}
+
+/* The member that tells the commit, of the worker's current snapshot; empty unless the operator
+ * wants it. */
+static struct text commit_member(struct worker *worker)
+{
+    const struct http_settings *settings = worker->parts->settings;
+    const struct reader *reader = &worker->reader;
+    if (!settings || !settings->answer_commit || !reader->snapshot)
+        return (struct text){NULL, 0};
+    if (worker->commit_version != reader->version) {
+        snprintf(worker->commit_member, sizeof worker->commit_member, "\"weir.commit\":\"%s\"",
+                 reader->snapshot->commit);
+        worker->commit_version = reader->version;
+    }
+    return text_of(worker->commit_member);
+}
+
 static void write_failure(struct buffer *out, const char *code, struct text details,
-                          struct text key, struct text metadata)
+                          struct text key, struct text metadata, struct text commit)
 {
     buffer_append_text(out, TEXT("{\"errorCode\":\""));
     buffer_append_string(out, code);
@@ -21,17 +58,14 @@ static void write_failure(struct buffer *out, const char *code, struct text deta
         buffer_append_text(out, TEXT(",\"key\":"));
         json_write_string(out, key);
     }
-    if (metadata.length) {
-        buffer_append_text(out, TEXT(",\"metadata\":"));
-        buffer_append_text(out, metadata);
-    }
+    write_metadata(out, metadata, commit);
     buffer_append_char(out, '}');
 }
 
-/* `metadata` is the flag's. */
+/* `metadata` is the flag's, with the commit where it is to be told. */
 static void fail_telling(struct worker *worker, const struct request *request,
                          struct answer *answer, unsigned status, const char *code,
-                         struct text details, struct text metadata)
+                         struct text details, struct text metadata, struct text commit)
 {
     if (worker->details.failed) {
         answer_no_memory(worker, answer);
@@ -40,7 +74,7 @@ static void fail_telling(struct worker *worker, const struct request *request,
     answer->status = status;
     answer->etag[0] = '\0';
     buffer_clear(&worker->body);
-    write_failure(&worker->body, code, details, request->argument, metadata);
+    write_failure(&worker->body, code, details, request->argument, metadata, commit);
     if (worker->body.failed)
         answer_no_memory(worker, answer);
 }
@@ -48,7 +82,8 @@ static void fail_telling(struct worker *worker, const struct request *request,
 static void fail(struct worker *worker, const struct request *request, struct answer *answer,
                  unsigned status, const char *code, struct text details)
 {
-    fail_telling(worker, request, answer, status, code, details, (struct text){0});
+    const struct text nothing = {NULL, 0};
+    fail_telling(worker, request, answer, status, code, details, nothing, nothing);
 }
 
 void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer,
@@ -224,14 +259,29 @@ static void write_success(struct buffer *out, const struct decision *decision, s
     out->length += (size_t)(end - room);
 }
 
+/* write_success() where the commit is told. */
+static void write_success_telling(struct buffer *out, const struct decision *decision,
+                                  struct text opening, struct text commit)
+{
+    if (commit.length == 0) {
+        write_success(out, decision, opening);
+        return;
+    }
+    buffer_append_text(out, opening);
+    write_metadata(out, decision->metadata, commit);
+    buffer_append_text(out, reason_member(decision->reason));
+    buffer_append_text(out, decision->members);
+    buffer_append_char(out, '}');
+}
+
 static void fail_not_found(struct worker *worker, const struct request *request,
                            const struct snapshot_environment *environment, struct answer *answer)
 {
     buffer_printf(&worker->details, "flag '%.*s' does not exist in environment '%.*s'",
                   (int)request->argument.length, request->argument.data,
                   (int)environment->name.length, environment->name.data);
-    fail(worker, request, answer, 404, error_code_name(ERROR_FLAG_NOT_FOUND),
-         buffer_text(&worker->details));
+    fail_telling(worker, request, answer, 404, error_code_name(ERROR_FLAG_NOT_FOUND),
+                 buffer_text(&worker->details), (struct text){NULL, 0}, commit_member(worker));
 }
 
 void ofrep_evaluate_one(struct worker *worker, const struct request *request, struct answer *answer)
@@ -262,9 +312,10 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
             json_write_string(&worker->details, decision.resolved);
         }
         fail_telling(worker, request, answer, 400, error_code_name(decision.error),
-                     buffer_text(&worker->details), decision.metadata);
+                     buffer_text(&worker->details), decision.metadata, commit_member(worker));
     } else {
-        write_success(answer->body, &decision, fragment->program.opening);
+        write_success_telling(answer->body, &decision, fragment->program.opening,
+                              commit_member(worker));
         if (worker->body.failed)
             answer_no_memory(worker, answer);
     }
@@ -276,6 +327,7 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
     struct buffer *out = &worker->body;
     int64_t now = clock_seconds(worker->parts->clock);
     uint32_t counts[REASON_COUNT] = {0};
+    const struct text commit = commit_member(worker);
     if (!buffer_reserve(out, worker->bulk_length + worker->bulk_length / 16))
         buffer_clear(out); /* it was only a guess */
     buffer_append_text(out, TEXT("{\"flags\":["));
@@ -295,17 +347,14 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
             buffer_append_char(out, ',');
         if (decision.error)
             write_failure(out, error_code_name(decision.error), text_of(decision.problem),
-                          fragment->program.key, decision.metadata);
+                          fragment->program.key, decision.metadata, commit);
         else
-            write_success(out, &decision, fragment->program.opening);
+            write_success_telling(out, &decision, fragment->program.opening, commit);
         fragment = next;
         next = after;
     }
     buffer_append_char(out, ']');
-    if (document->metadata.length) {
-        buffer_append_text(out, TEXT(",\"metadata\":"));
-        buffer_append_text(out, document->metadata);
-    }
+    write_metadata(out, document->metadata, commit);
     buffer_append_char(out, '}');
     worker->bulk_length = out->length;
     worker_count_evaluations(worker, environment, counts);

@@ -8,15 +8,30 @@
 
 #include "../../rules/buffer.h"
 #include "../../rules/evaluate.h"
+#include "../tokens.h"
 #include "server.h"
 
-enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_OTHER = 8 };
+struct gate;  /* gate.h */
+struct whole; /* whole.h */
+
+enum method {
+    METHOD_GET = 1,
+    METHOD_HEAD = 2,
+    METHOD_POST = 4,
+    METHOD_OTHER = 8,
+    METHOD_OPTIONS = 16
+};
+
+/* What a route asks of a token; gate.h says where it asks for none. The verbs come last. */
+enum need { NEED_NOTHING, NEED_EVALUATE, NEED_VIEW, NEED_OPERATE, NEED_ADMINISTER };
 
 /* All texts are borrowed for the time of route_dispatch(). */
 struct request {
     enum method method;
     struct text path;                        /* as it came, percent-encoded, without the query */
     struct text content_type, if_none_match; /* data is NULL where the header is absent */
+    struct text host, origin, authorization, api_key;
+    uint64_t address; /* a hash of the sender's */
     struct text body;
     bool body_too_large; /* over HTTP_MAX_BODY; `body` is empty then */
     /* Set by route_dispatch(), percent-decoded, UTF-8: */
@@ -38,6 +53,8 @@ struct request_series {
 struct worker {
     const struct http_parts *parts;
     struct reader reader;
+    struct tokens_reader tokens;
+    struct whole *whole; /* of the last answer that had one */
     struct context context;
     struct buffer body;    /* of the answer */
     size_t bulk_length;    /* of the last answer for all flags, since the next will be as long */
@@ -49,15 +66,23 @@ struct worker {
     struct series *(*evaluations)[REASON_COUNT];
     size_t evaluation_size;
     uint64_t evaluation_version; /* the reader's, for which `evaluations` holds */
+    char commit_member[64];      /* "weir.commit":"…", where answers carry it */
+    uint64_t commit_version;     /* the reader's, for which it holds */
 };
 
 struct answer {
     unsigned status;
     const char *content_type; /* static */
     const char *allow;        /* static, for 405; or NULL */
-    unsigned retry_after;     /* seconds, for 503; or 0 */
-    char etag[40];            /* with quotes, or empty */
-    struct buffer *body;      /* the worker's; empty for 304 */
+    unsigned retry_after;     /* seconds, for 429 and 503; or 0 */
+    const char *authenticate; /* static, for 401 and 403; or NULL */
+    const char *allow_origin; /* whose page may read the answer: the operator's text; or NULL */
+    bool vary_origin;
+    const char *preflight;             /* static: the methods that a page may use; or NULL */
+    const struct snapshot *provenance; /* the worker's: told in headers; or NULL */
+    char etag[DIGEST_TEXT_SIZE + 2];   /* with quotes, or empty */
+    struct buffer *body;               /* the worker's; empty for 304 */
+    struct whole *whole;               /* the worker's: stands in for `body`; or NULL */
 };
 
 struct route {
@@ -65,6 +90,8 @@ struct route {
     const char *pattern; /* whole path, or with a last "*" that takes one path part, not empty */
     unsigned methods;
     bool in_environment; /* may stand below /env/E/ */
+    bool from_pages;     /* pages of other origins may ask, where the operator allows theirs */
+    enum need need;
     void (*handle)(struct worker *worker, const struct request *request, struct answer *answer);
     /* Words a failure that is found before `handle` is called. */
     void (*fail)(struct worker *worker, const struct request *request, struct answer *answer,
@@ -104,6 +131,9 @@ void ofrep_fail(struct worker *worker, const struct request *request, struct ans
 /* True when one of the entity tags of an If-None-Match header is `etag` (with quotes; compared
  * weakly), or it is "*". */
 bool ofrep_etag_matches(struct text header, const char *etag);
+
+/* document.c */
+void document_answer(struct worker *worker, const struct request *request, struct answer *answer);
 
 /* health.c */
 void health_live(struct worker *worker, const struct request *request, struct answer *answer);

@@ -1,20 +1,22 @@
 #include "../../rules/json.h"
 #include "../../rules/utf8.h"
-#include "route.h"
+#include "gate.h"
 
 #define ENVIRONMENT_PREFIX "/env/"
+#define GET_HEAD (METHOD_GET | METHOD_HEAD)
 #define ECHO_MAX 200 /* bytes of a path that an error message repeats */
 
 /* The ones that applications call all the time stand first. */
 const struct route routes[] = {
-    {"evaluate_flag", "/ofrep/v1/evaluate/flags/*", METHOD_POST, true, ofrep_evaluate_one,
-     ofrep_fail},
-    {"evaluate_flags", "/ofrep/v1/evaluate/flags", METHOD_POST, true, ofrep_evaluate_all,
-     ofrep_fail},
-    {"healthz", "/healthz", METHOD_GET | METHOD_HEAD, false, health_live, answer_fail},
-    {"readyz", "/readyz", METHOD_GET | METHOD_HEAD, false, health_ready, answer_fail},
-    {"metrics", "/metrics", METHOD_GET | METHOD_HEAD, false, health_metrics, answer_fail},
-    {"status", "/status", METHOD_GET | METHOD_HEAD, false, health_status, answer_fail},
+    {"evaluate_flag", "/ofrep/v1/evaluate/flags/*", METHOD_POST, true, true, NEED_EVALUATE,
+     ofrep_evaluate_one, ofrep_fail},
+    {"evaluate_flags", "/ofrep/v1/evaluate/flags", METHOD_POST, true, true, NEED_EVALUATE,
+     ofrep_evaluate_all, ofrep_fail},
+    {"document", "/flagd.json", GET_HEAD, true, true, NEED_EVALUATE, document_answer, answer_fail},
+    {"healthz", "/healthz", GET_HEAD, false, false, NEED_NOTHING, health_live, answer_fail},
+    {"readyz", "/readyz", GET_HEAD, false, false, NEED_NOTHING, health_ready, answer_fail},
+    {"metrics", "/metrics", GET_HEAD, false, false, NEED_VIEW, health_metrics, answer_fail},
+    {"status", "/status", GET_HEAD, false, false, NEED_VIEW, health_status, answer_fail},
 };
 const size_t route_count = COUNT_OF(routes);
 
@@ -184,6 +186,9 @@ const char *route_dispatch(struct worker *worker, struct request *request, struc
         fail_no_route(worker, request, answer);
         return "none";
     }
+    const struct gate *gate = worker->parts->gate;
+    if (gate && route->from_pages)
+        cors_allow(gate->settings, request, answer);
     enum status status = decode_parts(worker, request);
     if (status == STATUS_NO_MEMORY) {
         answer_no_memory(worker, answer);
@@ -191,11 +196,14 @@ const char *route_dispatch(struct worker *worker, struct request *request, struc
         route->fail(worker, request, answer, 400,
                     TEXT("path is malformed: each '%' needs two hexadecimal digits behind it, and "
                          "what they spell must be UTF-8"));
+    } else if (request->method == METHOD_OPTIONS && route->from_pages &&
+               cors_preflight(worker, route, request, answer)) {
+        return route->name;
     } else if (!(route->methods & request->method)) {
         answer->allow = method_names(route->methods);
         buffer_printf(&worker->details, "method not allowed here; use %s", answer->allow);
         route->fail(worker, request, answer, 405, buffer_text(&worker->details));
-    } else {
+    } else if (gate_admit(worker, route, request, answer)) {
         route->handle(worker, request, answer);
     }
     return route->name;

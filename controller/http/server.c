@@ -7,14 +7,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../telemetry_families.h"
 #include "exchange.h"
+#include "gate.h"
 #include "listen.h"
 
 /* A request's head must fit into it. The library clears all of it after each request, so more costs
  * time. */
 #define CONNECTION_MEMORY ((size_t)16 << 10)
 #define CONNECTIONS_MAX 10000
-#define IDLE_SECONDS 60
 #define THREADS_MAX 256
 
 struct thread {
@@ -27,6 +28,7 @@ struct thread {
  * (MHD_quiesce_daemon in 0.9.75). */
 struct http_server {
     struct http_parts parts;
+    struct gate gate;
     struct traffic traffic;
     struct thread *threads;
     unsigned thread_count;
@@ -36,12 +38,14 @@ struct http_server {
 /* --- start ----------------------------------------------------------------------------------- */
 
 /* Most of the descriptors that the process may have; the rest is for Git, targets and files. */
-static unsigned connection_limit(void)
+static unsigned connection_limit(unsigned wanted)
 {
     struct rlimit limit;
+    if (wanted == 0)
+        wanted = CONNECTIONS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        limit.rlim_cur / 4 * 3 > CONNECTIONS_MAX)
-        return CONNECTIONS_MAX;
+        limit.rlim_cur / 4 * 3 > wanted)
+        return wanted;
     return limit.rlim_cur > 16 ? (unsigned)(limit.rlim_cur / 4 * 3) : 16;
 }
 
@@ -63,7 +67,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned conn
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connections, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_SECONDS, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONNECTION_MEMORY, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)exchange_keep_escapes, NULL},
@@ -71,8 +75,15 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned conn
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, &server->traffic},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)tls_certificate},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+    return MHD_start_daemon(server->gate.tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
                             exchange_answer, &server->traffic, MHD_OPTION_ARRAY, options,
+                            server->gate.tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls,
                             MHD_OPTION_END);
 }
 
@@ -86,7 +97,9 @@ static bool start_threads(struct http_server *server, unsigned threads)
     sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
         return false;
-    unsigned connections = connection_limit() / threads + 1;
+    unsigned connections = connection_limit(server->gate.settings->connections) / threads;
+    if (connections == 0)
+        connections = 1;
     while (server->thread_count < threads) {
         struct MHD_Daemon *daemon = start_daemon(server, connections);
         if (!daemon)
@@ -105,24 +118,58 @@ static void server_free(struct http_server *server)
             close(server->threads[i].quiesced);
     }
     free(server->threads);
+    connections_free(server->traffic.connections);
     traffic_dispose(&server->traffic);
+    gate_dispose(&server->gate);
     close(server->listener);
     free(server);
 }
 
-/* NULL without memory, locks or thread keys. */
-static struct http_server *server_new(const struct http_parts *parts, int listener)
+static void tick(void *context, int64_t now)
 {
+    struct gate *gate = context;
+    wholes_expire(gate->wholes, now);
+}
+
+static bool watch_connections(struct http_server *server)
+{
+    const struct http_settings *settings = server->gate.settings;
+    const struct connections_parts parts = {
+        .clock = server->parts.clock,
+        .per_address = settings->connections_per_address,
+        .timeout = settings->request_timeout ? settings->request_timeout : HTTP_REQUEST_TIMEOUT,
+        .slow = telemetry_series(server->parts.telemetry, &family_http_cut, "slow", NULL),
+        .crowded = telemetry_series(server->parts.telemetry, &family_http_cut, "crowded", NULL),
+        .tick = tick,
+        .context = &server->gate,
+    };
+    server->traffic.connections = connections_new(&parts);
+    return server->traffic.connections != NULL;
+}
+
+/* Takes over `listener` in any case. */
+static enum status server_new(const struct http_parts *parts, int listener,
+                              struct http_server **out, struct error *error)
+{
+    static const struct http_settings defaults;
     struct http_server *server = calloc(1, sizeof *server);
-    if (!server)
-        return NULL;
-    server->parts = *parts;
-    server->listener = listener;
-    if (traffic_init(&server->traffic, &server->parts) != STATUS_OK) {
+    if (!server || traffic_init(&server->traffic, &server->parts) != STATUS_OK) {
         free(server);
-        return NULL;
+        close(listener);
+        return error_set(error, STATUS_NO_MEMORY, "out of memory");
     }
-    return server;
+    server->parts = *parts;
+    server->parts.gate = &server->gate;
+    server->listener = listener;
+    const struct http_settings *settings = parts->settings ? parts->settings : &defaults;
+    enum status status = gate_init(&server->gate, settings, parts->clock, listener, error);
+    if (status == STATUS_OK && !watch_connections(server))
+        status = error_set(error, STATUS_SYSTEM, "cannot start a thread for connections");
+    if (status)
+        server_free(server);
+    else
+        *out = server;
+    return status;
 }
 
 enum status http_server_start(const struct http_parts *parts, const char *listen, unsigned threads,
@@ -132,11 +179,10 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
     enum status status = listen_open(listen, &listener, address, error);
     if (status)
         return status;
-    struct http_server *server = server_new(parts, listener);
-    if (!server) {
-        close(listener);
-        return error_set(error, STATUS_NO_MEMORY, "out of memory");
-    }
+    struct http_server *server = NULL;
+    status = server_new(parts, listener, &server, error);
+    if (!server)
+        return status;
     errno = 0;
     if (!start_threads(server, threads_for(threads))) {
         status = error_set(error, STATUS_SYSTEM, "cannot serve on '%.64s': %s", address,
@@ -146,6 +192,11 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
     }
     *out = server;
     return STATUS_OK;
+}
+
+void http_server_reload(struct http_server *server)
+{
+    gate_reload(&server->gate);
 }
 
 /* --- stop ------------------------------------------------------------------------------------ */

@@ -2,13 +2,15 @@
  * threads (0: one a core).
  *
  * Requests are answered from the hub's snapshot by reader references; no request takes a lock that
- * core or a worker may hold for long. Bodies, headers and times are bounded. */
+ * core or a worker may hold for long. Bodies, headers, connections and times are bounded. Who may
+ * ask for what: gate.h. */
 #ifndef WEIR_HTTP_SERVER_H
 #define WEIR_HTTP_SERVER_H
 
 #include "../clock.h"
 #include "../snapshot.h"
 #include "../telemetry.h"
+#include "settings.h"
 
 #define HTTP_MAX_BODY ((size_t)1 << 20)
 
@@ -20,6 +22,10 @@ struct http_parts {
     /* Appends the body of GET /status, a JSON object. */
     void (*write_status)(void *context, struct buffer *out);
     void *status_context;
+    const struct http_settings *settings; /* NULL: the defaults */
+    /* When the repository was last fetched from, in wall seconds, 0: never; NULL: nobody knows. */
+    const _Atomic int64_t *last_fetch;
+    struct gate *gate; /* the server's own; NULL where there is no server, in tests */
 };
 
 struct http_server;
@@ -29,6 +35,9 @@ struct http_server;
  * address; STATUS_INVALID: not an address. */
 enum status http_server_start(const struct http_parts *parts, const char *listen, unsigned threads,
                               char address[64], struct http_server **out, struct error *error);
+/* Reads the files of tokens and certificate again; open connections stay. What is wrong with a file
+ * is logged, and what it said before stays in force. */
+void http_server_reload(struct http_server *server);
 /* Takes no new connections, finishes the requests in flight (at most `patience` nanoseconds), then
  * ends. NULL is fine. */
 void http_server_stop(struct http_server *server, int64_t patience);

@@ -2,6 +2,7 @@
 
 #include "../telemetry_families.h"
 #include "route.h"
+#include "whole.h"
 
 #define ANSWER_MAX ((size_t)256 << 20)
 #define SCRATCH_MAX ((size_t)1 << 20)
@@ -27,6 +28,8 @@ void worker_free(struct worker *worker)
     if (!worker)
         return;
     reader_dispose(&worker->reader);
+    tokens_reader_dispose(&worker->tokens);
+    whole_release(worker->whole);
     context_dispose(&worker->context);
     buffer_dispose(&worker->body);
     buffer_dispose(&worker->decoded);

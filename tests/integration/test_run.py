@@ -308,7 +308,7 @@ def test_a_request_in_flight_is_finished(repository, tmp_path, number):
         running.wait_ready()
         body = b'{"context":{}}'
         with socket.create_connection((running.host, running.port), timeout=weir.PATIENCE) as connection:
-            connection.sendall(b"POST /env/production/ofrep/v1/evaluate/flags/banner HTTP/1.1\r\nHost: x\r\n"
+            connection.sendall(b"POST /env/production/ofrep/v1/evaluate/flags/banner HTTP/1.1\r\nHost: localhost\r\n"
                                b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
             # An answer on another connection: the half request has been taken by then as well.
             weir.wait_until(lambda: running.value("banner", {}, "production") == "Hello", "an answer")

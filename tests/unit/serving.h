@@ -32,6 +32,12 @@ static int64_t serving_monotonic(void *self)
     return now.tv_sec * NANOSECONDS_PER_SECOND + now.tv_nsec;
 }
 
+static uint64_t serving_random(void *self)
+{
+    (void)self;
+    return UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static void serving_status(void *context, struct buffer *out)
 {
     buffer_append_string(out, context);
@@ -42,10 +48,14 @@ static inline void serving_init(struct serving *serving)
     *serving = (struct serving){.telemetry = telemetry_new()};
     ck_assert_ptr_nonnull(serving->telemetry);
     ck_assert_int_eq(hub_init(&serving->hub), STATUS_OK);
-    serving->clock = (struct clock){.wall = serving_wall, .monotonic = serving_monotonic};
+    serving->clock = (struct clock){
+        .wall = serving_wall, .monotonic = serving_monotonic, .random = serving_random};
     static char status[] = "{\"commit\":null}";
-    serving->parts = (struct http_parts){&serving->hub, serving->telemetry, &serving->clock,
-                                         serving_status, status};
+    serving->parts = (struct http_parts){.hub = &serving->hub,
+                                         .telemetry = serving->telemetry,
+                                         .clock = &serving->clock,
+                                         .write_status = serving_status,
+                                         .status_context = status};
 }
 
 static inline void serving_dispose(struct serving *serving)

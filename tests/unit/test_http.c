@@ -15,25 +15,25 @@ START_TEST(test_headers)
     ck_assert_ptr_null(header_of(&reply, "ETag"));
     ck_assert_ptr_null(header_of(&reply, "Connection"));
 
-    send_text(&client, "DELETE " ONE "plain HTTP/1.1\r\nHost: weir\r\n\r\n");
+    send_text(&client, "DELETE " ONE "plain HTTP/1.1\r\nHost: localhost\r\n\r\n");
     receive(&client, &reply, false);
     ck_assert_uint_eq(reply.status, 405);
     ck_assert_str_eq(header_of(&reply, "Allow"), "POST");
 
-    send_text(&client, "GET /healthz?verbose=1 HTTP/1.1\r\nHost: weir\r\n\r\n");
+    send_text(&client, "GET /healthz?verbose=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     receive(&client, &reply, false);
     ck_assert_str_eq(reply.body, "{\"status\":\"ok\"}");
-    send_text(&client, "HEAD /healthz HTTP/1.1\r\nHost: weir\r\n\r\n");
+    send_text(&client, "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     receive(&client, &reply, true);
     ck_assert_uint_eq(reply.status, 200);
     ck_assert_str_eq(header_of(&reply, "Content-Length"), "15");
     ck_assert_uint_eq(client.length, 0);
 
-    send_text(&client, "GET http://weir/healthz HTTP/1.1\r\nHost: weir\r\n\r\n");
+    send_text(&client, "GET http://weir/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     receive(&client, &reply, false);
     ck_assert_str_eq(reply.body, "{\"status\":\"ok\"}");
 
-    send_text(&client, "GET /metrics HTTP/1.1\r\nHost: weir\r\n\r\n");
+    send_text(&client, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     receive(&client, &reply, false);
     ck_assert_str_eq(header_of(&reply, "Content-Type"), "text/plain; version=0.0.4");
     ck_assert_ptr_nonnull(
@@ -145,7 +145,7 @@ START_TEST(test_body_in_pieces)
 {
     struct client client;
     struct reply reply;
-    static const char request[] = "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\n"
+    static const char request[] = "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\n"
                                   "Content-Length: 33\r\n\r\n" USER;
     _Static_assert(sizeof USER - 1 == 33, "Content-Length above");
     start(1);
@@ -156,7 +156,7 @@ START_TEST(test_body_in_pieces)
     ck_assert_str_eq(reply.body, PLAIN);
 
     send_text(&client,
-              "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
               "a\r\n{\"context\"\r\n");
     send_text(&client, "17\r\n:{\"targetingKey\":\"u1\"}}\r\n0\r\n\r\n");
     receive(&client, &reply, false);
@@ -173,7 +173,7 @@ START_TEST(test_body_in_pieces)
     ck_assert_uint_eq(body.length, HTTP_MAX_BODY);
     char head[256];
     snprintf(head, sizeof head,
-             "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\n"
+             "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
              "Content-Length: %zu\r\n\r\n",
              body.length);
     send_text(&client, head);
@@ -203,7 +203,7 @@ START_TEST(test_large_bodies)
     /* 10 MB: read to its end, so that a client that writes before it reads gets its answer. */
     client_open(&client);
     send_text(&client,
-              "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nContent-Length: 10485760\r\n\r\n");
+              "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10485760\r\n\r\n");
     for (int i = 0; i < 10; i++)
         send_bytes(&client, megabyte, sizeof megabyte);
     receive(&client, &reply, false);
@@ -213,7 +213,7 @@ START_TEST(test_large_bodies)
 
     /* Chunked, one byte over. */
     send_text(&client,
-              "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
               "100001\r\n");
     send_bytes(&client, megabyte, sizeof megabyte);
     send_text(&client, " \r\n0\r\n\r\n");
@@ -221,7 +221,7 @@ START_TEST(test_large_bodies)
     ck_assert_uint_eq(reply.status, 413);
 
     /* Whoever asks first is told before sending. */
-    send_text(&client, "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\n"
+    send_text(&client, "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
                        "Content-Length: 1048577\r\n\r\n");
     receive(&client, &reply, false);
     ck_assert_str_eq(reply.body, TOO_LARGE);
@@ -230,7 +230,8 @@ START_TEST(test_large_bodies)
     /* What nobody would wait for is not read at all. */
     client_open(&client);
     send_text(&client,
-              "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nContent-Length: 1000000000000\r\n\r\n");
+              "POST " ONE
+              "plain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n");
     receive(&client, &reply, false);
     ck_assert_uint_eq(reply.status, 413);
     ck_assert(at_end(&client));
@@ -247,7 +248,7 @@ enum { DROPPED = 0, WAITING = 1 }; /* hung up on without a word; taken as a requ
 START_TEST(test_garbage)
 {
 #define BYTES(literal) literal, sizeof(literal) - 1
-#define POST_HEAD "POST /x HTTP/1.1\r\nHost: x\r\n"
+#define POST_HEAD "POST /x HTTP/1.1\r\nHost: localhost\r\n"
     static const struct {
         const char *bytes;
         size_t length;
@@ -305,7 +306,7 @@ START_TEST(test_smuggled_body)
         char request[512];
         client_open(&client);
         snprintf(request, sizeof request,
-                 "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\n%s\r\n%s" POST_HEAD "\r\n",
+                 "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\n%s\r\n%s" POST_HEAD "\r\n",
                  cases[i].headers, cases[i].rest);
         send_text(&client, request);
         receive(&client, &reply, false);
@@ -326,7 +327,7 @@ START_TEST(test_long_heads)
     start(1);
     memset(header, 'a', sizeof header - 1);
     client_open(&client);
-    send_text(&client, "GET /healthz HTTP/1.1\r\nHost: weir\r\nX: ");
+    send_text(&client, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ");
     /* The server may hang up while we are still writing. */
     (void)!send(client.descriptor, header, sizeof header - 1, MSG_NOSIGNAL);
     (void)!send(client.descriptor, "\r\n\r\n", 4, MSG_NOSIGNAL);
@@ -349,7 +350,7 @@ START_TEST(test_slow_clients_hold_nobody)
     for (size_t i = 0; i < SLOW; i++) {
         client_open(&slow[i]);
         send_text(&slow[i], i % 2 ? "POST " ONE "plain HT"
-                                  : "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\n"
+                                  : "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\n"
                                     "Content-Length: 33\r\n\r\n{\"context\"");
     }
     for (int i = 0; i < 20; i++)

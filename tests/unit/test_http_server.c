@@ -6,6 +6,21 @@
 
 /* --- listening ------------------------------------------------------------------------------- */
 
+/* On an address that others reach too, only health is for everybody. */
+static void check_guarded(void)
+{
+    struct client client;
+    struct reply reply;
+    client_open(&client);
+    send_post(&client, ONE "plain", "", USER);
+    receive(&client, &reply, false);
+    ck_assert_uint_eq(reply.status, 401);
+    send_text(&client, "GET /healthz HTTP/1.1\r\nHost: anything\r\n\r\n");
+    receive(&client, &reply, false);
+    ck_assert_uint_eq(reply.status, 200);
+    client_close(&client);
+}
+
 START_TEST(test_addresses)
 {
     static const struct {
@@ -25,8 +40,10 @@ START_TEST(test_addresses)
         if (cases[i].prefix)
             ck_assert_msg(text_starts_with(text_of(address), text_of(cases[i].prefix)), "%s",
                           address);
-        if (strcmp(cases[i].listen, "localhost:0") != 0 || address[0] != '[')
+        if (cases[i].prefix && strcmp(cases[i].prefix, "0.0.0.0:") != 0)
             check_alive();
+        else if (strcmp(cases[i].listen, "localhost:0") != 0)
+            check_guarded();
         stop();
     }
 }
@@ -162,8 +179,8 @@ START_TEST(test_stop_finishes_requests)
     client_open(&idle);
     check_plain(&idle);
     client_open(&busy);
-    send_text(&busy,
-              "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nContent-Length: 33\r\n\r\n{\"context\"");
+    send_text(&busy, "POST " ONE
+                     "plain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 33\r\n\r\n{\"context\"");
     wait_until_read();
     ck_assert_int_eq(pthread_create(&stopper, NULL, stop_patiently, &patience), 0);
     /* The one in flight is waited for, and told not to send another. */
@@ -209,7 +226,7 @@ START_TEST(test_stop_takes_who_waits)
     ck_assert_int_eq(http_server_start(&serving.parts, "127.0.0.1:0", 1, address, &server, &error),
                      STATUS_OK);
     client_open(&busy);
-    send_text(&busy, "GET /status HTTP/1.1\r\nHost: weir\r\n\r\n");
+    send_text(&busy, "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
     wait_until_read();
     client_open(&waiting);
     send_post(&waiting, ONE "plain", "", USER);
@@ -236,7 +253,8 @@ START_TEST(test_stop_is_bounded)
     struct client stuck;
     start(1);
     client_open(&stuck);
-    send_text(&stuck, "POST " ONE "plain HTTP/1.1\r\nHost: weir\r\nContent-Length: 33\r\n\r\n{");
+    send_text(&stuck,
+              "POST " ONE "plain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 33\r\n\r\n{");
     wait_until_read();
     int64_t before = serving_monotonic(NULL);
     http_server_stop(server, SECOND / 10);

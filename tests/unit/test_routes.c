@@ -432,7 +432,8 @@ START_TEST(test_unknown_paths)
     ck_assert_answer(get("/nope"), 404,
                      "{\"errorDetails\":\"no such path '/nope'; there is POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags/KEY, POST "
-                     "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET /healthz, GET /readyz, GET "
+                     "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET "
+                     "[/env/ENVIRONMENT]/flagd.json, GET /healthz, GET /readyz, GET "
                      "/metrics, GET /status\"}");
     static const char *const paths[] = {
         "",

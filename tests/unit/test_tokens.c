@@ -239,7 +239,8 @@ START_TEST(test_read_again_when_it_changes)
     replace_file(root, "nonsense\n");
     seconds++;
     ck_assert_ptr_eq(tokens_current(tokens, &reader), set);
-    ck_assert_int_eq(tokens_reload(tokens, &error), STATUS_INVALID);
+    bool changed;
+    ck_assert_int_eq(tokens_reload(tokens, &changed, &error), STATUS_INVALID);
     ck_assert_int_eq(unlink(below(root, "tokens")), 0);
     seconds++;
     ck_assert_ptr_eq(tokens_current(tokens, &reader), set);
@@ -247,7 +248,10 @@ START_TEST(test_read_again_when_it_changes)
     seconds -= 100; /* the clock was set back */
     ck_assert_uint_eq(token_set_count(tokens_current(tokens, &reader)), 2);
     replace_file(root, "");
-    ck_assert_int_eq(tokens_reload(tokens, &error), STATUS_OK);
+    ck_assert_int_eq(tokens_reload(tokens, &changed, &error), STATUS_OK);
+    ck_assert(changed);
+    ck_assert_int_eq(tokens_reload(tokens, &changed, &error), STATUS_OK);
+    ck_assert(!changed);
     ck_assert_uint_eq(token_set_count(tokens_current(tokens, &reader)), 0);
     tokens_reader_dispose(&reader);
     tokens_close(tokens);
