@@ -444,6 +444,25 @@ def test_what_tls_refuses(repository, tmp_path):
 
 
 @needs_openssl
+def test_large_requests_and_answers_over_tls(tmp_path):
+    """More than fits into a record of TLS, both ways, several times on one connection."""
+    pair = certificate(tmp_path, "a")
+    text = "x" * 300_000
+    banner = weir.SHOP["flags/banner.yaml"].replace('"Hello"', f'"{text}"')
+    repository = weir.Repository(tmp_path / "git", {**weir.SHOP, "flags/banner.yaml": banner})
+    with Secure(repository, tmp_path / "data", "--tls-cert", pair[0], "--tls-key", pair[1]) as running:
+        connection = running.connect(pair[0])
+        weir.wait_until(lambda: ask(connection, "/readyz") == 200, "ready")
+        for size in (10, 16_000, 17_000, 70_000, 1_000_000):
+            connection.request("POST", BANNER, json.dumps({"context": {"filler": "y" * size}}), JSON)
+            answer = connection.getresponse()
+            assert answer.status == 200 and json.loads(answer.read())["value"] == text
+        connection.request("GET", "/env/production/flagd.json")
+        assert text.encode() in connection.getresponse().read()
+        connection.close()
+
+
+@needs_openssl
 def test_a_slow_handshake_is_cut(repository, tmp_path):
     pair = certificate(tmp_path, "a")
     with Secure(repository, tmp_path / "data", "--tls-cert", pair[0], "--tls-key", pair[1],

@@ -169,10 +169,11 @@ static inline void send_post(struct client *client, const char *path, const char
                              const char *body)
 {
     char head[2048];
-    int length = snprintf(head, sizeof head,
-                          "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                          "%sContent-Length: %zu\r\n\r\n%s",
-                          path, headers, strlen(body), body);
+    int length =
+        snprintf(head, sizeof head,
+                 "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                 "%sContent-Length: %zu\r\n\r\n%s",
+                 path, headers, strlen(body), body);
     ck_assert(length > 0 && (size_t)length < sizeof head);
     send_bytes(client, head, (size_t)length);
 }
