@@ -617,14 +617,19 @@ def free_port():
 
 
 @pytest.mark.skipif(not find_flagd(), reason="there is no flagd on PATH or in $WEIR_PEERS")
-def test_a_stock_flagd_polls_the_document(repository, tmp_path, tokens):
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_stock_flagd_polls_the_document(repository, tmp_path, tokens, guarded):
     token = tokens.create("sdk", "production")
-    with Serving(repository, tmp_path / "data", "--tokens", tokens.path, "--require-token") as running:
+    arguments = ["--tokens", tokens.path, "--require-token"] if guarded else []
+    with Serving(repository, tmp_path / "data", *arguments) as running:
         running.wait_ready()
-        source = {"uri": f"http://127.0.0.1:{running.port}/env/production/flagd.json", "provider": "http",
-                  "authHeader": f"Bearer {token}", "interval": 1}
+        uri = f"http://127.0.0.1:{running.port}/env/production/flagd.json"
+        source = ["--uri", uri]  # every 5 s
+        if guarded:
+            source = ["--sources", json.dumps([{"uri": uri, "provider": "http", "authHeader": f"Bearer {token}",
+                                                "interval": 1}])]
         ports = {name: free_port() for name in ("port", "management-port", "sync-port", "ofrep-port")}
-        flagd = subprocess.Popen([find_flagd(), "start", "--sources", json.dumps([source]),
+        flagd = subprocess.Popen([find_flagd(), "start", *source,
                                   *[word for name, port in ports.items() for word in (f"--{name}", str(port))]],
                                  stdout=open(tmp_path / "flagd.log", "wb"), stderr=subprocess.STDOUT)
         try:
