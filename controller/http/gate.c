@@ -241,9 +241,16 @@ static bool comes_by_our_name(struct worker *worker, const struct gate *gate,
                               const struct route *route, const struct request *request,
                               struct answer *answer)
 {
-    if (!gate->loopback || gate_host_is_ours(request->host, gate->settings->server_names,
-                                             gate->settings->server_name_count))
+    struct text host = request->host;
+    if (!gate->loopback || text_equal(host, (struct text){worker->host, worker->host_length}))
         return true;
+    if (gate_host_is_ours(host, gate->settings->server_names, gate->settings->server_name_count)) {
+        if (host.length <= sizeof worker->host) {
+            memcpy(worker->host, host.data ? host.data : "", host.length);
+            worker->host_length = host.length;
+        }
+        return true;
+    }
     route->fail(worker, request, answer, 421,
                 TEXT("the host that was asked for is not this server; call it localhost or by its "
                      "address, or start weir with --server-name"));

@@ -54,6 +54,8 @@ struct worker {
     const struct http_parts *parts;
     struct reader reader;
     struct tokens_reader tokens;
+    char host[64]; /* the last Host that was found to be ours: most often the next is the same */
+    size_t host_length;
     struct whole *whole; /* of the last answer that had one */
     struct context context;
     struct buffer body;    /* of the answer */
