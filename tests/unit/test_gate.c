@@ -1,5 +1,5 @@
 /* Who passes: names, origins, rates, verbs; over the dispatcher, without sockets. What needs a
- * running server is in tests/integration/test_serving.py. */
+ * running server is in tests/integration/test_serving_*.py. */
 #include "serving.h"
 
 #include <unistd.h>
