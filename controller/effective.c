@@ -39,11 +39,13 @@ static void documents_dispose(struct effective_documents *documents)
 static bool documents_add(struct effective_documents *documents, const char *environment,
                           struct document *document, bool is_held)
 {
-    char *copy = strdup(environment);
-    if (!copy)
+    struct effective_document *made = &documents->items[documents->count];
+    made->environment = strdup(environment);
+    if (!made->environment)
         return false;
-    documents->items[documents->count++] =
-        (struct effective_document){copy, document_reference(document), is_held};
+    made->document = document_reference(document);
+    made->is_held = is_held;
+    documents->count++;
     return true;
 }
 
