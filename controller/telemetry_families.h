@@ -6,6 +6,9 @@
 
 extern const struct family_description family_build_info, /* weir_build_info{version} 1 */
     family_http_requests,                                 /* weir_http_requests_total{route,code} */
+    family_event_streams,                                 /* weir_event_streams{environment} */
+    family_events_sent,                                   /* weir_events_sent_total{environment} */
+    family_event_streams_refused,                         /* weir_event_streams_refused_total */
     family_evaluations,      /* weir_evaluations_total{environment,reason} */
     family_fetches,          /* weir_git_fetches_total{result}: changed, unchanged, failed */
     family_fetch_seconds,    /* weir_git_fetch_seconds_total */

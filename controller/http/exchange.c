@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "events.h"
 #include "route.h"
 
 /* A body over HTTP_MAX_BODY is read and thrown away up to here, so that its sender gets to see the
@@ -14,7 +15,8 @@
 
 /* The headers that mean something here; data is NULL where one is absent. */
 struct head {
-    struct text content_length, content_type, expect, if_none_match, transfer_encoding;
+    struct text content_length, content_type, expect, if_none_match, last_event_id,
+        transfer_encoding;
     bool two_lengths; /* Content-Length stands twice */
 };
 
@@ -23,6 +25,8 @@ struct exchange {
     struct head head;
     uint64_t expected, received; /* bytes of body */
     struct MHD_Response *response;
+    struct stream *stream; /* that the response sends; or NULL */
+    bool streaming;        /* it is not counted in flight any more */
     unsigned status;
     struct buffer body; /* only where it comes in pieces */
 };
@@ -160,7 +164,8 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     drop_response(exchange);
     if (exchange->body.size > KEPT_BODY)
         buffer_dispose(&exchange->body);
-    atomic_fetch_sub(&traffic->in_flight, 1);
+    if (!exchange->streaming)
+        atomic_fetch_sub(&traffic->in_flight, 1);
     tell_waiter(traffic);
 }
 
@@ -221,7 +226,8 @@ static bool make_response(struct exchange *exchange, struct worker *worker, cons
 {
     worker_count_request(worker, route, answer->status);
     exchange->status = answer->status;
-    exchange->response = wrap_body(answer->body);
+    exchange->stream = answer->stream;
+    exchange->response = answer->stream ? stream_response(answer->stream) : wrap_body(answer->body);
     return exchange->response && add_headers(exchange->response, answer, close);
 }
 
@@ -262,6 +268,7 @@ static bool respond(struct traffic *traffic, struct exchange *exchange, const ch
         .path = path_of(url),
         .content_type = exchange->head.content_type,
         .if_none_match = exchange->head.if_none_match,
+        .last_event_id = exchange->head.last_event_id,
         .body = body,
         .body_too_large = is_too_large(exchange),
     };
@@ -270,8 +277,17 @@ static bool respond(struct traffic *traffic, struct exchange *exchange, const ch
     return make_response(exchange, worker, route, &answer, atomic_load(&traffic->draining));
 }
 
-static enum MHD_Result queue(struct MHD_Connection *connection, struct exchange *exchange)
+static enum MHD_Result queue(struct traffic *traffic, struct MHD_Connection *connection,
+                             struct exchange *exchange)
 {
+    if (exchange->stream) {
+        stream_bind(exchange->stream, connection);
+        exchange->stream = NULL; /* the library's from here on */
+        exchange->streaming = true;
+        /* Nobody waits for the end of a stream: events_end() is what ends it. */
+        atomic_fetch_sub(&traffic->in_flight, 1);
+        tell_waiter(traffic);
+    }
     enum MHD_Result result = MHD_queue_response(connection, exchange->status, exchange->response);
     drop_response(exchange);
     return result;
@@ -286,8 +302,9 @@ static enum MHD_Result refuse(struct traffic *traffic, struct MHD_Connection *co
         return MHD_NO;
     struct answer answer = {.body = &worker->body};
     answer_fail(worker, NULL, &answer, status, details);
-    return make_response(exchange, worker, "none", &answer, true) ? queue(connection, exchange)
-                                                                  : MHD_NO;
+    return make_response(exchange, worker, "none", &answer, true)
+               ? queue(traffic, connection, exchange)
+               : MHD_NO;
 }
 
 /* --- one request ----------------------------------------------------------------------------- */
@@ -306,6 +323,7 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
         {TEXT(MHD_HTTP_HEADER_CONTENT_TYPE), &head->content_type},
         {TEXT(MHD_HTTP_HEADER_EXPECT), &head->expect},
         {TEXT(MHD_HTTP_HEADER_IF_NONE_MATCH), &head->if_none_match},
+        {TEXT("Last-Event-ID"), &head->last_event_id},
         {TEXT(MHD_HTTP_HEADER_TRANSFER_ENCODING), &head->transfer_encoding},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++) {
@@ -327,6 +345,8 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
     *head = (struct head){0};
     exchange->expected = LENGTH_UNKNOWN;
     exchange->received = 0;
+    exchange->stream = NULL;
+    exchange->streaming = false;
     buffer_clear(&exchange->body);
     atomic_fetch_add(&traffic->in_flight, 1);
     tell_waiter(traffic);
@@ -349,7 +369,7 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
         return MHD_YES;
     /* Whoever asks before sending is told now; a body that is not worth reading is refused. */
     return respond(traffic, exchange, url, method, (struct text){NULL, 0})
-               ? queue(connection, exchange)
+               ? queue(traffic, connection, exchange)
                : MHD_NO;
 }
 
@@ -394,5 +414,5 @@ enum MHD_Result exchange_answer(void *context, struct MHD_Connection *connection
     if (!exchange->response &&
         !respond(traffic, exchange, url, method, buffer_text(&exchange->body)))
         return MHD_NO;
-    return queue(connection, exchange);
+    return queue(traffic, connection, exchange);
 }

@@ -12,11 +12,14 @@
 
 enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_OTHER = 8 };
 
+struct stream; /* events.h */
+
 /* All texts are borrowed for the time of route_dispatch(). */
 struct request {
     enum method method;
-    struct text path;                        /* as it came, percent-encoded, without the query */
-    struct text content_type, if_none_match; /* data is NULL where the header is absent */
+    struct text path; /* as it came, percent-encoded, without the query */
+    /* data is NULL where the header is absent */
+    struct text content_type, if_none_match, last_event_id;
     struct text body;
     bool body_too_large; /* over HTTP_MAX_BODY; `body` is empty then */
     /* Set by route_dispatch(), percent-decoded, UTF-8: */
@@ -58,6 +61,7 @@ struct answer {
     unsigned retry_after;     /* seconds, for 503; or 0 */
     char etag[40];            /* with quotes, or empty */
     struct buffer *body;      /* the worker's; empty for 304 */
+    struct stream *stream;    /* sent instead of `body`; or NULL. Whoever sends it owns it */
 };
 
 struct route {
@@ -101,6 +105,9 @@ void ofrep_evaluate_all(struct worker *worker, const struct request *request,
                         struct answer *answer);
 void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer,
                 unsigned status, struct text details);
+/* The environment that is asked for, in the worker's current snapshot; NULL after answering. */
+const struct snapshot_environment *
+ofrep_environment(struct worker *worker, const struct request *request, struct answer *answer);
 /* True when one of the entity tags of an If-None-Match header is `etag` (with quotes; compared
  * weakly), or it is "*". */
 bool ofrep_etag_matches(struct text header, const char *etag);

@@ -1,5 +1,6 @@
 #include "../../rules/json.h"
 #include "../../rules/utf8.h"
+#include "events.h"
 #include "route.h"
 
 #define ENVIRONMENT_PREFIX "/env/"
@@ -11,6 +12,7 @@ const struct route routes[] = {
      ofrep_fail},
     {"evaluate_flags", "/ofrep/v1/evaluate/flags", METHOD_POST, true, ofrep_evaluate_all,
      ofrep_fail},
+    {"event_stream", "/ofrep/v1/stream", METHOD_GET | METHOD_HEAD, true, events_open, ofrep_fail},
     {"healthz", "/healthz", METHOD_GET | METHOD_HEAD, false, health_live, answer_fail},
     {"readyz", "/readyz", METHOD_GET | METHOD_HEAD, false, health_ready, answer_fail},
     {"metrics", "/metrics", METHOD_GET | METHOD_HEAD, false, health_metrics, answer_fail},

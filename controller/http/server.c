@@ -7,13 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "exchange.h"
 #include "listen.h"
 
 /* A request's head must fit into it. The library clears all of it after each request, so more costs
  * time. */
 #define CONNECTION_MEMORY ((size_t)16 << 10)
-#define CONNECTIONS_MAX 10000
+#define CONNECTIONS_MAX 10000 /* besides event streams */
 #define IDLE_SECONDS 60
 #define THREADS_MAX 256
 
@@ -31,17 +32,21 @@ struct http_server {
     struct thread *threads;
     unsigned thread_count;
     int listener;
+    unsigned connections; /* at most so many, of all threads together */
 };
+
+/* How long a stop waits for the last bytes of event streams. */
+#define PATIENCE_STREAMS NANOSECONDS_PER_SECOND
 
 /* --- start ----------------------------------------------------------------------------------- */
 
 /* Most of the descriptors that the process may have; the rest is for Git, targets and files. */
-static unsigned connection_limit(void)
+static unsigned connection_limit(unsigned wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        limit.rlim_cur / 4 * 3 > CONNECTIONS_MAX)
-        return CONNECTIONS_MAX;
+        limit.rlim_cur / 4 * 3 > wanted)
+        return wanted;
     return limit.rlim_cur > 16 ? (unsigned)(limit.rlim_cur / 4 * 3) : 16;
 }
 
@@ -71,7 +76,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned conn
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, &server->traffic},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
                             exchange_answer, &server->traffic, MHD_OPTION_ARRAY, options,
                             MHD_OPTION_END);
 }
@@ -86,7 +91,7 @@ static bool start_threads(struct http_server *server, unsigned threads)
     sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
         return false;
-    unsigned connections = connection_limit() / threads + 1;
+    unsigned connections = server->connections / threads + 1;
     while (server->thread_count < threads) {
         struct MHD_Daemon *daemon = start_daemon(server, connections);
         if (!daemon)
@@ -97,14 +102,24 @@ static bool start_threads(struct http_server *server, unsigned threads)
     return server->thread_count == threads;
 }
 
+/* Streams never take the last quarter of the connections: who evaluates must find one. */
+static bool start_events(struct http_server *server)
+{
+    unsigned room = server->connections / 4 * 3, most = server->parts.event_streams;
+    return most == 0 || events_start(&server->parts, most < room ? most : room,
+                                     &server->parts.events) == STATUS_OK;
+}
+
 static void server_free(struct http_server *server)
 {
+    events_end(server->parts.events, 0);
     for (unsigned i = 0; i < server->thread_count; i++) {
         MHD_stop_daemon(server->threads[i].daemon);
         if (server->threads[i].quiesced >= 0)
             close(server->threads[i].quiesced);
     }
     free(server->threads);
+    events_free(server->parts.events);
     traffic_dispose(&server->traffic);
     close(server->listener);
     free(server);
@@ -117,7 +132,9 @@ static struct http_server *server_new(const struct http_parts *parts, int listen
     if (!server)
         return NULL;
     server->parts = *parts;
+    server->parts.events = NULL;
     server->listener = listener;
+    server->connections = connection_limit(CONNECTIONS_MAX + parts->event_streams);
     if (traffic_init(&server->traffic, &server->parts) != STATUS_OK) {
         free(server);
         return NULL;
@@ -138,7 +155,7 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
         return error_set(error, STATUS_NO_MEMORY, "out of memory");
     }
     errno = 0;
-    if (!start_threads(server, threads_for(threads))) {
+    if (!start_events(server) || !start_threads(server, threads_for(threads))) {
         status = error_set(error, STATUS_SYSTEM, "cannot serve on '%.64s': %s", address,
                            errno ? strerror(errno) : "the HTTP library did not start");
         server_free(server);
@@ -180,6 +197,8 @@ void http_server_stop(struct http_server *server, int64_t patience)
     for (unsigned i = 0; i < server->thread_count; i++)
         server->threads[i].quiesced = MHD_quiesce_daemon(server->threads[i].daemon);
     take_waiting(server);
+    int64_t streams = clock->monotonic(clock->self) + PATIENCE_STREAMS;
+    events_end(server->parts.events, streams < deadline ? streams : deadline);
     traffic_wait(&server->traffic, deadline);
     server_free(server);
 }

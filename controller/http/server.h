@@ -10,6 +10,8 @@
 #include "../snapshot.h"
 #include "../telemetry.h"
 
+struct events; /* events.h */
+
 #define HTTP_MAX_BODY ((size_t)1 << 20)
 
 struct http_parts {
@@ -20,6 +22,9 @@ struct http_parts {
     /* Appends the body of GET /status, a JSON object. */
     void (*write_status)(void *context, struct buffer *out);
     void *status_context;
+    unsigned event_streams;  /* OFREP's, at most so many at a time; 0: none are offered */
+    int64_t event_heartbeat; /* nanoseconds; 0: 15 s */
+    struct events *events;   /* the server's own, which sets it; NULL without event streams */
 };
 
 struct http_server;

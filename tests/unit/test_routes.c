@@ -432,8 +432,9 @@ START_TEST(test_unknown_paths)
     ck_assert_answer(get("/nope"), 404,
                      "{\"errorDetails\":\"no such path '/nope'; there is POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags/KEY, POST "
-                     "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET /healthz, GET /readyz, GET "
-                     "/metrics, GET /status\"}");
+                     "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET "
+                     "[/env/ENVIRONMENT]/ofrep/v1/stream, GET /healthz, GET "
+                     "/readyz, GET /metrics, GET /status\"}");
     static const char *const paths[] = {
         "",
         "/",
