@@ -111,8 +111,9 @@ def test_only_those_concerned_are_told(repository, tmp_path):
         running.wait_ready()
         with stream(running) as production, stream(running, "/env/staging/ofrep/v1/stream") as staging:
             ids = production.event(first=True), staging.event(first=True)
+            checkout = weir.SHOP["flags/checkout.yaml"].replace("staging: {default: on}", "staging: {default: off}")
             for change in ({"README.md": "Flags.\n"},
-                           {"flags/checkout.yaml": weir.SHOP["flags/checkout.yaml"].replace("{default: on}", "{default: off}")},
+                           {"flags/checkout.yaml": checkout},
                            {"flags/broken.yaml": "apiVersion: weir/v1\nkind: Flag\n"},
                            {"flags/broken.yaml": None}):
                 commit = repository.commit(change)

@@ -234,7 +234,7 @@ START_TEST(test_old_protocol)
 }
 END_TEST
 
-/* The head leaves the library little room: an event comes in pieces then. */
+/* The head leaves the library little room: what is sent must come whole all the same. */
 START_TEST(test_little_room)
 {
     static struct feed feed;
@@ -291,6 +291,28 @@ START_TEST(test_heartbeat_frees_those_who_left)
 }
 END_TEST
 
+/* One that were resumed for nothing, again and again, would be seen by nobody else. */
+START_TEST(test_silence_costs_nothing)
+{
+    static struct feed feed;
+    struct timespec before, after;
+    char id[64];
+    feed_start(10, 0, feed_on);
+    feed_open(&feed, STREAM, "");
+    feed_greeting(&feed, id);
+    serving_publish(&serving, feed_off, true);
+    feed_event(&feed, false, id);
+    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
+    struct pollfd silent = {.fd = feed.client.descriptor, .events = POLLIN};
+    ck_assert_int_eq(poll(&silent, 1, 500), 0);
+    ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
+    int64_t spent = (after.tv_sec - before.tv_sec) * SECOND + after.tv_nsec - before.tv_nsec;
+    ck_assert_int_lt(spent, SECOND / 20);
+    client_close(&feed.client);
+    stop();
+}
+END_TEST
+
 START_TEST(test_heartbeat_by_the_clock)
 {
     static struct feed feed;
@@ -341,4 +363,5 @@ END_TEST
 UNIT_MAIN("events", test_announced, test_switched_off, test_refused, test_change_is_an_event,
           test_last_event_id, test_recent_change_is_told_to_new_clients,
           test_environment_goes_and_comes_back, test_old_protocol, test_little_room,
-          test_heartbeat_frees_those_who_left, test_heartbeat_by_the_clock, test_at_most_so_many)
+          test_heartbeat_frees_those_who_left, test_silence_costs_nothing,
+          test_heartbeat_by_the_clock, test_at_most_so_many)
