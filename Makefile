@@ -115,6 +115,7 @@ UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 CHECK_LIBS = $(call pkg_libs,check)
 # Every allocation of ours can be made to fail there.
 TEST_LDFLAGS_torture := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+TEST_LDFLAGS_events_memory := $(TEST_LDFLAGS_torture)
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/cmd.a $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \
@@ -169,7 +170,7 @@ differential:
 	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
-THREADS := pthread_create|threads_crew|http_server_start|fleet_new|worker_start|serving_start
+THREADS := pthread_create|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 sanitize:
 	+@failed=; \
