@@ -175,6 +175,39 @@ START_TEST(test_who_does_not_read_does_not_hold_up_the_end)
 }
 END_TEST
 
+/* A client that goes on talking, of what should be the next request or none. */
+START_TEST(test_who_talks_is_told_all_the_same)
+{
+    static struct feed feed;
+    static const char next[] = "POST " ALL " HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n";
+    static char noise[1 << 16];
+    char id[64], last[64];
+    feed_start(10, 20 * TICK, feed_on);
+    for (int fill = 0; fill < 3; fill++) {
+        feed_open(&feed, STREAM, "");
+        memset(noise, fill == 0 ? 'x' : '\n', sizeof noise);
+        if (fill == 2)
+            memcpy(noise, next, sizeof next - 1);
+        while (send(feed.client.descriptor, noise, sizeof noise, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+        }
+        for (unsigned i = 0; i < 20; i++) {
+            publish_number(i);
+            char block[512];
+            do {
+                feed_block(&feed, block, sizeof block);
+            } while (!strstr(block, "refetchEvaluation"));
+            ck_assert_int_eq(sscanf(strstr(block, "id: "), "id: %40s", id), 1);
+            ck_assert(i == 0 || strcmp(id, last) != 0);
+            memcpy(last, id, sizeof last);
+        }
+        client_close(&feed.client);
+        feed_wait_open("production", 0);
+    }
+    check_alive();
+    stop();
+}
+END_TEST
+
 /* --- clients that come and go ---------------------------------------------------------------- */
 
 static void *come_and_go(void *context)
@@ -231,4 +264,4 @@ END_TEST
 
 UNIT_MAIN("events_load", test_stop_ends_all_streams, test_stop_while_all_are_woken,
           test_who_does_not_read_holds_up_nobody, test_who_does_not_read_does_not_hold_up_the_end,
-          test_clients_come_and_go)
+          test_who_talks_is_told_all_the_same, test_clients_come_and_go)
