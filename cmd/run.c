@@ -42,6 +42,8 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"repo", config_set_repo},
         {"poll", config_set_poll},
         {"http-threads", config_set_threads},
+        {"event-streams", config_set_event_streams},
+        {"event-heartbeat", config_set_event_heartbeat},
         {"allow-path", config_allow_path},
         {"allow-host", config_allow_host},
     };
@@ -226,6 +228,14 @@ static const struct option options[] = {
     {.name = "answer-commit",
      .type = OPTION_FLAG,
      .help = "tell the commit in the metadata of every evaluation, as weir.commit"},
+    {.name = "event-streams",
+     .type = OPTION_STRING,
+     .argument = "N",
+     .help = "event streams open at a time; 0 offers none (default: 10000)"},
+    {.name = "event-heartbeat",
+     .type = OPTION_STRING,
+     .argument = "TIME",
+     .help = "how long an event stream may be silent (default: 15s)"},
     {0},
 };
 

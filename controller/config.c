@@ -15,6 +15,8 @@
 
 #define DEFAULT_LISTEN "127.0.0.1:8080"
 #define DEFAULT_DATA "weir-data"
+#define DEFAULT_EVENT_STREAMS 10000
+#define DEFAULT_HEARTBEAT (INT64_C(15) * NANOSECONDS_PER_SECOND)
 #define DEFAULT_POLL (INT64_C(10) * NANOSECONDS_PER_SECOND)
 
 static enum status no_memory(struct error *error)
@@ -165,6 +167,32 @@ enum status config_set_threads(struct config *config, const char *number, struct
     return STATUS_OK;
 }
 
+enum status config_set_event_streams(struct config *config, const char *number, struct error *error)
+{
+    char *end;
+    errno = 0;
+    unsigned long streams = strtoul(number, &end, 10);
+    if (number[0] < '0' || number[0] > '9' || *end || errno || streams > CONFIG_MAX_EVENT_STREAMS)
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a whole number from 0 to %d",
+                         number, CONFIG_MAX_EVENT_STREAMS);
+    config->event_streams = (unsigned)streams;
+    config->has_event_streams = true;
+    return STATUS_OK;
+}
+
+enum status config_set_event_heartbeat(struct config *config, const char *duration,
+                                       struct error *error)
+{
+    int64_t heartbeat;
+    if (!duration_parse(text_of(duration), &heartbeat))
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a duration, like 15s or 1m",
+                         duration);
+    if (heartbeat < CONFIG_HEARTBEAT_LEAST || heartbeat > CONFIG_HEARTBEAT_MOST)
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not between 100ms and 10m", duration);
+    config->event_heartbeat = heartbeat;
+    return STATUS_OK;
+}
+
 enum status config_allow_path(struct config *config, const char *folder, struct error *error)
 {
     struct reach *reach = &config->reach;
@@ -225,6 +253,10 @@ enum status config_finish(struct config *config, struct error *error)
     status = config_http_finish(&config->http, error);
     if (status)
         return status;
+    if (!config->has_event_streams)
+        config->event_streams = DEFAULT_EVENT_STREAMS;
+    if (config->event_heartbeat == 0)
+        config->event_heartbeat = DEFAULT_HEARTBEAT;
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }
 
@@ -323,6 +355,25 @@ static enum status read_http(const struct reading *reading, const struct node *r
     return status;
 }
 
+static enum status read_events(const struct reading *reading, const struct node *root)
+{
+    struct config *config = reading->config;
+    const struct node *streams = node_get(root, "event-streams");
+    const struct node *heartbeat = node_get(root, "event-heartbeat");
+    enum status status = STATUS_OK;
+    if (streams && !config->has_event_streams) {
+        char number[NUMBER_TEXT_SIZE + 1] = "";
+        number[number_format(streams->number, number)] = '\0';
+        status = outcome(reading, streams, CODE_SCHEMA_RANGE,
+                         config_set_event_streams(config, number, reading->error));
+    }
+    if (status == STATUS_OK && heartbeat && config->event_heartbeat == 0)
+        status =
+            outcome(reading, heartbeat, CODE_SCHEMA_RANGE,
+                    config_set_event_heartbeat(config, heartbeat->string.data, reading->error));
+    return status;
+}
+
 static enum status read_hosts(const struct reading *reading, const struct node *list,
                               struct reach_host **hosts, size_t *count)
 {
@@ -383,7 +434,7 @@ static enum status read_secrets(const struct reading *reading, const struct node
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts, read_others, read_allowed, read_secrets, read_http,
+        read_texts, read_others, read_events, read_allowed, read_secrets, read_http,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

@@ -19,12 +19,18 @@ struct config {
     struct reach reach;        /* paths, hosts, secrets */
     unsigned http_threads;     /* 0: one a core */
     struct http_settings http; /* by config_http.h */
+    unsigned event_streams;    /* at most; default 10 000; 0: none are offered */
+    bool has_event_streams;    /* it is set */
+    int64_t event_heartbeat;   /* nanoseconds; default 15 s */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
 #define CONFIG_POLL_LEAST (INT64_C(100) * 1000000)         /* 100 ms */
 #define CONFIG_POLL_MOST (INT64_C(7) * 86400 * 1000000000) /* a week */
 #define CONFIG_MAX_THREADS 1024
+#define CONFIG_MAX_EVENT_STREAMS 1000000
+#define CONFIG_HEARTBEAT_LEAST (INT64_C(100) * 1000000)       /* 100 ms */
+#define CONFIG_HEARTBEAT_MOST (INT64_C(10) * 60 * 1000000000) /* 10 min */
 
 void config_init(struct config *config); /* all empty */
 void config_dispose(struct config *config);
@@ -40,6 +46,10 @@ enum status config_set_path(char **member, const char *path,
 enum status config_set_repo(struct config *config, const char *repo, struct error *error);
 enum status config_set_poll(struct config *config, const char *duration, struct error *error);
 enum status config_set_threads(struct config *config, const char *number, struct error *error);
+enum status config_set_event_streams(struct config *config, const char *number,
+                                     struct error *error);
+enum status config_set_event_heartbeat(struct config *config, const char *duration,
+                                       struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
 enum status config_allow_host(struct config *config, const char *host, struct error *error);
 /* Fills in the defaults and checks what belongs together. */

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -227,6 +228,17 @@ static enum status take_data_folder(struct controller *controller, struct error 
     return STATUS_OK;
 }
 
+/* Each connection is a descriptor, and each fetch keeps one: as many as the system allows, which is
+ * more than it gives by itself. Where it refuses, the server takes fewer connections. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static enum status open_mirrors(struct controller *controller, struct error *error)
 {
     char path[4200];
@@ -282,7 +294,9 @@ static enum status start_http(struct controller *controller,
                                .write_status = write_status,
                                .status_context = controller,
                                .settings = &controller->config->http,
-                               .last_fetch = &controller->last_fetch};
+                               .last_fetch = &controller->last_fetch,
+                               .event_streams = controller->config->event_streams,
+                               .event_heartbeat = controller->config->event_heartbeat};
     enum status status = http_server_start(&parts, controller->config->listen, threads, address,
                                            &controller->http, error);
     if (status == STATUS_OK)
@@ -409,6 +423,7 @@ enum status controller_run(const struct config *config,
     controller->clock = &system_clock;
     controller->lock_file = -1;
     prepare_signals(&waited);
+    raise_descriptor_limit();
     enum status status = mirror_startup(error);
     if (status != STATUS_OK) {
         free(controller);

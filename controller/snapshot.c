@@ -133,6 +133,7 @@ const struct snapshot_environment *snapshot_environment(const struct snapshot *s
 enum status hub_init(struct hub *hub)
 {
     hub->current = NULL;
+    hub->listeners = NULL;
     atomic_init(&hub->version, 0);
     return pthread_mutex_init(&hub->lock, NULL) == 0 ? STATUS_OK : STATUS_SYSTEM;
 }
@@ -150,6 +151,8 @@ void hub_publish(struct hub *hub, struct snapshot *snapshot)
     struct snapshot *old = hub->current;
     hub->current = snapshot;
     atomic_fetch_add_explicit(&hub->version, 1, memory_order_release);
+    for (struct hub_listener *listener = hub->listeners; listener; listener = listener->next)
+        listener->published(listener->context);
     pthread_mutex_unlock(&hub->lock);
     /* Outside of the lock: freeing 100 000 fragments takes milliseconds. */
     snapshot_release(old);
@@ -161,6 +164,26 @@ struct snapshot *hub_acquire(struct hub *hub)
     struct snapshot *snapshot = hub->current ? snapshot_reference(hub->current) : NULL;
     pthread_mutex_unlock(&hub->lock);
     return snapshot;
+}
+
+void hub_listen(struct hub *hub, struct hub_listener *listener)
+{
+    pthread_mutex_lock(&hub->lock);
+    listener->next = hub->listeners;
+    hub->listeners = listener;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void hub_unlisten(struct hub *hub, struct hub_listener *listener)
+{
+    pthread_mutex_lock(&hub->lock);
+    for (struct hub_listener **at = &hub->listeners; *at; at = &(*at)->next) {
+        if (*at == listener) {
+            *at = listener->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&hub->lock);
 }
 
 struct snapshot *reader_current(struct reader *reader, struct hub *hub)

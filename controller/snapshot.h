@@ -53,10 +53,19 @@ void snapshot_release(struct snapshot *snapshot); /* NULL is fine */
 const struct snapshot_environment *snapshot_environment(const struct snapshot *snapshot,
                                                         struct text name);
 
+/* Who wants to be told of every publish without polling. `published` runs on the publisher's thread
+ * and under the hub's lock: it must neither wait nor call the hub. */
+struct hub_listener {
+    void (*published)(void *context);
+    void *context;
+    struct hub_listener *next; /* the hub's */
+};
+
 struct hub {
     pthread_mutex_t lock;
     struct snapshot *current; /* NULL until the first good one */
     _Atomic uint64_t version; /* rises with every publish; 0: nothing yet */
+    struct hub_listener *listeners;
 };
 
 enum status hub_init(struct hub *hub);
@@ -64,6 +73,10 @@ void hub_dispose(struct hub *hub);
 void hub_publish(struct hub *hub, struct snapshot *snapshot); /* takes over the reference */
 /* A new reference to the current snapshot, or NULL. */
 struct snapshot *hub_acquire(struct hub *hub);
+/* The caller keeps `listener` until hub_unlisten(), after which it is not called any more. */
+void hub_listen(struct hub *hub, struct hub_listener *listener);
+void hub_unlisten(struct hub *hub,
+                  struct hub_listener *listener); /* one that is not there is fine */
 
 /* A reader thread's own reference. Zero it before first use; reader_dispose() at the thread's
  * end. */

@@ -14,11 +14,14 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_compile_seconds, /* weir_compile_seconds_total */
     family_faults,          /* weir_definition_faults{severity}: of the newest commit */
     family_quarantined,     /* weir_definitions_quarantined: not in force as the commit has them */
-    family_snapshot_version,   /* weir_snapshot_version: rises with each swap */
-    family_http_cut,           /* weir_http_connections_cut_total{reason}: slow, crowded */
-    family_snapshot_timestamp, /* weir_snapshot_timestamp_seconds */
-    family_flags,              /* weir_flags{environment} */
-    family_target_pushes,      /* weir_target_pushes_total{target,result}: ok, failed, refused */
+    family_snapshot_version,      /* weir_snapshot_version: rises with each swap */
+    family_http_cut,              /* weir_http_connections_cut_total{reason}: slow, crowded */
+    family_event_streams,         /* weir_event_streams{environment} */
+    family_events_sent,           /* weir_events_sent_total{environment} */
+    family_event_streams_refused, /* weir_event_streams_refused_total */
+    family_snapshot_timestamp,    /* weir_snapshot_timestamp_seconds */
+    family_flags,                 /* weir_flags{environment} */
+    family_target_pushes,         /* weir_target_pushes_total{target,result}: ok, failed, refused */
     family_target_behind, /* weir_target_behind{target}: 1 while what is acknowledged is not what is
                              served */
     family_target_last_success, /* weir_target_last_success_timestamp_seconds{target} */

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "events.h"
 #include "gate.h"
 
 /* A body over HTTP_MAX_BODY is read and thrown away up to here, so that its sender gets to see the
@@ -14,7 +15,8 @@
 
 /* The headers that mean something here; data is NULL where one is absent. */
 struct head {
-    struct text content_length, content_type, expect, if_none_match, transfer_encoding;
+    struct text content_length, content_type, expect, if_none_match, last_event_id,
+        transfer_encoding;
     struct text host, origin, authorization, api_key;
     bool two_lengths; /* Content-Length stands twice */
     bool two_hosts;   /* one may be ours, and the other the page's that asks */
@@ -26,6 +28,8 @@ struct exchange {
     struct head head;
     uint64_t expected, received; /* bytes of body */
     struct MHD_Response *response;
+    struct stream *stream; /* that the response sends; or NULL */
+    bool streaming;        /* it is not counted in flight any more */
     unsigned status;
     struct buffer body; /* only where it comes in pieces */
 };
@@ -178,7 +182,8 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     drop_response(exchange);
     if (exchange->body.size > KEPT_BODY)
         buffer_dispose(&exchange->body);
-    atomic_fetch_sub(&traffic->in_flight, 1);
+    if (!exchange->streaming)
+        atomic_fetch_sub(&traffic->in_flight, 1);
     tell_waiter(traffic);
 }
 
@@ -295,9 +300,15 @@ static bool make_response(struct traffic *traffic, struct exchange *exchange, st
 {
     worker_count_request(worker, route, answer->status);
     exchange->status = answer->status;
-    connection_answer(traffic->connections, &exchange->connection,
-                      answer->whole ? answer->whole->length : answer->body->length);
-    exchange->response = answer->whole ? wrap_whole(answer->whole) : wrap_body(answer->body);
+    exchange->stream = answer->stream;
+    if (answer->stream) {
+        connection_stream(&exchange->connection);
+        exchange->response = stream_response(answer->stream);
+    } else {
+        connection_answer(traffic->connections, &exchange->connection,
+                          answer->whole ? answer->whole->length : answer->body->length);
+        exchange->response = answer->whole ? wrap_whole(answer->whole) : wrap_body(answer->body);
+    }
     return exchange->response && add_headers(exchange->response, answer, close);
 }
 
@@ -345,6 +356,7 @@ static bool respond(struct traffic *traffic, struct exchange *exchange, const ch
         .authorization = exchange->head.authorization,
         .api_key = exchange->head.api_key,
         .address = exchange->connection.address,
+        .last_event_id = exchange->head.last_event_id,
         .body = body,
         .body_too_large = is_too_large(exchange),
     };
@@ -354,8 +366,17 @@ static bool respond(struct traffic *traffic, struct exchange *exchange, const ch
                          atomic_load(&traffic->draining));
 }
 
-static enum MHD_Result queue(struct MHD_Connection *connection, struct exchange *exchange)
+static enum MHD_Result queue(struct traffic *traffic, struct MHD_Connection *connection,
+                             struct exchange *exchange)
 {
+    if (exchange->stream) {
+        stream_bind(exchange->stream, connection);
+        exchange->stream = NULL; /* the library's from here on */
+        exchange->streaming = true;
+        /* Nobody waits for the end of a stream: events_end() is what ends it. */
+        atomic_fetch_sub(&traffic->in_flight, 1);
+        tell_waiter(traffic);
+    }
     enum MHD_Result result = MHD_queue_response(connection, exchange->status, exchange->response);
     drop_response(exchange);
     return result;
@@ -371,7 +392,7 @@ static enum MHD_Result refuse(struct traffic *traffic, struct MHD_Connection *co
     struct answer answer = {.body = &worker->body};
     answer_fail(worker, NULL, &answer, status, details);
     return make_response(traffic, exchange, worker, "none", &answer, true)
-               ? queue(connection, exchange)
+               ? queue(traffic, connection, exchange)
                : MHD_NO;
 }
 
@@ -397,11 +418,13 @@ static struct text *place_of(struct head *head, const char *name, size_t name_si
         return NULL;
     if (strcasecmp(known[name_size].name, name) == 0)
         return (struct text *)((char *)head + known[name_size].place);
-    /* Two that share their lengths with others. */
+    /* Those that share their lengths with others. */
     if (name_size == 6 && strcasecmp(MHD_HTTP_HEADER_ORIGIN, name) == 0)
         return &head->origin;
     if (name_size == 13 && strcasecmp(MHD_HTTP_HEADER_AUTHORIZATION, name) == 0)
         return &head->authorization;
+    if (name_size == 13 && strcasecmp("Last-Event-ID", name) == 0)
+        return &head->last_event_id;
     return NULL;
 }
 
@@ -430,6 +453,8 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
     *head = (struct head){0};
     exchange->expected = LENGTH_UNKNOWN;
     exchange->received = 0;
+    exchange->stream = NULL;
+    exchange->streaming = false;
     buffer_clear(&exchange->body);
     atomic_fetch_add(&traffic->in_flight, 1);
     tell_waiter(traffic);
@@ -456,7 +481,7 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
         return MHD_YES;
     /* Whoever asks before sending is told now; a body that is not worth reading is refused. */
     return respond(traffic, exchange, url, method, (struct text){NULL, 0})
-               ? queue(connection, exchange)
+               ? queue(traffic, connection, exchange)
                : MHD_NO;
 }
 
@@ -501,5 +526,5 @@ enum MHD_Result exchange_answer(void *context, struct MHD_Connection *connection
     if (!exchange->response &&
         !respond(traffic, exchange, url, method, buffer_text(&exchange->body)))
         return MHD_NO;
-    return queue(connection, exchange);
+    return queue(traffic, connection, exchange);
 }

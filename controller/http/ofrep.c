@@ -6,6 +6,7 @@
 
 #include "../../rules/json.h"
 #include "../../rules/utf8.h"
+#include "events.h"
 #include "route.h"
 
 /* --- failures -------------------------------------------------------------------------------- */
@@ -124,9 +125,8 @@ static bool check_body(struct worker *worker, const struct request *request, str
     return false;
 }
 
-/* The environment that is asked for, in the worker's current snapshot; NULL after answering. */
-static const struct snapshot_environment *
-find_environment(struct worker *worker, const struct request *request, struct answer *answer)
+const struct snapshot_environment *
+ofrep_environment(struct worker *worker, const struct request *request, struct answer *answer)
 {
     const struct snapshot *snapshot = reader_current(&worker->reader, worker->parts->hub);
     if (!snapshot) {
@@ -288,7 +288,7 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
 {
     if (!check_body(worker, request, answer))
         return;
-    const struct snapshot_environment *environment = find_environment(worker, request, answer);
+    const struct snapshot_environment *environment = ofrep_environment(worker, request, answer);
     if (!environment)
         return;
     struct decision decision;
@@ -321,7 +321,8 @@ void ofrep_evaluate_one(struct worker *worker, const struct request *request, st
     }
 }
 
-static void write_all(struct worker *worker, const struct snapshot_environment *environment)
+static void write_all(struct worker *worker, const struct request *request,
+                      const struct snapshot_environment *environment)
 {
     const struct document *document = environment->document;
     struct buffer *out = &worker->body;
@@ -330,7 +331,9 @@ static void write_all(struct worker *worker, const struct snapshot_environment *
     const struct text commit = commit_member(worker);
     if (!buffer_reserve(out, worker->bulk_length + worker->bulk_length / 16))
         buffer_clear(out); /* it was only a guess */
-    buffer_append_text(out, TEXT("{\"flags\":["));
+    buffer_append_char(out, '{');
+    events_announce(worker, request, out);
+    buffer_append_text(out, TEXT("\"flags\":["));
     struct document_cursor cursor = {0};
     const struct fragment *fragment = document_next(document, &cursor),
                           *next = document_next(document, &cursor);
@@ -406,10 +409,10 @@ void ofrep_evaluate_all(struct worker *worker, const struct request *request, st
 {
     if (!check_body(worker, request, answer))
         return;
-    const struct snapshot_environment *environment = find_environment(worker, request, answer);
+    const struct snapshot_environment *environment = ofrep_environment(worker, request, answer);
     if (!environment || !read_context(worker, request, environment, answer))
         return;
-    write_all(worker, environment);
+    write_all(worker, request, environment);
     if (worker->body.failed) {
         answer_no_memory(worker, answer);
         return;

@@ -25,11 +25,14 @@ enum method {
 /* What a route asks of a token; gate.h says where it asks for none. The verbs come last. */
 enum need { NEED_NOTHING, NEED_EVALUATE, NEED_VIEW, NEED_OPERATE, NEED_ADMINISTER };
 
+struct stream; /* events.h */
+
 /* All texts are borrowed for the time of route_dispatch(). */
 struct request {
     enum method method;
-    struct text path;                        /* as it came, percent-encoded, without the query */
-    struct text content_type, if_none_match; /* data is NULL where the header is absent */
+    struct text path; /* as it came, percent-encoded, without the query */
+    /* data is NULL where the header is absent */
+    struct text content_type, if_none_match, last_event_id;
     struct text host, origin, authorization, api_key;
     uint64_t address; /* a hash of the sender's */
     struct text body;
@@ -85,6 +88,7 @@ struct answer {
     char etag[DIGEST_TEXT_SIZE + 2];   /* with quotes, or empty */
     struct buffer *body;               /* the worker's; empty for 304 */
     struct whole *whole;               /* the worker's: stands in for `body`; or NULL */
+    struct stream *stream; /* sent instead of `body`; or NULL. Whoever sends it owns it */
 };
 
 struct route {
@@ -130,6 +134,9 @@ void ofrep_evaluate_all(struct worker *worker, const struct request *request,
                         struct answer *answer);
 void ofrep_fail(struct worker *worker, const struct request *request, struct answer *answer,
                 unsigned status, struct text details);
+/* The environment that is asked for, in the worker's current snapshot; NULL after answering. */
+const struct snapshot_environment *
+ofrep_environment(struct worker *worker, const struct request *request, struct answer *answer);
 /* True when one of the entity tags of an If-None-Match header is `etag` (with quotes; compared
  * weakly), or it is "*". */
 bool ofrep_etag_matches(struct text header, const char *etag);

@@ -1,5 +1,6 @@
 #include "../../rules/json.h"
 #include "../../rules/utf8.h"
+#include "events.h"
 #include "gate.h"
 
 #define ENVIRONMENT_PREFIX "/env/"
@@ -12,6 +13,8 @@ const struct route routes[] = {
      ofrep_evaluate_one, ofrep_fail},
     {"evaluate_flags", "/ofrep/v1/evaluate/flags", METHOD_POST, true, true, NEED_EVALUATE,
      ofrep_evaluate_all, ofrep_fail},
+    {"event_stream", "/ofrep/v1/stream", GET_HEAD, true, true, NEED_EVALUATE, events_open,
+     ofrep_fail},
     {"document", "/flagd.json", GET_HEAD, true, true, NEED_EVALUATE, document_answer, answer_fail},
     {"healthz", "/healthz", GET_HEAD, false, false, NEED_NOTHING, health_live, answer_fail},
     {"readyz", "/readyz", GET_HEAD, false, false, NEED_NOTHING, health_ready, answer_fail},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../telemetry_families.h"
+#include "events.h"
 #include "exchange.h"
 #include "gate.h"
 #include "listen.h"
@@ -15,7 +16,7 @@
 /* A request's head must fit into it. The library clears all of it after each request, so more costs
  * time. */
 #define CONNECTION_MEMORY ((size_t)16 << 10)
-#define CONNECTIONS_MAX 10000
+#define CONNECTIONS_MAX 10000 /* besides event streams */
 #define THREADS_MAX 256
 
 struct thread {
@@ -33,7 +34,11 @@ struct http_server {
     struct thread *threads;
     unsigned thread_count;
     int listener;
+    unsigned connections; /* at most so many, of all threads together */
 };
+
+/* How long a stop waits for the last bytes of event streams. */
+#define PATIENCE_STREAMS NANOSECONDS_PER_SECOND
 
 /* --- start ----------------------------------------------------------------------------------- */
 
@@ -80,7 +85,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned conn
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
     return MHD_start_daemon(server->gate.tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
                             exchange_answer, &server->traffic, MHD_OPTION_ARRAY, options,
                             server->gate.tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls,
@@ -97,7 +102,7 @@ static bool start_threads(struct http_server *server, unsigned threads)
     sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
         return false;
-    unsigned connections = connection_limit(server->gate.settings->connections) / threads;
+    unsigned connections = server->connections / threads;
     if (connections == 0)
         connections = 1;
     while (server->thread_count < threads) {
@@ -110,8 +115,17 @@ static bool start_threads(struct http_server *server, unsigned threads)
     return server->thread_count == threads;
 }
 
+/* Streams never take the last quarter of the connections: who evaluates must find one. */
+static bool start_events(struct http_server *server)
+{
+    unsigned room = server->connections / 4 * 3, most = server->parts.event_streams;
+    return most == 0 || events_start(&server->parts, most < room ? most : room,
+                                     &server->parts.events) == STATUS_OK;
+}
+
 static void server_free(struct http_server *server)
 {
+    events_end(server->parts.events, 0);
     for (unsigned i = 0; i < server->thread_count; i++) {
         MHD_stop_daemon(server->threads[i].daemon);
         if (server->threads[i].quiesced >= 0)
@@ -119,6 +133,7 @@ static void server_free(struct http_server *server)
     }
     free(server->threads);
     connections_free(server->traffic.connections);
+    events_free(server->parts.events);
     traffic_dispose(&server->traffic);
     gate_dispose(&server->gate);
     close(server->listener);
@@ -162,6 +177,9 @@ static enum status server_new(const struct http_parts *parts, int listener,
     server->parts.gate = &server->gate;
     server->listener = listener;
     const struct http_settings *settings = parts->settings ? parts->settings : &defaults;
+    unsigned wanted =
+        settings->connections ? settings->connections : CONNECTIONS_MAX + parts->event_streams;
+    server->connections = connection_limit(wanted);
     enum status status = gate_init(&server->gate, settings, parts->clock, listener, error);
     if (status == STATUS_OK && !watch_connections(server))
         status = error_set(error, STATUS_SYSTEM, "cannot start a thread for connections");
@@ -184,7 +202,7 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
     if (!server)
         return status;
     errno = 0;
-    if (!start_threads(server, threads_for(threads))) {
+    if (!start_events(server) || !start_threads(server, threads_for(threads))) {
         status = error_set(error, STATUS_SYSTEM, "cannot serve on '%.64s': %s", address,
                            errno ? strerror(errno) : "the HTTP library did not start");
         server_free(server);
@@ -231,6 +249,8 @@ void http_server_stop(struct http_server *server, int64_t patience)
     for (unsigned i = 0; i < server->thread_count; i++)
         server->threads[i].quiesced = MHD_quiesce_daemon(server->threads[i].daemon);
     take_waiting(server);
+    int64_t streams = clock->monotonic(clock->self) + PATIENCE_STREAMS;
+    events_end(server->parts.events, streams < deadline ? streams : deadline);
     traffic_wait(&server->traffic, deadline);
     server_free(server);
 }

@@ -12,6 +12,8 @@
 #include "../telemetry.h"
 #include "settings.h"
 
+struct events; /* events.h */
+
 #define HTTP_MAX_BODY ((size_t)1 << 20)
 
 struct http_parts {
@@ -25,7 +27,10 @@ struct http_parts {
     const struct http_settings *settings; /* NULL: the defaults */
     /* When the repository was last fetched from, in wall seconds, 0: never; NULL: nobody knows. */
     const _Atomic int64_t *last_fetch;
-    struct gate *gate; /* the server's own; NULL where there is no server, in tests */
+    struct gate *gate;       /* the server's own; NULL where there is no server, in tests */
+    unsigned event_streams;  /* OFREP's, at most so many at a time; 0: none are offered */
+    int64_t event_heartbeat; /* nanoseconds; 0: 15 s */
+    struct events *events;   /* the server's own, which sets it; NULL without event streams */
 };
 
 struct http_server;

@@ -4,6 +4,7 @@ The definitions are the files below flags/, pushed into a bare Git repository. W
 how the SDKs are installed and run in clients.py.
 """
 import pathlib
+import re
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_web_is_told_when_nothing_has_changed(site):
     etag = client.do("requests")["requests"][-1]["etag"]
     seen = client.do("look")
     assert only(seen) == {"path": "/env/production/ofrep/v1/evaluate/flags", "condition": etag, "status": 304,
-                          "etag": etag}
+                          "etag": etag, "query": ""}
     assert seen["changed"] == []
 
     push(server, "formal", "quoted")
@@ -255,6 +256,48 @@ def test_web_polls(tmp_path):
             weir.wait_until(lambda: greeting(client) == ('say "hello"\n\\ twice', "quoted"), "a poll that finds it")
             before = len(statuses())
             weir.wait_until(lambda: 304 in statuses()[before:], "polls that find nothing new again")
+            client.close()
+        finally:
+            client.kill()
+
+
+def test_web_is_told_by_events(tmp_path):
+    """The provider opens the stream that the answer announces, and asks again when told, also after a restart."""
+    repository, push = pushed(tmp_path)
+    stream = "/env/production/ofrep/v1/stream"
+    configuration = re.compile(r"\?flagConfigEtag=%22[0-9a-f]{32}%22&flagConfigLastModified=\d+")
+    with weir.controller(repository.url, tmp_path / "data") as server:
+        server.wait_ready()
+        address = f"{server.host}:{server.port}"
+        client = start("js-web", base_url(server, "production"), "0", "events")
+        told = []
+
+        def statuses():
+            """Of what it has asked because of an event; a context is new only once."""
+            told.extend(request for request in client.do("requests")["requests"] if request["query"])
+            return [request["status"] for request in told]
+
+        try:
+            weir.wait_until(lambda: client.do("opened") == [stream], "the provider opens the stream")
+            # What is served is young: the client is told at once, and finds that it has it.
+            weir.wait_until(lambda: statuses() == [304], "it asks again")
+            assert greeting(client) == ("Grüß Gott 😀", "formal")
+            push(server, "formal", "quoted")
+            weir.wait_until(lambda: statuses() == [304, 200], "it is told of the change")
+            assert configuration.fullmatch(told[-1]["query"]), told
+            weir.wait_until(lambda: greeting(client) == ('say "hello"\n\\ twice', "quoted"), "it has the change")
+            assert server.stop() == 0
+            again = weir.Controller("--repo", repository.url, "--data", tmp_path / "data", "--listen", address)
+            try:
+                again.wait_ready()
+                weir.wait_until(lambda: client.do("opened") == [stream] * 2, "the provider comes back")
+                push(again, "quoted", "formal")
+                weir.wait_until(lambda: greeting(client) == ("Grüß Gott 😀", "formal"), "it is told again")
+                # Coming back it had missed nothing, and so has asked for nothing.
+                assert statuses() == [304, 200, 200]
+                assert again.stop() == 0
+            finally:
+                again.kill()
             client.close()
         finally:
             client.kill()

@@ -154,6 +154,40 @@ START_TEST(test_what_is_set_stays)
 }
 END_TEST
 
+START_TEST(test_event_streams)
+{
+    static const char *const wrong_numbers[] = {"", "-1", "1000001", "2x", " 2", "1e3"};
+    static const char *const wrong_times[] = {"", "15", "99ms", "11m", "soon"};
+    begin();
+    ck_assert_int_eq(read_yaml("repo: x\n"), STATUS_OK);
+    ck_assert_int_eq(config_finish(&config, &error), STATUS_OK);
+    ck_assert_uint_eq(config.event_streams, 10000);
+    ck_assert_int_eq(config.event_heartbeat, INT64_C(15000000000));
+    end();
+    begin();
+    ck_assert_int_eq(read_yaml("repo: x\nevent-streams: 0\nevent-heartbeat: 100ms\n"), STATUS_OK);
+    ck_assert_int_eq(config_finish(&config, &error), STATUS_OK);
+    ck_assert_uint_eq(config.event_streams, 0); /* none is not unset */
+    ck_assert_int_eq(config.event_heartbeat, 100000000);
+    end();
+    begin();
+    ck_assert_int_eq(config_set_event_streams(&config, "0", &error), STATUS_OK);
+    ck_assert_int_eq(config_set_event_heartbeat(&config, "10m", &error), STATUS_OK);
+    ck_assert_int_eq(read_yaml("repo: x\nevent-streams: 7\nevent-heartbeat: 1s\n"), STATUS_OK);
+    ck_assert_uint_eq(config.event_streams, 0);
+    ck_assert_int_eq(config.event_heartbeat, INT64_C(600000000000));
+    for (size_t i = 0; i < COUNT_OF(wrong_numbers); i++)
+        ck_assert_int_eq(config_set_event_streams(&config, wrong_numbers[i], &error),
+                         STATUS_INVALID);
+    for (size_t i = 0; i < COUNT_OF(wrong_times); i++)
+        ck_assert_int_eq(config_set_event_heartbeat(&config, wrong_times[i], &error),
+                         STATUS_INVALID);
+    end();
+    assert_fault("event-streams: 1000001\n", CODE_SCHEMA_RANGE, 1, 16, "1000000");
+    assert_fault("event-heartbeat: 1ms\n", CODE_SCHEMA_RANGE, 1, 18, "100ms");
+}
+END_TEST
+
 START_TEST(test_faults_have_places)
 {
     assert_fault("repo: x\npol: 10s\n", CODE_SCHEMA_UNKNOWN, 2, 1, "pol");
@@ -272,6 +306,6 @@ START_TEST(test_repositories)
 }
 END_TEST
 
-UNIT_MAIN("config", test_every_field, test_defaults, test_what_is_set_stays,
+UNIT_MAIN("config", test_every_field, test_defaults, test_what_is_set_stays, test_event_streams,
           test_faults_have_places, test_files_that_cannot_be_read, test_an_empty_file_says_nothing,
           test_option_values, test_paths, test_repositories)

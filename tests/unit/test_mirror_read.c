@@ -37,12 +37,12 @@ static void check_fault(size_t index, const char *code, const char *path)
 
 /* --- trees that git does not make, written by hand ------------------------------------------- */
 
-struct entry {
+struct tree_entry {
     const char *mode, *name;
     git_oid id;
 };
 
-static git_oid write_tree(git_odb *odb, const struct entry *entries, size_t count)
+static git_oid write_tree(git_odb *odb, const struct tree_entry *entries, size_t count)
 {
     struct buffer bytes;
     git_oid id;
@@ -142,9 +142,9 @@ START_TEST(links_and_submodules_are_noted_and_not_followed)
 
     git_odb *odb = open_odb();
     git_oid elsewhere = {{1}};
-    const struct entry lib[] = {{"160000", "lib", elsewhere}};
-    const struct entry top[] = {{"160000", "targets", elsewhere},
-                                {"40000", "vendor", write_tree(odb, lib, 1)}};
+    const struct tree_entry lib[] = {{"160000", "lib", elsewhere}};
+    const struct tree_entry top[] = {{"160000", "targets", elsewhere},
+                                     {"40000", "vendor", write_tree(odb, lib, 1)}};
     git_oid tree = write_tree(odb, top, 2);
     git_odb_free(odb);
     read_commit(commit_tree(&tree));
@@ -183,18 +183,19 @@ START_TEST(names_that_could_deceive_are_refused)
     begin();
     git_odb *odb = open_odb();
     git_oid ours = write_blob(odb, "weir/v1"), other = write_blob(odb, "a: 1");
-    const struct entry inner[] = {{"100644", "x.yaml", ours}};
+    const struct tree_entry inner[] = {{"100644", "x.yaml", ours}};
     git_oid folder = write_tree(odb, inner, 1);
-    const struct entry flags[] = {{"100644", "a\nb.yaml", ours}, {"100644", "\x1b[2J.yaml", ours},
-                                  {"100644", "\xff.yaml", ours}, {"100644", "plain.yaml", ours},
-                                  {"100644", "\x01.txt", ours},  {"100644", "x/y.yaml", ours},
-                                  {"100644", "x/y.txt", ours},   {"40000", "..", folder},
-                                  {"40000", ".", folder}};
-    const struct entry top[] = {{"40000", "flags", write_tree(odb, flags, COUNT_OF(flags))},
-                                {"40000", "segments/a", folder},
-                                {"100644", "b\n.yaml", other},
-                                {"100644", "c\n.yaml", ours},
-                                {"40000", "d\x07", folder}};
+    const struct tree_entry flags[] = {
+        {"100644", "a\nb.yaml", ours}, {"100644", "\x1b[2J.yaml", ours},
+        {"100644", "\xff.yaml", ours}, {"100644", "plain.yaml", ours},
+        {"100644", "\x01.txt", ours},  {"100644", "x/y.yaml", ours},
+        {"100644", "x/y.txt", ours},   {"40000", "..", folder},
+        {"40000", ".", folder}};
+    const struct tree_entry top[] = {{"40000", "flags", write_tree(odb, flags, COUNT_OF(flags))},
+                                     {"40000", "segments/a", folder},
+                                     {"100644", "b\n.yaml", other},
+                                     {"100644", "c\n.yaml", ours},
+                                     {"40000", "d\x07", folder}};
     git_oid tree = write_tree(odb, top, COUNT_OF(top));
     git_odb_free(odb);
     read_commit(commit_tree(&tree));
@@ -216,7 +217,7 @@ START_TEST(folders_are_read_to_a_depth)
     begin();
     git_odb *odb = open_odb();
     git_oid file = write_blob(odb, "weir/v1");
-    struct entry entries[] = {{"100644", "a.yaml", file}, {"40000", "f", {{0}}}};
+    struct tree_entry entries[] = {{"100644", "a.yaml", file}, {"40000", "f", {{0}}}};
     git_oid tree = write_tree(odb, entries, 1);
     for (int i = 0; i <= BUNDLE_MAX_DEPTH; i++) {
         entries[1].id = tree;
@@ -236,16 +237,16 @@ START_TEST(a_tree_bomb_is_refused)
 {
     begin();
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
-    struct entry entries[COUNT_OF(names)];
+    struct tree_entry entries[COUNT_OF(names)];
     git_odb *odb = open_odb();
     git_oid tree = write_blob(odb, "x");
     for (int i = 0; i < 9; i++) {
         for (size_t k = 0; k < COUNT_OF(names); k++)
-            entries[k] = (struct entry){i ? "40000" : "100644", names[k], tree};
+            entries[k] = (struct tree_entry){i ? "40000" : "100644", names[k], tree};
         tree = write_tree(odb, entries, COUNT_OF(names));
     }
-    const struct entry top[] = {{"40000", "a", tree},
-                                {"100644", "x.yaml", write_blob(odb, "weir/v1")}};
+    const struct tree_entry top[] = {{"40000", "a", tree},
+                                     {"100644", "x.yaml", write_blob(odb, "weir/v1")}};
     git_oid whole = write_tree(odb, top, 2);
     git_odb_free(odb);
     read_commit(commit_tree(&whole));
@@ -261,9 +262,9 @@ START_TEST(a_missing_object_is_the_clones_fault)
     begin();
     git_odb *odb = open_odb();
     git_oid nowhere = {{1}};
-    const struct entry flags[] = {{"100644", "x.yaml", nowhere}};
-    const struct entry top[] = {{"40000", "flags", write_tree(odb, flags, 1)}};
-    const struct entry blind[] = {{"40000", "flags", nowhere}};
+    const struct tree_entry flags[] = {{"100644", "x.yaml", nowhere}};
+    const struct tree_entry top[] = {{"40000", "flags", write_tree(odb, flags, 1)}};
+    const struct tree_entry blind[] = {{"40000", "flags", nowhere}};
     git_oid first = write_tree(odb, top, 1), second = write_tree(odb, blind, 1);
     git_odb_free(odb);
     bundle_init(&bundle);

@@ -433,8 +433,8 @@ START_TEST(test_unknown_paths)
                      "{\"errorDetails\":\"no such path '/nope'; there is POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags/KEY, POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET "
-                     "[/env/ENVIRONMENT]/flagd.json, GET /healthz, GET /readyz, GET "
-                     "/metrics, GET /status\"}");
+                     "[/env/ENVIRONMENT]/ofrep/v1/stream, GET [/env/ENVIRONMENT]/flagd.json, GET "
+                     "/healthz, GET /readyz, GET /metrics, GET /status\"}");
     static const char *const paths[] = {
         "",
         "/",

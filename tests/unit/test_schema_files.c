@@ -100,6 +100,7 @@ START_TEST(good_others)
                    "repo: file:///srv/flags.git\nbranch: main\nlisten: 127.0.0.1:0\ndata: d\n"
                    "poll: 10s\ndefault-environment: production\nallow-path: [/srv/out]\n"
                    "allow-host: [\"redis:6379\", \"[::1]\"]\nhttp-threads: 4\n"
+                   "event-streams: 0\nevent-heartbeat: 15s\n"
                    "secrets: {edge: {env: EDGE, hosts: [redis]}}\n",
                    "");
 }

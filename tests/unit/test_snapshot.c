@@ -183,6 +183,44 @@ START_TEST(test_swaps_under_readers)
 }
 END_TEST
 
+struct listening {
+    struct hub_listener listener;
+    struct hub *hub;
+    unsigned told;
+    uint64_t version; /* of the hub, when last told */
+};
+
+static void note(void *context)
+{
+    struct listening *listening = context;
+    listening->told++;
+    listening->version = atomic_load(&listening->hub->version);
+}
+
+START_TEST(test_listeners_are_told)
+{
+    struct hub hub;
+    struct listening first = {{note, &first, NULL}, &hub, 0, 0};
+    struct listening second = {{note, &second, NULL}, &hub, 0, 0};
+    ck_assert_int_eq(hub_init(&hub), STATUS_OK);
+    hub_publish(&hub, numbered(1));
+    hub_listen(&hub, &first.listener);
+    hub_listen(&hub, &second.listener);
+    ck_assert_uint_eq(first.told, 0);
+    hub_publish(&hub, numbered(2));
+    ck_assert_uint_eq(first.told, 1);
+    ck_assert_uint_eq(second.told, 1);
+    ck_assert_uint_eq(first.version, 2); /* what was published is there by then */
+    hub_unlisten(&hub, &first.listener);
+    hub_unlisten(&hub, &first.listener);
+    hub_publish(&hub, numbered(3));
+    ck_assert_uint_eq(first.told, 1);
+    ck_assert_uint_eq(second.told, 2);
+    hub_unlisten(&hub, &second.listener);
+    hub_dispose(&hub);
+}
+END_TEST
+
 UNIT_MAIN("snapshot", test_generation_text, test_generation_order_is_that_of_its_text,
           test_environments_by_name, test_last_release_gives_documents_back, test_readers_follow,
-          test_swaps_under_readers)
+          test_listeners_are_told, test_swaps_under_readers)

@@ -1,4 +1,4 @@
-// The web SDK: `node web.mjs BASE_URL [POLL_MILLISECONDS]`. It has all flags evaluated at once, when the context
+// The web SDK: `node web.mjs BASE_URL [POLL_MILLISECONDS] [events]`. It has all flags evaluated at once, when the context
 // changes and when the page is looked at again; what it asks of weir for that is told by {"do": "requests"}.
 import { details, method, serve } from './lines.mjs';
 
@@ -8,18 +8,31 @@ globalThis.document = Object.assign(new EventTarget(), { visibilityState: 'visib
 const { OpenFeature, ProviderEvents } = await import('@openfeature/web-sdk');
 const { OFREPWebProvider } = await import('@openfeature/ofrep-web-provider');
 
-const [baseUrl, pollInterval = '0'] = process.argv.slice(2);
+const [baseUrl, pollInterval = '0', streams] = process.argv.slice(2);
 let requests = []; // since they were last told
 let changed = []; // flags that the provider said have changed, since that was last told
 const events = new EventTarget(); // "answered" by weir, "changed" by the provider
 
 const next = (name) => new Promise((resolve) => events.addEventListener(name, resolve, { once: true }));
 
+// Node.js has no EventSource; without one the provider does not open the stream that weir announces.
+const opened = []; // URLs of streams that have been answered, the same again for each time
+if (streams === 'events') {
+  const { EventSource } = await import('eventsource');
+  globalThis.EventSource = class extends EventSource {
+    constructor(url, options) {
+      super(url, options);
+      this.addEventListener('open', () => opened.push(new URL(url).pathname));
+    }
+  };
+}
+
 async function watchedFetch(request, options) {
   const response = await fetch(request, options);
   await response.clone().arrayBuffer(); // so that the provider has it all when it is told
   requests.push({
     path: new URL(request.url).pathname,
+    query: new URL(request.url).search,
     condition: request.headers.get('if-none-match'),
     status: response.status,
     etag: response.headers.get('etag'),
@@ -68,5 +81,5 @@ async function look() {
   return tell();
 }
 
-await serve(evaluate, { look, requests: tell });
+await serve(evaluate, { look, requests: tell, opened: () => opened });
 await OpenFeature.close();
