@@ -22,6 +22,8 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         {"listen", &config->listen, config_set_text},
         {"default-environment", &config->default_environment, config_set_text},
         {"data", &config->data, config_set_path},
+        {"log-format", &config->log_format, config_set_log_format},
+        {"log-level", &config->log_level, config_set_log_level},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -43,6 +45,7 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"http-threads", config_set_threads},
         {"allow-path", config_allow_path},
         {"allow-host", config_allow_host},
+        {"hook-secret", config_add_hook},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -158,6 +161,18 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "N",
      .help = "threads that answer requests (default: one a core)"},
+    {.name = "hook-secret",
+     .type = OPTION_LIST,
+     .argument = "FORGE=FILE",
+     .help = "take webhooks of github, gitlab or gitea at /hooks/FORGE, signed with this secret"},
+    {.name = "log-format",
+     .type = OPTION_STRING,
+     .argument = "FORMAT",
+     .help = "logfmt or json: one line an event on standard error (default: logfmt)"},
+    {.name = "log-level",
+     .type = OPTION_STRING,
+     .argument = "LEVEL",
+     .help = "the least that is logged: debug, info, warn or error (default: info)"},
     {0},
 };
 
@@ -171,8 +186,10 @@ const struct command run_command = {
         "name. A commit with an error changes nothing; the log and GET /status tell what is "
         "wrong and where.\n\n"
         "The first line printed is \"listening on http://ADDRESS\"; the log goes to "
-        "standard error. SIGHUP fetches at once, SIGTERM finishes the requests in flight "
-        "and ends.\n\n"
+        "standard error. SIGHUP fetches at once and reads the secrets of webhooks again, "
+        "SIGTERM finishes the requests in flight and ends.\n\n"
+        "A webhook of GitHub, GitLab, Gitea or Forgejo makes it fetch at once; polling goes on "
+        "all the same.\n\n"
         "Definitions reach nothing that was not allowed here: a file target writes below "
         "the folder \"targets\" of the data folder and below each --allow-path, and a host "
         "is contacted only by --allow-host.",

@@ -10,13 +10,16 @@
 #include "reach.h"
 
 struct config {
-    char *repo, *branch;       /* branch NULL: the remote's HEAD */
-    char *listen;              /* ADDRESS:PORT; default 127.0.0.1:8080 */
-    char *data;                /* folder; default ./weir-data */
-    int64_t poll;              /* nanoseconds; default 10 s */
-    char *default_environment; /* or NULL */
-    struct reach reach;        /* paths, hosts, secrets */
-    unsigned http_threads;     /* 0: one a core */
+    char *repo, *branch;        /* branch NULL: the remote's HEAD */
+    char *listen;               /* ADDRESS:PORT; default 127.0.0.1:8080 */
+    char *data;                 /* folder; default ./weir-data */
+    int64_t poll;               /* nanoseconds; default 10 s */
+    char *default_environment;  /* or NULL */
+    struct reach reach;         /* paths, hosts, secrets */
+    unsigned http_threads;      /* 0: one a core */
+    struct reach_secret *hooks; /* of the forges that may call, named "hooks.github" and so on */
+    size_t hook_count;
+    char *log_format, *log_level; /* as log.h spells them; default logfmt and info */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
@@ -40,6 +43,13 @@ enum status config_set_poll(struct config *config, const char *duration, struct 
 enum status config_set_threads(struct config *config, const char *number, struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
 enum status config_allow_host(struct config *config, const char *host, struct error *error);
+/* Adds the secret of a forge's webhooks, named; where it is is the caller's to fill in. */
+enum status config_new_hook(struct config *config, struct text forge, struct reach_secret **out,
+                            struct error *error);
+/* FORGE=FILE, where the secret of that forge's webhooks is. */
+enum status config_add_hook(struct config *config, const char *text, struct error *error);
+enum status config_set_log_format(char **member, const char *text, struct error *error);
+enum status config_set_log_level(char **member, const char *text, struct error *error);
 /* Fills in the defaults and checks what belongs together. */
 enum status config_finish(struct config *config, struct error *error);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "http/hooks.h"
 #include "http/server.h"
 #include "log.h"
 #include "telemetry_families.h"
@@ -25,6 +26,8 @@
 #define PATIENCE_GIT (3 * NANOSECONDS_PER_SECOND)
 #define RETRY_FIRST (1 * NANOSECONDS_PER_SECOND)
 #define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
+/* From the beginning of a fetch to that of the next, however many ask for one. */
+#define FETCH_INTERVAL (100 * NANOSECONDS_PER_MILLISECOND)
 
 struct controller {
     const struct config *config;
@@ -33,6 +36,7 @@ struct controller {
     struct reach reach; /* targets/ of the data folder included */
     struct hub hub;
     struct fleet *fleet;
+    struct hooks *hooks; /* NULL: no forge may call */
     struct http_server *http;
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
@@ -97,14 +101,30 @@ static struct timespec deadline_after(int64_t nanoseconds)
     return now;
 }
 
-/* Waits for the poll's time, a nudge, or the end. */
-static void wait_for_poll(struct controller *controller, int64_t wait)
+/* Makes the git thread fetch: at once, or once more after the fetch that it is at. */
+static void nudge(void *context)
+{
+    struct controller *controller = context;
+    pthread_mutex_lock(&controller->lock);
+    if (!controller->nudged) {
+        controller->nudged = true;
+        pthread_cond_broadcast(&controller->changed);
+    }
+    pthread_mutex_unlock(&controller->lock);
+}
+
+/* Waits for the poll's time, a nudge, or the end; for the least interval in any case. */
+static void wait_for_poll(struct controller *controller, int64_t wait,
+                          const struct timespec *earliest)
 {
     struct timespec deadline = deadline_after(wait);
     int result = 0;
     pthread_mutex_lock(&controller->lock);
     while (!controller->nudged && !atomic_load(&controller->stopping) && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
+    /* Who asks in the meantime has asked for the same fetch. */
+    for (result = 0; !atomic_load(&controller->stopping) && result != ETIMEDOUT;)
+        result = pthread_cond_timedwait(&controller->changed, &controller->lock, earliest);
     controller->nudged = false;
     pthread_mutex_unlock(&controller->lock);
 }
@@ -160,6 +180,7 @@ static void *git_main(void *argument)
     if (mirror_last_tip(controller->fetching, tip, &error) == STATUS_OK)
         tell_core(controller, tip);
     while (!atomic_load(&controller->stopping)) {
+        struct timespec earliest = deadline_after(FETCH_INTERVAL);
         failures = fetch_once(controller, tip, problem) ? 0 : failures + 1;
         note_iteration(controller, "git");
         int64_t wait = clock_jitter(clock, controller->config->poll, 10);
@@ -169,7 +190,7 @@ static void *git_main(void *argument)
             int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
             wait = retry < wait || failures > 5 ? retry : wait;
         }
-        wait_for_poll(controller, wait);
+        wait_for_poll(controller, wait, &earliest);
     }
     pthread_mutex_lock(&controller->lock);
     controller->git_ended = true;
@@ -252,6 +273,29 @@ static enum status make_parts(struct controller *controller, struct error *error
     return core_new(&parts, controller->reading, &controller->core, error);
 }
 
+static enum status make_hooks(struct controller *controller, struct error *error)
+{
+    const struct config *config = controller->config;
+    struct hooks_parts parts = {.branch = config->branch,
+                                .clock = controller->clock,
+                                .telemetry = controller->telemetry,
+                                .nudge = nudge,
+                                .context = controller};
+    for (size_t i = 0; i < config->hook_count; i++) {
+        struct text name = text_of(config->hooks[i].name + strlen("hooks."));
+        parts.secrets[hook_forge_of(name)] = &config->hooks[i];
+    }
+    return config->hook_count ? hooks_new(&parts, &controller->hooks, error) : STATUS_OK;
+}
+
+static void reload(struct controller *controller)
+{
+    struct error error;
+    if (controller->hooks && hooks_reload(controller->hooks, &error) != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "reload_failed", "error", error.message, NULL);
+    nudge(controller);
+}
+
 static enum status start_http(struct controller *controller,
                               void (*announce)(void *context, const char *address), void *context,
                               struct error *error)
@@ -265,7 +309,8 @@ static enum status start_http(struct controller *controller,
                                .telemetry = controller->telemetry,
                                .clock = controller->clock,
                                .write_status = write_status,
-                               .status_context = controller};
+                               .status_context = controller,
+                               .hooks = controller->hooks};
     enum status status = http_server_start(&parts, controller->config->listen, threads, address,
                                            &controller->http, error);
     if (status == STATUS_OK)
@@ -289,6 +334,16 @@ static enum status start_threads(struct controller *controller, struct error *er
 static void do_nothing(int signal_number)
 {
     (void)signal_number;
+}
+
+static void set_up_log(const struct config *config)
+{
+    enum log_format format;
+    enum log_level level;
+    if (config->log_format && log_format_parse(config->log_format, &format))
+        log_set_format(format);
+    if (config->log_level && log_level_parse(config->log_level, &level))
+        log_set_level(level);
 }
 
 /* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for
@@ -316,10 +371,7 @@ static void wait_for_end(struct controller *controller, const sigset_t *waited)
                       number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
             return;
         }
-        pthread_mutex_lock(&controller->lock);
-        controller->nudged = true;
-        pthread_cond_broadcast(&controller->changed);
-        pthread_mutex_unlock(&controller->lock);
+        reload(controller);
     }
 }
 
@@ -362,6 +414,7 @@ static bool stop_threads(struct controller *controller)
 
 static void dispose(struct controller *controller)
 {
+    hooks_free(controller->hooks);
     core_free(controller->core);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
@@ -390,6 +443,7 @@ enum status controller_run(const struct config *config,
     controller->config = config;
     controller->clock = &system_clock;
     controller->lock_file = -1;
+    set_up_log(config);
     prepare_signals(&waited);
     enum status status = mirror_startup(error);
     if (status != STATUS_OK) {
@@ -401,6 +455,8 @@ enum status controller_run(const struct config *config,
         status = open_mirrors(controller, error);
     if (status == STATUS_OK)
         status = make_parts(controller, error);
+    if (status == STATUS_OK)
+        status = make_hooks(controller, error);
     if (status == STATUS_OK)
         status = start_http(controller, announce, context, error);
     if (status == STATUS_OK)

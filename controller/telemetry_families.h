@@ -15,6 +15,7 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_faults,           /* weir_definition_faults{severity}: of the newest commit */
     family_snapshot_version, /* weir_snapshot_version: rises with each swap */
     family_snapshot_timestamp, /* weir_snapshot_timestamp_seconds */
+    family_webhooks,           /* weir_webhooks_total{forge,result} */
     family_flags,              /* weir_flags{environment} */
     family_target_pushes,      /* weir_target_pushes_total{target,result}: ok, failed, refused */
     family_target_behind, /* weir_target_behind{target}: 1 while what is acknowledged is not what is

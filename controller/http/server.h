@@ -20,6 +20,7 @@ struct http_parts {
     /* Appends the body of GET /status, a JSON object. */
     void (*write_status)(void *context, struct buffer *out);
     void *status_context;
+    struct hooks *hooks; /* NULL: no forge may call */
 };
 
 struct http_server;

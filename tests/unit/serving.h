@@ -44,8 +44,11 @@ static inline void serving_init(struct serving *serving)
     ck_assert_int_eq(hub_init(&serving->hub), STATUS_OK);
     serving->clock = (struct clock){.wall = serving_wall, .monotonic = serving_monotonic};
     static char status[] = "{\"commit\":null}";
-    serving->parts = (struct http_parts){&serving->hub, serving->telemetry, &serving->clock,
-                                         serving_status, status};
+    serving->parts = (struct http_parts){.hub = &serving->hub,
+                                         .telemetry = serving->telemetry,
+                                         .clock = &serving->clock,
+                                         .write_status = serving_status,
+                                         .status_context = status};
 }
 
 static inline void serving_dispose(struct serving *serving)

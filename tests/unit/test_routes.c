@@ -433,7 +433,8 @@ START_TEST(test_unknown_paths)
                      "{\"errorDetails\":\"no such path '/nope'; there is POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags/KEY, POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET /healthz, GET /readyz, GET "
-                     "/metrics, GET /status\"}");
+                     "/metrics, GET /status, POST /hooks/github, POST /hooks/gitlab, POST "
+                     "/hooks/gitea, POST /hooks/forgejo\"}");
     static const char *const paths[] = {
         "",
         "/",
