@@ -189,7 +189,8 @@ const struct command run_command = {
         "standard error. SIGHUP fetches at once and reads the secrets of webhooks again, "
         "SIGTERM finishes the requests in flight and ends.\n\n"
         "A webhook of GitHub, GitLab, Gitea or Forgejo makes it fetch at once; polling goes on "
-        "all the same.\n\n"
+        "all the same. Under systemd (Type=notify) it is ready once the first commit is served, "
+        "and feeds the watchdog only while its threads answer.\n\n"
         "Definitions reach nothing that was not allowed here: a file target writes below "
         "the folder \"targets\" of the data folder and below each --allow-path, and a host "
         "is contacted only by --allow-host.",

@@ -1,5 +1,6 @@
 /* The parts of `weir run` and their threads:
  *   main     waits for signals
+ *   watch    tells systemd that the others are alive, where it asks (supervisor.c)
  *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
  *   core     turns tips into snapshots            (no network)
  *   targets  one worker each                      (fleet.c)
@@ -19,6 +20,7 @@
 #include "http/hooks.h"
 #include "http/server.h"
 #include "log.h"
+#include "supervisor.h"
 #include "telemetry_families.h"
 
 #define PATIENCE_HTTP (5 * NANOSECONDS_PER_SECOND)
@@ -38,6 +40,7 @@ struct controller {
     struct fleet *fleet;
     struct hooks *hooks; /* NULL: no forge may call */
     struct http_server *http;
+    struct supervisor *supervisor; /* NULL: nobody supervises */
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
     int lock_file;
@@ -46,6 +49,7 @@ struct controller {
     pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
     char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
     bool nudged;                /* fetch at once */
+    bool core_asked;            /* core's loop is to tell the supervisor that it turns */
     bool git_ended;
     _Atomic bool stopping;
     pthread_t git_thread, core_thread;
@@ -68,17 +72,34 @@ static void *core_main(void *argument)
     struct error error = {0};
     for (;;) {
         pthread_mutex_lock(&controller->lock);
-        while (!controller->tip[0] && !atomic_load(&controller->stopping))
+        while (!controller->tip[0] && !controller->core_asked &&
+               !atomic_load(&controller->stopping))
             pthread_cond_wait(&controller->changed, &controller->lock);
         memcpy(tip, controller->tip, sizeof tip);
         controller->tip[0] = '\0';
+        bool asked = controller->core_asked;
+        controller->core_asked = false;
         pthread_mutex_unlock(&controller->lock);
         if (atomic_load(&controller->stopping))
             return NULL;
+        if (asked)
+            supervisor_answer(controller->supervisor);
+        if (!tip[0])
+            continue;
         /* What failed for the world's sake is told again by the next fetch. */
         core_take(controller->core, tip, &error);
         note_iteration(controller, "core");
+        supervisor_note(controller->supervisor);
     }
+}
+
+static void ask_core(void *context)
+{
+    struct controller *controller = context;
+    pthread_mutex_lock(&controller->lock);
+    controller->core_asked = true;
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
 }
 
 static void tell_core(struct controller *controller, const char *tip)
@@ -291,8 +312,10 @@ static enum status make_hooks(struct controller *controller, struct error *error
 static void reload(struct controller *controller)
 {
     struct error error;
+    supervisor_reloading(controller->supervisor);
     if (controller->hooks && hooks_reload(controller->hooks, &error) != STATUS_OK)
         log_event(LOG_LEVEL_ERROR, "reload_failed", "error", error.message, NULL);
+    supervisor_reloaded(controller->supervisor);
     nudge(controller);
 }
 
@@ -316,6 +339,16 @@ static enum status start_http(struct controller *controller,
     if (status == STATUS_OK)
         announce(context, address);
     return status;
+}
+
+static enum status start_supervisor(struct controller *controller, struct error *error)
+{
+    const struct supervisor_parts parts = {.hub = &controller->hub,
+                                           .http = controller->http,
+                                           .ask_core = ask_core,
+                                           .write_status = write_status,
+                                           .context = controller};
+    return supervisor_start(&parts, &controller->supervisor, error);
 }
 
 static enum status start_threads(struct controller *controller, struct error *error)
@@ -397,6 +430,7 @@ static bool stop_git(struct controller *controller)
 /* False when a thread would not end: then what it uses must not be freed. */
 static bool stop_threads(struct controller *controller)
 {
+    supervisor_stop(controller->supervisor);
     if (controller->http)
         http_server_stop(controller->http, PATIENCE_HTTP);
     if (!controller->has_lock)
@@ -415,6 +449,7 @@ static bool stop_threads(struct controller *controller)
 static void dispose(struct controller *controller)
 {
     hooks_free(controller->hooks);
+    supervisor_free(controller->supervisor);
     core_free(controller->core);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
@@ -459,6 +494,8 @@ enum status controller_run(const struct config *config,
         status = make_hooks(controller, error);
     if (status == STATUS_OK)
         status = start_http(controller, announce, context, error);
+    if (status == STATUS_OK)
+        status = start_supervisor(controller, error);
     if (status == STATUS_OK)
         status = start_threads(controller, error);
     if (status == STATUS_OK)

@@ -30,6 +30,9 @@ struct http_server;
  * address; STATUS_INVALID: not an address. */
 enum status http_server_start(const struct http_parts *parts, const char *listen, unsigned threads,
                               char address[64], struct http_server **out, struct error *error);
+/* Whether each of its threads reacts to a request within `patience` milliseconds; false also when
+ * `wake`, a descriptor or -1, becomes readable in the meantime. Not while it is being stopped. */
+bool http_server_is_alive(struct http_server *server, int wake, int patience);
 /* Takes no new connections, finishes the requests in flight (at most `patience` nanoseconds), then
  * ends. NULL is fine. */
 void http_server_stop(struct http_server *server, int64_t patience);

@@ -576,8 +576,21 @@ START_TEST(test_clients_that_go)
 }
 END_TEST
 
+/* Every thread of the server is asked in turn, by requests that no port sees. */
+START_TEST(test_threads_prove_alive)
+{
+    start_hooked();
+    for (int i = 0; i < 10; i++)
+        ck_assert(http_server_is_alive(server, -1, PATIENT * 1000));
+    struct series *series =
+        telemetry_series(serving.telemetry, &family_http_requests, "healthz", "200");
+    ck_assert_int_eq(atomic_load(&series->value), 10);
+    stop_hooked();
+}
+END_TEST
+
 UNIT_MAIN("hooks", test_refs, test_a_ref_that_is_too_long, test_github, test_every_digit_counts,
           test_gitea_and_forgejo, test_gitlab_token, test_gitlab_signing_token,
           test_times_of_deliveries, test_what_a_delivery_asks_for, test_what_is_refused,
           test_deliveries_are_remembered, test_secrets_are_read_again, test_bodies_stream_past,
-          test_bodies_that_are_too_large, test_clients_that_go)
+          test_bodies_that_are_too_large, test_clients_that_go, test_threads_prove_alive)
