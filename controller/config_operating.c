@@ -7,6 +7,7 @@ enum status config_new_hook(struct config *config, struct text forge, struct rea
                             struct error *error)
 {
     char name[64];
+    *out = NULL;
     enum hook_forge known = hook_forge_of(forge);
     if (known == HOOK_FORGES)
         return error_set(error, STATUS_INVALID,
@@ -29,13 +30,13 @@ enum status config_new_hook(struct config *config, struct text forge, struct rea
 enum status config_add_hook(struct config *config, const char *text, struct error *error)
 {
     const char *equals = strchr(text, '=');
-    struct reach_secret *hook;
+    struct reach_secret *hook = NULL;
     if (!equals)
         return error_set(error, STATUS_INVALID, "\"%.60s\" is not FORGE=FILE, like github=FILE",
                          text);
     enum status status =
         config_new_hook(config, (struct text){text, (size_t)(equals - text)}, &hook, error);
-    return status ? status : config_set_path(&hook->file, equals + 1, error);
+    return hook && status == STATUS_OK ? config_set_path(&hook->file, equals + 1, error) : status;
 }
 
 enum status config_set_log_format(char **member, const char *text, struct error *error)

@@ -211,44 +211,42 @@ static void log_refusal(struct hooks *hooks, enum hook_forge forge, const char *
                   "more", more, NULL);
 }
 
-static void refuse(struct worker *worker, const struct request *request, struct answer *answer,
+static void refuse(struct worker *worker, enum hook_forge forge, struct answer *answer,
                    unsigned status, const char *why)
 {
     struct hooks *hooks = worker->parts->hooks;
-    enum hook_forge forge = forge_of(request);
     count(hooks, forge, REFUSED);
     log_refusal(hooks, forge, why);
-    answer_fail(worker, request, answer, status, text_of(why));
+    answer_fail(worker, NULL, answer, status, text_of(why));
 }
 
-static void refuse_verdict(struct worker *worker, const struct request *request,
-                           struct answer *answer, enum hook_verdict verdict)
+static void refuse_verdict(struct worker *worker, enum hook_forge forge, struct answer *answer,
+                           enum hook_verdict verdict)
 {
     char why[128];
     if (verdict == HOOK_FORGED)
         snprintf(why, sizeof why, "signature does not fit: the secrets of weir and %s differ",
-                 forge_names[forge_of(request)]);
+                 forge_names[forge]);
     else if (verdict == HOOK_STALE)
         snprintf(why, sizeof why,
                  "webhook-timestamp is more than five minutes from the time here: set the clocks");
     else
         snprintf(why, sizeof why, "delivery is not signed: there is no %s; set a secret for it",
-                 hook_signature_header(forge_of(request)));
-    refuse(worker, request, answer, 401, why);
+                 hook_signature_header(forge));
+    refuse(worker, forge, answer, 401, why);
 }
 
-static void answer_unconfigured(struct worker *worker, const struct request *request,
-                                struct answer *answer)
+static void answer_unconfigured(struct worker *worker, enum hook_forge forge, struct answer *answer)
 {
-    const char *forge = forge_names[forge_of(request)];
+    const char *name = forge_names[forge];
     struct buffer *details = &worker->details;
     if (worker->parts->hooks)
-        count(worker->parts->hooks, forge_of(request), UNCONFIGURED);
+        count(worker->parts->hooks, forge, UNCONFIGURED);
     buffer_printf(details,
                   "webhooks of %s are not taken without a secret: start with \"--hook-secret "
                   "%s=FILE\", or \"hooks: {%s: {secretFile: FILE}}\" in the configuration file",
-                  forge, forge, forge);
-    answer_fail(worker, request, answer, 404, buffer_text(details));
+                  name, name, name);
+    answer_fail(worker, NULL, answer, 404, buffer_text(details));
 }
 
 /* --- one delivery ---------------------------------------------------------------------------- */
@@ -257,7 +255,7 @@ static void *begin(struct worker *worker, const struct request *request)
 {
     struct hooks *hooks = worker->parts->hooks;
     enum hook_forge forge = forge_of(request);
-    if (!hooks || !hooks->parts.secrets[forge])
+    if (!hooks || forge == HOOK_FORGES || !hooks->parts.secrets[forge])
         return NULL;
     struct delivery *delivery = malloc(sizeof *delivery);
     if (!delivery)
@@ -306,11 +304,11 @@ static bool is_push(enum hook_forge forge, struct text event)
 }
 
 /* It is signed: what does it ask for? */
-static void answer_signed(struct worker *worker, const struct request *request,
-                          const struct hook_ref *ref, struct answer *answer)
+static void answer_signed(struct worker *worker, enum hook_forge forge,
+                          const struct request *request, const struct hook_ref *ref,
+                          struct answer *answer)
 {
     struct hooks *hooks = worker->parts->hooks;
-    enum hook_forge forge = forge_of(request);
     struct text event = event_of(forge, request);
     const char *why = NULL;
     if (text_is(event, "ping")) {
@@ -339,22 +337,21 @@ static void answer_signed(struct worker *worker, const struct request *request,
 void hooks_handle(struct worker *worker, const struct request *request, struct answer *answer)
 {
     const struct hooks *hooks = worker->parts->hooks;
+    enum hook_forge forge = forge_of(request);
     struct delivery *delivery = request->intake;
-    if (!hooks || !hooks->parts.secrets[forge_of(request)]) {
-        answer_unconfigured(worker, request, answer);
-        return;
-    }
-    if (request->body_too_large) {
-        refuse(worker, request, answer, 413, "body is larger than 25 MiB");
-        return;
-    }
-    if (!delivery) {
+    if (forge == HOOK_FORGES) { /* a route without a forge of its name */
+        answer_fail(worker, request, answer, 404, TEXT("no such forge"));
+    } else if (!hooks || !hooks->parts.secrets[forge]) {
+        answer_unconfigured(worker, forge, answer);
+    } else if (request->body_too_large) {
+        refuse(worker, forge, answer, 413, "body is larger than 25 MiB");
+    } else if (!delivery) {
         answer_no_memory(worker, answer);
-        return;
+    } else {
+        enum hook_verdict verdict = hook_check_end(&delivery->check);
+        if (verdict == HOOK_SIGNED)
+            answer_signed(worker, forge, request, &delivery->ref, answer);
+        else
+            refuse_verdict(worker, forge, answer, verdict);
     }
-    enum hook_verdict verdict = hook_check_end(&delivery->check);
-    if (verdict == HOOK_SIGNED)
-        answer_signed(worker, request, &delivery->ref, answer);
-    else
-        refuse_verdict(worker, request, answer, verdict);
 }
