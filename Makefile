@@ -10,7 +10,7 @@ BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
 CC ?= cc
 PREFIX ?= /usr/local
 PKG_RULES := yaml-0.1 libpcre2-8 nettle
-PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash gnutls
+PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash gnutls libcurl
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef
@@ -175,7 +175,8 @@ THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT
 sanitize:
 	+@failed=; \
 	$(MAKE) --no-print-directory SANITIZER=address test || failed=1; \
-	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving integration/test_serving_limits" || failed=1; \
+	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \
+	  integration/test_serving_limits integration/test_hooks integration/test_systemd" || failed=1; \
 	test -z "$$failed"
 
 # Minutes of load on a running controller. STREAMS, RATE (evaluations a second), COMMITS.

@@ -23,6 +23,8 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         {"listen", &config->listen, config_set_text},
         {"default-environment", &config->default_environment, config_set_text},
         {"data", &config->data, config_set_path},
+        {"log-format", &config->log_format, config_set_log_format},
+        {"log-level", &config->log_level, config_set_log_level},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -46,6 +48,7 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"event-heartbeat", config_set_event_heartbeat},
         {"allow-path", config_allow_path},
         {"allow-host", config_allow_host},
+        {"hook-secret", config_add_hook},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -236,6 +239,18 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "TIME",
      .help = "how long an event stream may be silent (default: 15s)"},
+    {.name = "hook-secret",
+     .type = OPTION_LIST,
+     .argument = "FORGE=FILE",
+     .help = "take webhooks of github, gitlab or gitea at /hooks/FORGE, signed with this secret"},
+    {.name = "log-format",
+     .type = OPTION_STRING,
+     .argument = "FORMAT",
+     .help = "logfmt or json: one line an event on standard error (default: logfmt)"},
+    {.name = "log-level",
+     .type = OPTION_STRING,
+     .argument = "LEVEL",
+     .help = "the least that is logged: debug, info, warn or error (default: info)"},
     {0},
 };
 
@@ -249,8 +264,11 @@ const struct command run_command = {
         "name. A commit with an error changes nothing; the log and GET /status tell what is "
         "wrong and where.\n\n"
         "The first line printed is \"listening on http://ADDRESS\"; the log goes to "
-        "standard error. SIGHUP fetches at once and reads certificate and tokens again, SIGTERM "
-        "finishes the requests in flight and ends.\n\n"
+        "standard error. SIGHUP fetches at once and reads certificate, tokens and the secrets of "
+        "webhooks again, SIGTERM finishes the requests in flight and ends.\n\n"
+        "A webhook of GitHub, GitLab, Gitea or Forgejo makes it fetch at once; polling goes on "
+        "all the same. Under systemd (Type=notify) it is ready once the first commit is served, "
+        "and feeds the watchdog only while its threads answer.\n\n"
         "On a loopback address anybody may evaluate, unless --require-token; on any other, "
         "evaluation needs a token of role sdk and /status and /metrics one of role viewer, sent as "
         "\"Authorization: Bearer TOKEN\" or \"X-API-Key: TOKEN\". 'weir token' makes them.\n\n"

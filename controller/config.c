@@ -46,6 +46,11 @@ void config_dispose(struct config *config)
         free(reach->paths[i]);
     for (size_t i = 0; i < reach->secret_count; i++)
         dispose_secret(&reach->secrets[i]);
+    for (size_t i = 0; i < config->hook_count; i++)
+        dispose_secret(&config->hooks[i]);
+    free(config->hooks);
+    free(config->log_format);
+    free(config->log_level);
     free(reach->paths);
     free(reach->secrets);
     free(reach->hosts);
@@ -295,6 +300,8 @@ static enum status read_texts(const struct reading *reading, const struct node *
         {"listen", &config->listen, config_set_text},
         {"default-environment", &config->default_environment, config_set_text},
         {"data", &config->data, config_set_path},
+        {"log-format", &config->log_format, config_set_log_format},
+        {"log-level", &config->log_level, config_set_log_level},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < COUNT_OF(texts) && status == STATUS_OK; i++) {
@@ -430,11 +437,33 @@ static enum status read_secrets(const struct reading *reading, const struct node
     return status;
 }
 
+static enum status read_hook(const struct reading *reading, const struct node *node)
+{
+    const struct node *file = node_get(node, "secretFile"), *variable = node_get(node, "secretEnv");
+    struct reach_secret *hook;
+    enum status status = config_new_hook(reading->config, node->key, &hook, reading->error);
+    if (status == STATUS_OK && file)
+        status = config_set_path(&hook->file, file->string.data, reading->error);
+    if (status == STATUS_OK && variable)
+        status = config_set_text(&hook->variable, variable->string.data, reading->error);
+    return outcome(reading, file ? file : node, CODE_SCHEMA_PATTERN, status);
+}
+
+static enum status read_hooks(const struct reading *reading, const struct node *root)
+{
+    const struct node *map = node_get(root, "hooks");
+    enum status status = STATUS_OK;
+    const struct node *node = map && reading->config->hook_count == 0 ? map->first : NULL;
+    for (; node && status == STATUS_OK; node = node->next)
+        status = read_hook(reading, node);
+    return status;
+}
+
 /* What the schema lets through has the right types and no control characters. */
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts, read_others, read_events, read_allowed, read_secrets, read_http,
+        read_texts, read_others, read_events, read_allowed, read_secrets, read_hooks, read_http,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

@@ -11,17 +11,20 @@
 #include "reach.h"
 
 struct config {
-    char *repo, *branch;       /* branch NULL: the remote's HEAD */
-    char *listen;              /* ADDRESS:PORT; default 127.0.0.1:8080 */
-    char *data;                /* folder; default ./weir-data */
-    int64_t poll;              /* nanoseconds; default 10 s */
-    char *default_environment; /* or NULL */
-    struct reach reach;        /* paths, hosts, secrets */
-    unsigned http_threads;     /* 0: one a core */
-    struct http_settings http; /* by config_http.h */
-    unsigned event_streams;    /* at most; default 10 000; 0: none are offered */
-    bool has_event_streams;    /* it is set */
-    int64_t event_heartbeat;   /* nanoseconds; default 15 s */
+    char *repo, *branch;        /* branch NULL: the remote's HEAD */
+    char *listen;               /* ADDRESS:PORT; default 127.0.0.1:8080 */
+    char *data;                 /* folder; default ./weir-data */
+    int64_t poll;               /* nanoseconds; default 10 s */
+    char *default_environment;  /* or NULL */
+    struct reach reach;         /* paths, hosts, secrets */
+    unsigned http_threads;      /* 0: one a core */
+    struct http_settings http;  /* by config_http.h */
+    unsigned event_streams;     /* at most; default 10 000; 0: none are offered */
+    bool has_event_streams;     /* it is set */
+    int64_t event_heartbeat;    /* nanoseconds; default 15 s */
+    struct reach_secret *hooks; /* of the forges that may call, named "hooks.github" and so on */
+    size_t hook_count;
+    char *log_format, *log_level; /* as log.h spells them; default logfmt and info */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
@@ -52,6 +55,13 @@ enum status config_set_event_heartbeat(struct config *config, const char *durati
                                        struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
 enum status config_allow_host(struct config *config, const char *host, struct error *error);
+/* Adds the secret of a forge's webhooks, named; where it is is the caller's to fill in. */
+enum status config_new_hook(struct config *config, struct text forge, struct reach_secret **out,
+                            struct error *error);
+/* FORGE=FILE, where the secret of that forge's webhooks is. */
+enum status config_add_hook(struct config *config, const char *text, struct error *error);
+enum status config_set_log_format(char **member, const char *text, struct error *error);
+enum status config_set_log_level(char **member, const char *text, struct error *error);
 /* Fills in the defaults and checks what belongs together. */
 enum status config_finish(struct config *config, struct error *error);
 

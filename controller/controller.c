@@ -1,5 +1,6 @@
 /* The parts of `weir run` and their threads:
  *   main     waits for signals
+ *   watch    tells systemd that the others are alive, where it asks (supervisor.c)
  *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
  *   core     turns tips into snapshots            (no network)
  *   targets  one worker each                      (fleet.c)
@@ -17,8 +18,10 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "http/hooks.h"
 #include "http/server.h"
 #include "log.h"
+#include "supervisor.h"
 #include "telemetry_families.h"
 
 #define PATIENCE_HTTP (5 * NANOSECONDS_PER_SECOND)
@@ -26,6 +29,8 @@
 #define PATIENCE_GIT (3 * NANOSECONDS_PER_SECOND)
 #define RETRY_FIRST (1 * NANOSECONDS_PER_SECOND)
 #define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
+/* From the beginning of a fetch to that of the next, however many ask for one. */
+#define FETCH_INTERVAL (100 * NANOSECONDS_PER_MILLISECOND)
 
 struct controller {
     const struct config *config;
@@ -34,7 +39,9 @@ struct controller {
     struct reach reach; /* targets/ of the data folder included */
     struct hub hub;
     struct fleet *fleet;
+    struct hooks *hooks; /* NULL: no forge may call */
     struct http_server *http;
+    struct supervisor *supervisor; /* NULL: nobody supervises */
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
     int lock_file;
@@ -44,6 +51,7 @@ struct controller {
     pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
     char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
     bool nudged;                /* fetch at once */
+    bool core_asked;            /* core's loop is to tell the supervisor that it turns */
     bool git_ended;
     _Atomic bool stopping;
     pthread_t git_thread, core_thread;
@@ -66,17 +74,34 @@ static void *core_main(void *argument)
     struct error error = {0};
     for (;;) {
         pthread_mutex_lock(&controller->lock);
-        while (!controller->tip[0] && !atomic_load(&controller->stopping))
+        while (!controller->tip[0] && !controller->core_asked &&
+               !atomic_load(&controller->stopping))
             pthread_cond_wait(&controller->changed, &controller->lock);
         memcpy(tip, controller->tip, sizeof tip);
         controller->tip[0] = '\0';
+        bool asked = controller->core_asked;
+        controller->core_asked = false;
         pthread_mutex_unlock(&controller->lock);
         if (atomic_load(&controller->stopping))
             return NULL;
+        if (asked)
+            supervisor_answer(controller->supervisor);
+        if (!tip[0])
+            continue;
         /* What failed for the world's sake is told again by the next fetch. */
         core_take(controller->core, tip, &error);
         note_iteration(controller, "core");
+        supervisor_note(controller->supervisor);
     }
+}
+
+static void ask_core(void *context)
+{
+    struct controller *controller = context;
+    pthread_mutex_lock(&controller->lock);
+    controller->core_asked = true;
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
 }
 
 static void tell_core(struct controller *controller, const char *tip)
@@ -99,14 +124,30 @@ static struct timespec deadline_after(int64_t nanoseconds)
     return now;
 }
 
-/* Waits for the poll's time, a nudge, or the end. */
-static void wait_for_poll(struct controller *controller, int64_t wait)
+/* Makes the git thread fetch: at once, or once more after the fetch that it is at. */
+static void nudge(void *context)
+{
+    struct controller *controller = context;
+    pthread_mutex_lock(&controller->lock);
+    if (!controller->nudged) {
+        controller->nudged = true;
+        pthread_cond_broadcast(&controller->changed);
+    }
+    pthread_mutex_unlock(&controller->lock);
+}
+
+/* Waits for the poll's time, a nudge, or the end; for the least interval in any case. */
+static void wait_for_poll(struct controller *controller, int64_t wait,
+                          const struct timespec *earliest)
 {
     struct timespec deadline = deadline_after(wait);
     int result = 0;
     pthread_mutex_lock(&controller->lock);
     while (!controller->nudged && !atomic_load(&controller->stopping) && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
+    /* Who asks in the meantime has asked for the same fetch. */
+    for (result = 0; !atomic_load(&controller->stopping) && result != ETIMEDOUT;)
+        result = pthread_cond_timedwait(&controller->changed, &controller->lock, earliest);
     controller->nudged = false;
     pthread_mutex_unlock(&controller->lock);
 }
@@ -173,6 +214,7 @@ static void *git_main(void *argument)
     if (mirror_last_tip(controller->fetching, tip, &error) == STATUS_OK)
         tell_core(controller, tip);
     while (!atomic_load(&controller->stopping)) {
+        struct timespec earliest = deadline_after(FETCH_INTERVAL);
         failures = fetch_once(controller, tip, problem) ? 0 : failures + 1;
         note_iteration(controller, "git");
         int64_t wait = clock_jitter(clock, controller->config->poll, 10);
@@ -182,7 +224,7 @@ static void *git_main(void *argument)
             int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
             wait = retry < wait || failures > 5 ? retry : wait;
         }
-        wait_for_poll(controller, wait);
+        wait_for_poll(controller, wait, &earliest);
     }
     pthread_mutex_lock(&controller->lock);
     controller->git_ended = true;
@@ -279,6 +321,32 @@ static enum status make_parts(struct controller *controller, struct error *error
     return core_new(&parts, controller->reading, &controller->core, error);
 }
 
+static enum status make_hooks(struct controller *controller, struct error *error)
+{
+    const struct config *config = controller->config;
+    struct hooks_parts parts = {.branch = config->branch,
+                                .clock = controller->clock,
+                                .telemetry = controller->telemetry,
+                                .nudge = nudge,
+                                .context = controller};
+    for (size_t i = 0; i < config->hook_count; i++) {
+        struct text name = text_of(config->hooks[i].name + strlen("hooks."));
+        parts.secrets[hook_forge_of(name)] = &config->hooks[i];
+    }
+    return config->hook_count ? hooks_new(&parts, &controller->hooks, error) : STATUS_OK;
+}
+
+static void reload(struct controller *controller)
+{
+    struct error error;
+    supervisor_reloading(controller->supervisor);
+    if (controller->hooks && hooks_reload(controller->hooks, &error) != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "reload_failed", "error", error.message, NULL);
+    http_server_reload(controller->http);
+    supervisor_reloaded(controller->supervisor);
+    nudge(controller);
+}
+
 static enum status start_http(struct controller *controller,
                               void (*announce)(void *context, const char *address), void *context,
                               struct error *error)
@@ -296,12 +364,23 @@ static enum status start_http(struct controller *controller,
                                .settings = &controller->config->http,
                                .last_fetch = &controller->last_fetch,
                                .event_streams = controller->config->event_streams,
-                               .event_heartbeat = controller->config->event_heartbeat};
+                               .event_heartbeat = controller->config->event_heartbeat,
+                               .hooks = controller->hooks};
     enum status status = http_server_start(&parts, controller->config->listen, threads, address,
                                            &controller->http, error);
     if (status == STATUS_OK)
         announce(context, address);
     return status;
+}
+
+static enum status start_supervisor(struct controller *controller, struct error *error)
+{
+    const struct supervisor_parts parts = {.hub = &controller->hub,
+                                           .http = controller->http,
+                                           .ask_core = ask_core,
+                                           .write_status = write_status,
+                                           .context = controller};
+    return supervisor_start(&parts, &controller->supervisor, error);
 }
 
 static enum status start_threads(struct controller *controller, struct error *error)
@@ -320,6 +399,16 @@ static enum status start_threads(struct controller *controller, struct error *er
 static void do_nothing(int signal_number)
 {
     (void)signal_number;
+}
+
+static void set_up_log(const struct config *config)
+{
+    enum log_format format;
+    enum log_level level;
+    if (config->log_format && log_format_parse(config->log_format, &format))
+        log_set_format(format);
+    if (config->log_level && log_level_parse(config->log_level, &level))
+        log_set_level(level);
 }
 
 /* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for
@@ -347,11 +436,7 @@ static void wait_for_end(struct controller *controller, const sigset_t *waited)
                       number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
             return;
         }
-        http_server_reload(controller->http);
-        pthread_mutex_lock(&controller->lock);
-        controller->nudged = true;
-        pthread_cond_broadcast(&controller->changed);
-        pthread_mutex_unlock(&controller->lock);
+        reload(controller);
     }
 }
 
@@ -377,6 +462,7 @@ static bool stop_git(struct controller *controller)
 /* False when a thread would not end: then what it uses must not be freed. */
 static bool stop_threads(struct controller *controller)
 {
+    supervisor_stop(controller->supervisor);
     if (controller->http)
         http_server_stop(controller->http, PATIENCE_HTTP);
     if (!controller->has_lock)
@@ -394,6 +480,8 @@ static bool stop_threads(struct controller *controller)
 
 static void dispose(struct controller *controller)
 {
+    hooks_free(controller->hooks);
+    supervisor_free(controller->supervisor);
     core_free(controller->core);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
@@ -422,6 +510,7 @@ enum status controller_run(const struct config *config,
     controller->config = config;
     controller->clock = &system_clock;
     controller->lock_file = -1;
+    set_up_log(config);
     prepare_signals(&waited);
     raise_descriptor_limit();
     enum status status = mirror_startup(error);
@@ -435,7 +524,11 @@ enum status controller_run(const struct config *config,
     if (status == STATUS_OK)
         status = make_parts(controller, error);
     if (status == STATUS_OK)
+        status = make_hooks(controller, error);
+    if (status == STATUS_OK)
         status = start_http(controller, announce, context, error);
+    if (status == STATUS_OK)
+        status = start_supervisor(controller, error);
     if (status == STATUS_OK)
         status = start_threads(controller, error);
     if (status == STATUS_OK)

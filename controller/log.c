@@ -6,134 +6,48 @@
 #include <unistd.h>
 
 #include "../rules/buffer.h"
-#include "../rules/utf8.h"
 #include "clock.h"
 
-#define LINE_MAXIMUM ((size_t)64 << 10)
-#define VALUE_MAXIMUM 4096 /* a longer value is cut, and says so */
+#define LINE_MAXIMUM ((size_t)80 << 10) /* more than log_write() ever needs */
 #define PAIRS_MAXIMUM 32
 
 static _Atomic int least_level = LOG_LEVEL_INFO;
+static _Atomic int chosen_format = LOG_LOGFMT;
 
-static const char *level_name(enum log_level level)
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const format_names[] = {"logfmt", "json"};
+
+const char *log_level_name(enum log_level level)
 {
-    switch (level) {
-    case LOG_LEVEL_DEBUG:
-        return "debug";
-    case LOG_LEVEL_INFO:
-        return "info";
-    case LOG_LEVEL_WARN:
-        return "warn";
-    case LOG_LEVEL_ERROR:
-        break;
-    }
-    return "error";
+    return level_names[level];
 }
 
-static bool is_plain(struct text value)
+/* The position of `text` among `names`, or -1. */
+static int position_of(const char *text, const char *const *names, int count)
 {
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 0x7f)
-            return false;
-    }
-    return value.length > 0;
+    for (int i = 0; i < count; i++)
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    return -1;
 }
 
-static void write_escape(struct buffer *out, unsigned code)
+bool log_level_parse(const char *text, enum log_level *out)
 {
-    static const char letters[] = {['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    if (code < sizeof letters && letters[code]) {
-        buffer_append_char(out, '\\');
-        buffer_append_char(out, letters[code]);
-    } else {
-        buffer_printf(out, "\\u%04x", code);
-    }
+    int position = position_of(text, level_names, (int)COUNT_OF(level_names));
+    *out = position < 0 ? LOG_LEVEL_INFO : (enum log_level)position;
+    return position >= 0;
 }
 
-/* The code point at the start of `rest` when it must not reach a terminal or a line-based reader as
- * it is: C0, DEL, C1, the line separators, and what turns the direction of writing. 0: none. */
-static unsigned unsafe_code(struct text rest, size_t *length)
+bool log_format_parse(const char *text, enum log_format *out)
 {
-    const unsigned char *c = (const unsigned char *)rest.data;
-    *length = 1;
-    if (c[0] < 0x20 || c[0] == 0x7f)
-        return c[0];
-    if (c[0] == 0xc2 && c[1] < 0xa0) {
-        *length = 2;
-        return c[1];
-    }
-    if (c[0] == 0xe2 && (c[1] == 0x80 || c[1] == 0x81)) {
-        unsigned code = 0x2000u | (unsigned)(c[1] & 0x3f) << 6 | (c[2] & 0x3f);
-        *length = 3;
-        if ((code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
-            return code;
-    }
-    return 0;
+    int position = position_of(text, format_names, (int)COUNT_OF(format_names));
+    *out = position < 0 ? LOG_LOGFMT : (enum log_format)position;
+    return position >= 0;
 }
 
-static void write_quoted(struct buffer *out, struct text value)
+void log_set_format(enum log_format format)
 {
-    buffer_append_char(out, '"');
-    while (value.length) {
-        struct text valid = {value.data, utf8_valid_length(value)};
-        value.data += valid.length;
-        value.length -= valid.length;
-        while (valid.length) {
-            size_t length;
-            unsigned code = unsafe_code(valid, &length);
-            if (code) {
-                write_escape(out, code);
-            } else {
-                length = 1;
-                if (valid.data[0] == '"' || valid.data[0] == '\\')
-                    buffer_append_char(out, '\\');
-                buffer_append_char(out, valid.data[0]);
-            }
-            valid.data += length;
-            valid.length -= length;
-        }
-        if (value.length) { /* a byte that is no UTF-8 */
-            buffer_append_string(out, "\\ufffd");
-            value.data++;
-            value.length--;
-        }
-    }
-    buffer_append_char(out, '"');
-}
-
-static void write_value(struct buffer *out, const char *string)
-{
-    struct text value = {string, strnlen(string, VALUE_MAXIMUM + 1)};
-    if (value.length <= VALUE_MAXIMUM) {
-        if (is_plain(value))
-            buffer_append_text(out, value);
-        else
-            write_quoted(out, value);
-        return;
-    }
-    /* Cut between characters: back over the last one's continuation bytes. */
-    value.length = VALUE_MAXIMUM;
-    while (value.length && ((unsigned char)value.data[value.length] & 0xc0) == 0x80)
-        value.length--;
-    write_quoted(out, value);
-    buffer_append_string(out, " cut=true");
-}
-
-void log_format(struct buffer *out, int64_t seconds, enum log_level level, const char *event,
-                const char *const *pairs, size_t pair_count)
-{
-    char time[TIME_TEXT_SIZE];
-    time_format(seconds, time);
-    buffer_printf(out, "time=%s level=%s event=", time, level_name(level));
-    write_value(out, event);
-    for (size_t i = 0; i < pair_count; i++) {
-        buffer_append_char(out, ' ');
-        buffer_append_string(out, pairs[2 * i]);
-        buffer_append_char(out, '=');
-        write_value(out, pairs[2 * i + 1]);
-    }
-    buffer_append_char(out, '\n');
+    atomic_store_explicit(&chosen_format, (int)format, memory_order_relaxed);
 }
 
 void log_set_level(enum log_level least)
@@ -163,9 +77,14 @@ void log_event(enum log_level level, const char *event, ...)
 
     struct buffer line;
     buffer_init(&line, LINE_MAXIMUM);
-    log_format(&line, clock_seconds(&system_clock), level, event, pairs, count);
-    static const char lost[] = "level=error event=log_line_lost\n";
-    struct text text = line.failed ? TEXT(lost) : buffer_text(&line);
+    enum log_format format =
+        (enum log_format)atomic_load_explicit(&chosen_format, memory_order_relaxed);
+    const struct log_line content = {clock_seconds(&system_clock), level, event, pairs, count};
+    log_write(&line, format, &content);
+    struct text lost = format == LOG_JSON
+                           ? TEXT("{\"level\":\"error\",\"event\":\"log_line_lost\"}\n")
+                           : TEXT("level=error event=log_line_lost\n");
+    struct text text = line.failed ? lost : buffer_text(&line);
     ssize_t written;
     do /* one write a line: what a pipe cannot take now is lost rather than waited for in pieces */
         written = write(STDERR_FILENO, text.data, text.length);

@@ -95,6 +95,12 @@ const struct family_description
                     FAMILY_GAUGE,
                     1,
                     {"environment", NULL}},
+    family_webhooks = {"weir_webhooks_total",
+                       "Webhook deliveries, by forge and result: accepted (a fetch was asked "
+                       "for), duplicate, ignored, ping, refused or unconfigured.",
+                       FAMILY_COUNTER,
+                       1,
+                       {"forge", "result"}},
     family_target_pushes = {"weir_target_pushes_total",
                             "Pushes to a target, by result: ok, failed (it will be tried again) or "
                             "refused (the target holds something newer, or is not allowed).",

@@ -116,7 +116,7 @@ until_true "the new answer" eve_has_it
 answered_at=$EPOCHREALTIME
 say "" "${bold}$(milliseconds "$pushed_at" "$answered_at") ms${plain} after git push had returned, the new answer was there (the push itself took \
 $(milliseconds "$pushed_from" "$pushed_at") ms;" "the loop of curl and jq that watched for it is counted in). SIGHUP told weir to look, as a webhook" \
-    "will do later; left alone it looks every 10 s, or whatever --poll says." ""
+    "does too; left alone it looks every 10 s, or whatever --poll says." ""
 answers
 say "" "Growing a share only adds users: who had it keeps it."
 

@@ -31,7 +31,10 @@ struct exchange {
     struct stream *stream; /* that the response sends; or NULL */
     bool streaming;        /* it is not counted in flight any more */
     unsigned status;
-    struct buffer body; /* only where it comes in pieces */
+    struct buffer body;            /* only where it comes in pieces */
+    struct MHD_Connection *socket; /* the library's side of it, while a request is carried */
+    const struct intake *intake;   /* the route's; NULL: the body is kept */
+    void *intake_state;
 };
 
 /* --- what is shared -------------------------------------------------------------------------- */
@@ -127,6 +130,14 @@ static struct worker *current_worker(struct traffic *traffic)
     return worker;
 }
 
+static void end_intake(struct exchange *exchange)
+{
+    if (exchange->intake_state)
+        exchange->intake->end(exchange->intake_state);
+    exchange->intake_state = NULL;
+    exchange->intake = NULL;
+}
+
 static void drop_response(struct exchange *exchange)
 {
     if (exchange->response)
@@ -162,6 +173,7 @@ void exchange_connection(void *context, struct MHD_Connection *connection, void 
     } else if (exchange) {
         connection_close(traffic->connections, &exchange->connection);
         drop_response(exchange);
+        end_intake(exchange);
         buffer_dispose(&exchange->body);
         free(exchange);
         *socket_context = NULL;
@@ -180,6 +192,7 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     *request_context = NULL;
     connection_rest(traffic->connections, &exchange->connection);
     drop_response(exchange);
+    end_intake(exchange);
     if (exchange->body.size > KEPT_BODY)
         buffer_dispose(&exchange->body);
     if (!exchange->streaming)
@@ -333,10 +346,48 @@ static struct text path_of(const char *url)
     return text_of(url);
 }
 
+static uint64_t body_limit(const struct exchange *exchange)
+{
+    return exchange->intake ? exchange->intake->most : HTTP_MAX_BODY;
+}
+
 static bool is_too_large(const struct exchange *exchange)
 {
-    return exchange->received > HTTP_MAX_BODY ||
-           (exchange->expected != LENGTH_UNKNOWN && exchange->expected > HTTP_MAX_BODY);
+    return exchange->received > body_limit(exchange) ||
+           (exchange->expected != LENGTH_UNKNOWN && exchange->expected > body_limit(exchange));
+}
+
+static struct text find_header(const void *headers, const char *name)
+{
+    const struct exchange *exchange = headers;
+    const char *value = NULL;
+    size_t size = 0;
+    if (MHD_lookup_connection_value_n(exchange->socket, MHD_HEADER_KIND, name, strlen(name), &value,
+                                      &size) != MHD_YES)
+        return (struct text){NULL, 0};
+    return (struct text){value ? value : "", value ? size : 0};
+}
+
+static struct request request_of(const struct exchange *exchange, const char *url,
+                                 const char *method, struct text body)
+{
+    return (struct request){
+        .method = method_of(method),
+        .path = path_of(url),
+        .content_type = exchange->head.content_type,
+        .if_none_match = exchange->head.if_none_match,
+        .last_event_id = exchange->head.last_event_id,
+        .host = exchange->head.host,
+        .origin = exchange->head.origin,
+        .authorization = exchange->head.authorization,
+        .api_key = exchange->head.api_key,
+        .address = exchange->connection.address,
+        .body = body,
+        .body_too_large = is_too_large(exchange),
+        .intake = exchange->intake_state,
+        .header = find_header,
+        .headers = exchange,
+    };
 }
 
 /* Runs the route and makes the response; false without memory. */
@@ -346,20 +397,7 @@ static bool respond(struct traffic *traffic, struct exchange *exchange, const ch
     struct worker *worker = current_worker(traffic);
     if (!worker)
         return false;
-    struct request request = {
-        .method = method_of(method),
-        .path = path_of(url),
-        .content_type = exchange->head.content_type,
-        .if_none_match = exchange->head.if_none_match,
-        .host = exchange->head.host,
-        .origin = exchange->head.origin,
-        .authorization = exchange->head.authorization,
-        .api_key = exchange->head.api_key,
-        .address = exchange->connection.address,
-        .last_event_id = exchange->head.last_event_id,
-        .body = body,
-        .body_too_large = is_too_large(exchange),
-    };
+    struct request request = request_of(exchange, url, method, body);
     struct answer answer;
     const char *route = route_dispatch(worker, &request, &answer);
     return make_response(traffic, exchange, worker, route, &answer,
@@ -445,6 +483,21 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+/* False without memory. */
+static bool begin_intake(struct traffic *traffic, struct exchange *exchange, const char *url,
+                         const char *method)
+{
+    exchange->intake = route_intake(method_of(method), path_of(url));
+    if (!exchange->intake)
+        return true;
+    struct worker *worker = current_worker(traffic);
+    if (!worker)
+        return false;
+    struct request request = request_of(exchange, url, method, (struct text){NULL, 0});
+    exchange->intake_state = exchange->intake->begin(worker, &request);
+    return true;
+}
+
 /* The head has come. Most often all there is to do is to note how much follows. */
 static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *connection,
                              struct exchange *exchange, const char *url, const char *method)
@@ -455,6 +508,7 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
     exchange->received = 0;
     exchange->stream = NULL;
     exchange->streaming = false;
+    exchange->socket = connection;
     buffer_clear(&exchange->body);
     atomic_fetch_add(&traffic->in_flight, 1);
     tell_waiter(traffic);
@@ -472,11 +526,13 @@ static enum MHD_Result begin(struct traffic *traffic, struct MHD_Connection *con
     if (head->transfer_encoding.data && strcasecmp(head->transfer_encoding.data, "chunked") != 0)
         return refuse(traffic, connection, exchange, 501,
                       TEXT("transfer encoding is not supported; send chunked"));
+    if (!begin_intake(traffic, exchange, url, method))
+        return MHD_NO;
     if (!head->content_length.data)
         return MHD_YES;
     /* The library has checked that it is a number. */
     exchange->expected = strtoull(head->content_length.data, NULL, 10);
-    if (exchange->expected <= HTTP_MAX_BODY ||
+    if (exchange->expected <= body_limit(exchange) ||
         (exchange->expected <= DRAIN_MAX && !head->expect.data))
         return MHD_YES;
     /* Whoever asks before sending is told now; a body that is not worth reading is refused. */
@@ -490,9 +546,14 @@ static enum MHD_Result take_body(struct traffic *traffic, struct exchange *excha
 {
     bool whole = exchange->received == 0 && piece.length == exchange->expected;
     exchange->received += piece.length;
+    if (exchange->intake && !is_too_large(exchange)) {
+        if (exchange->intake_state)
+            exchange->intake->take(exchange->intake_state, piece);
+        return MHD_YES;
+    }
     if (whole && piece.length <= HTTP_MAX_BODY)
         return respond(traffic, exchange, url, method, piece) ? MHD_YES : MHD_NO;
-    if (exchange->received > DRAIN_MAX)
+    if (exchange->received > DRAIN_MAX && exchange->received > body_limit(exchange))
         return MHD_NO;
     if (is_too_large(exchange)) {
         buffer_dispose(&exchange->body);

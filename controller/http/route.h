@@ -36,13 +36,22 @@ struct request {
     struct text host, origin, authorization, api_key;
     uint64_t address; /* a hash of the sender's */
     struct text body;
-    bool body_too_large; /* over HTTP_MAX_BODY; `body` is empty then */
+    bool body_too_large; /* over HTTP_MAX_BODY, or what the intake takes; `body` is empty then */
+    void *intake;        /* the state of the route's intake; NULL: it has none, or no memory */
+    /* The value of any other header, borrowed; data is NULL where it is absent. May be NULL. */
+    struct text (*header)(const void *headers, const char *name);
+    const void *headers;
     /* Set by route_dispatch(), percent-decoded, UTF-8: */
     struct text environment; /* from /env/E/, or data is NULL */
     struct text argument; /* what the route's pattern left over: the flag's key; or data is NULL */
 };
 
 enum { REASON_COUNT = REASON_ERROR + 1 };
+
+static inline struct text request_header(const struct request *request, const char *name)
+{
+    return request->header ? request->header(request->headers, name) : (struct text){NULL, 0};
+}
 
 /* A series of weir_http_requests_total that this thread has used before. */
 struct request_series {
@@ -91,6 +100,15 @@ struct answer {
     struct stream *stream; /* sent instead of `body`; or NULL. Whoever sends it owns it */
 };
 
+/* For a route whose bodies are looked at while they arrive, and not kept. */
+struct intake {
+    uint64_t most; /* bytes of body */
+    /* The head has come. NULL: the body is passed over. */
+    void *(*begin)(struct worker *worker, const struct request *request);
+    void (*take)(void *state, struct text piece);
+    void (*end)(void *state); /* after the answer, or when the client has gone */
+};
+
 struct route {
     const char *name;    /* for weir_http_requests_total{route} */
     const char *pattern; /* whole path, or with a last "*" that takes one path part, not empty */
@@ -102,6 +120,7 @@ struct route {
     /* Words a failure that is found before `handle` is called. */
     void (*fail)(struct worker *worker, const struct request *request, struct answer *answer,
                  unsigned status, struct text details);
+    const struct intake *intake; /* or NULL */
 };
 
 extern const struct route routes[];
@@ -110,6 +129,9 @@ extern const size_t route_count;
 /* Finds the route, checks the method and runs the handler; answers 400 (a malformed path), 404 and
  * 405 itself. Returns the route's name. */
 const char *route_dispatch(struct worker *worker, struct request *request, struct answer *answer);
+
+/* The intake of the route that a request is for, or NULL; for every request, so it is cheap. */
+const struct intake *route_intake(enum method method, struct text path);
 
 /* worker.c */
 struct worker *worker_new(const struct http_parts *parts); /* NULL without memory */
@@ -143,6 +165,9 @@ bool ofrep_etag_matches(struct text header, const char *etag);
 
 /* document.c */
 void document_answer(struct worker *worker, const struct request *request, struct answer *answer);
+/* hooks.c */
+extern const struct intake hooks_intake;
+void hooks_handle(struct worker *worker, const struct request *request, struct answer *answer);
 
 /* health.c */
 void health_live(struct worker *worker, const struct request *request, struct answer *answer);

@@ -10,16 +10,25 @@
 /* The ones that applications call all the time stand first. */
 const struct route routes[] = {
     {"evaluate_flag", "/ofrep/v1/evaluate/flags/*", METHOD_POST, true, true, NEED_EVALUATE,
-     ofrep_evaluate_one, ofrep_fail},
+     ofrep_evaluate_one, ofrep_fail, NULL},
     {"evaluate_flags", "/ofrep/v1/evaluate/flags", METHOD_POST, true, true, NEED_EVALUATE,
-     ofrep_evaluate_all, ofrep_fail},
+     ofrep_evaluate_all, ofrep_fail, NULL},
     {"event_stream", "/ofrep/v1/stream", GET_HEAD, true, true, NEED_EVALUATE, events_open,
-     ofrep_fail},
-    {"document", "/flagd.json", GET_HEAD, true, true, NEED_EVALUATE, document_answer, answer_fail},
-    {"healthz", "/healthz", GET_HEAD, false, false, NEED_NOTHING, health_live, answer_fail},
-    {"readyz", "/readyz", GET_HEAD, false, false, NEED_NOTHING, health_ready, answer_fail},
-    {"metrics", "/metrics", GET_HEAD, false, false, NEED_VIEW, health_metrics, answer_fail},
-    {"status", "/status", GET_HEAD, false, false, NEED_VIEW, health_status, answer_fail},
+     ofrep_fail, NULL},
+    {"document", "/flagd.json", GET_HEAD, true, true, NEED_EVALUATE, document_answer, answer_fail,
+     NULL},
+    {"healthz", "/healthz", GET_HEAD, false, false, NEED_NOTHING, health_live, answer_fail, NULL},
+    {"readyz", "/readyz", GET_HEAD, false, false, NEED_NOTHING, health_ready, answer_fail, NULL},
+    {"metrics", "/metrics", GET_HEAD, false, false, NEED_VIEW, health_metrics, answer_fail, NULL},
+    {"status", "/status", GET_HEAD, false, false, NEED_VIEW, health_status, answer_fail, NULL},
+    {"hook", "/hooks/github", METHOD_POST, false, false, NEED_NOTHING, hooks_handle, answer_fail,
+     &hooks_intake},
+    {"hook", "/hooks/gitlab", METHOD_POST, false, false, NEED_NOTHING, hooks_handle, answer_fail,
+     &hooks_intake},
+    {"hook", "/hooks/gitea", METHOD_POST, false, false, NEED_NOTHING, hooks_handle, answer_fail,
+     &hooks_intake},
+    {"hook", "/hooks/forgejo", METHOD_POST, false, false, NEED_NOTHING, hooks_handle, answer_fail,
+     &hooks_intake},
 };
 const size_t route_count = COUNT_OF(routes);
 
@@ -157,6 +166,16 @@ static const struct route *find_route(struct request *request)
         if (match(routes[i].pattern, rest, &request->argument))
             return &routes[i];
     }
+    return NULL;
+}
+
+const struct intake *route_intake(enum method method, struct text path)
+{
+    if (method != METHOD_POST || !text_starts_with(path, TEXT("/hooks/")))
+        return NULL;
+    for (size_t i = 0; i < route_count; i++)
+        if (routes[i].intake && text_is(path, routes[i].pattern))
+            return routes[i].intake;
     return NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "gate.h"
 #include "listen.h"
+#include "probe.h"
 
 /* A request's head must fit into it. The library clears all of it after each request, so more costs
  * time. */
@@ -215,6 +216,14 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
 void http_server_reload(struct http_server *server)
 {
     gate_reload(&server->gate);
+}
+
+bool http_server_is_alive(struct http_server *server, int wake, int patience)
+{
+    for (unsigned i = 0; i < server->thread_count; i++)
+        if (!probe_daemon(server->threads[i].daemon, wake, patience))
+            return false;
+    return true;
 }
 
 /* --- stop ------------------------------------------------------------------------------------ */

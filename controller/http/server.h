@@ -31,6 +31,7 @@ struct http_parts {
     unsigned event_streams;  /* OFREP's, at most so many at a time; 0: none are offered */
     int64_t event_heartbeat; /* nanoseconds; 0: 15 s */
     struct events *events;   /* the server's own, which sets it; NULL without event streams */
+    struct hooks *hooks;     /* NULL: no forge may call */
 };
 
 struct http_server;
@@ -43,6 +44,9 @@ enum status http_server_start(const struct http_parts *parts, const char *listen
 /* Reads the files of tokens and certificate again; open connections stay. What is wrong with a file
  * is logged, and what it said before stays in force. */
 void http_server_reload(struct http_server *server);
+/* Whether each of its threads reacts to a request within `patience` milliseconds; false also when
+ * `wake`, a descriptor or -1, becomes readable in the meantime. Not while it is being stopped. */
+bool http_server_is_alive(struct http_server *server, int wake, int patience);
 /* Takes no new connections, finishes the requests in flight (at most `patience` nanoseconds), then
  * ends. NULL is fine. */
 void http_server_stop(struct http_server *server, int64_t patience);

@@ -12,9 +12,10 @@ FUZZ_SHARED := $(call object,tests/fuzz/fuzz.c)
 FUZZ_MAIN := $(if $(filter fuzz,$(SANITIZER)),,$(call object,tests/fuzz/replay.c))
 FUZZ_LINK := $(if $(filter fuzz,$(SANITIZER)),-fsanitize=fuzzer)
 
-# What some need beside that: jansson to compare with, the generator of documents.
+# What some need beside that: jansson to compare with, the generator of documents, parts of the controller.
 $(BUILD)/tests/fuzz/context $(BUILD)/tests/fuzz/request: $(call object,tests/fuzz/oracle.c)
 $(BUILD)/tests/fuzz/evaluator: $(call object,tests/fuzz/generator.c tests/fuzz/variation.c)
+$(BUILD)/tests/fuzz/hook: $(call object,controller/http/hook_ref.c controller/http/hook_signature.c)
 FUZZ_LIBS_context = $(call pkg_libs,jansson)
 FUZZ_LIBS_request = $(call pkg_libs,jansson)
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/targets/%.o $(FUZZ_SHARED) $(FUZZ_MAIN) $(BUILD)/rules.a

@@ -77,7 +77,12 @@ START_TEST(test_every_field)
                                    "allow-host: [redis.internal, \"[::1]:6379\"]\n"
                                    "secrets:\n"
                                    "  cache: {file: secret.txt, hosts: [\"redis.internal:6379\"]}\n"
-                                   "  other: {env: OTHER, hosts: [a, b]}\n");
+                                   "  other: {env: OTHER, hosts: [a, b]}\n"
+                                   "hooks:\n"
+                                   "  github: {secretFile: hook.txt}\n"
+                                   "  gitea: {secretEnv: GITEA_HOOK}\n"
+                                   "log-format: json\n"
+                                   "log-level: warn\n");
     ck_assert_int_eq(status, STATUS_OK);
     ck_assert_int_eq(config_finish(&config, &error), STATUS_OK);
     ck_assert_str_eq(config.repo, "https://git.example.com/flags.git");
@@ -104,6 +109,13 @@ START_TEST(test_every_field)
     ck_assert_str_eq(config.reach.secrets[1].variable, "OTHER");
     ck_assert_ptr_null(config.reach.secrets[1].file);
     ck_assert_uint_eq(config.reach.secrets[1].host_count, 2);
+    ck_assert_uint_eq(config.hook_count, 2);
+    ck_assert_str_eq(config.hooks[0].name, "hooks.github");
+    ck_assert_str_eq(config.hooks[0].file, here("hook.txt"));
+    ck_assert_str_eq(config.hooks[1].name, "hooks.gitea");
+    ck_assert_str_eq(config.hooks[1].variable, "GITEA_HOOK");
+    ck_assert_str_eq(config.log_format, "json");
+    ck_assert_str_eq(config.log_level, "warn");
     end();
 }
 END_TEST
@@ -188,8 +200,34 @@ START_TEST(test_event_streams)
 }
 END_TEST
 
+START_TEST(test_hooks_of_options)
+{
+    begin();
+    ck_assert_int_eq(config_add_hook(&config, "forgejo=/etc/hook", &error), STATUS_OK);
+    ck_assert_str_eq(config.hooks[0].name, "hooks.gitea");
+    ck_assert_str_eq(config.hooks[0].file, "/etc/hook");
+    ck_assert_int_eq(config_add_hook(&config, "gitea=/other", &error), STATUS_INVALID);
+    ck_assert_str_eq(error.message, "the secret of gitea is given twice");
+    ck_assert_int_eq(config_add_hook(&config, "svn=/x", &error), STATUS_INVALID);
+    ck_assert_str_eq(error.message, "\"svn\" is none of the forges github, gitlab and gitea");
+    ck_assert_int_eq(config_add_hook(&config, "/etc/hook", &error), STATUS_INVALID);
+    ck_assert_ptr_nonnull(strstr(error.message, "is not FORGE=FILE"));
+    ck_assert_int_eq(config_set_log_format(&config.log_format, "xml", &error), STATUS_INVALID);
+    ck_assert_int_eq(config_set_log_level(&config.log_level, "loud", &error), STATUS_INVALID);
+    ck_assert_str_eq(error.message, "\"loud\" is none of debug, info, warn and error");
+    /* What options gave is not added to. */
+    ck_assert_int_eq(read_yaml("hooks: {github: {secretFile: /a}}\n"), STATUS_OK);
+    ck_assert_uint_eq(config.hook_count, 1);
+    end();
+}
+END_TEST
+
 START_TEST(test_faults_have_places)
 {
+    assert_fault("hooks: {svn: {secretFile: a}}\n", CODE_SCHEMA_UNKNOWN, 1, 9, "svn");
+    assert_fault("hooks: {github: {secretFile: a, secretEnv: B}}\n", CODE_SCHEMA_CHOICE, 1, 33,
+                 "exactly one");
+    assert_fault("log-level: loud\n", CODE_SCHEMA_VALUE, 1, 12, "");
     assert_fault("repo: x\npol: 10s\n", CODE_SCHEMA_UNKNOWN, 2, 1, "pol");
     assert_fault("repo: x\npoll: soon\n", CODE_SCHEMA_PATTERN, 2, 7, "duration");
     assert_fault("repo: x\npoll: 1ms\n", CODE_SCHEMA_RANGE, 2, 7, "100ms");
@@ -306,6 +344,6 @@ START_TEST(test_repositories)
 }
 END_TEST
 
-UNIT_MAIN("config", test_every_field, test_defaults, test_what_is_set_stays, test_event_streams,
-          test_faults_have_places, test_files_that_cannot_be_read, test_an_empty_file_says_nothing,
-          test_option_values, test_paths, test_repositories)
+UNIT_MAIN("config", test_hooks_of_options, test_every_field, test_defaults, test_what_is_set_stays,
+          test_event_streams, test_faults_have_places, test_files_that_cannot_be_read,
+          test_an_empty_file_says_nothing, test_option_values, test_paths, test_repositories)

@@ -5,14 +5,21 @@
 #include <unistd.h>
 
 #include "../../controller/log.h"
-#include "../../rules/buffer.h"
+#include "../../rules/json.h"
+
+static void format_line(struct buffer *out, enum log_format format, const char *const *pairs,
+                        size_t count)
+{
+    buffer_clear(out);
+    log_write(out, format, &(struct log_line){0, LOG_LEVEL_INFO, "served", pairs, count});
+}
 
 static void check_line(const char *value, const char *expected)
 {
     struct buffer out;
     buffer_init(&out, 0);
     const char *const pairs[] = {"key", value};
-    log_format(&out, 0, LOG_LEVEL_INFO, "served", pairs, 1);
+    format_line(&out, LOG_LOGFMT, pairs, 1);
     struct buffer line;
     buffer_init(&line, 0);
     buffer_printf(&line, "time=1970-01-01T00:00:00Z level=info event=served key=%s\n", expected);
@@ -26,9 +33,15 @@ START_TEST(test_a_line)
     struct buffer out;
     buffer_init(&out, 0);
     const char *const pairs[] = {"commit", "3f9c", "environments", "2"};
-    log_format(&out, INT64_C(1795383000), LOG_LEVEL_WARN, "served", pairs, 2);
+    const struct log_line line = {INT64_C(1795383000), LOG_LEVEL_WARN, "served", pairs, 2};
+    log_write(&out, LOG_LOGFMT, &line);
     ck_assert_str_eq(buffer_string(&out), "time=2026-11-22T21:30:00Z level=warn event=served "
                                           "commit=3f9c environments=2\n");
+    buffer_clear(&out);
+    log_write(&out, LOG_JSON, &line);
+    ck_assert_str_eq(buffer_string(&out),
+                     "{\"time\":\"2026-11-22T21:30:00Z\",\"level\":\"warn\",\"event\":\"served\","
+                     "\"commit\":\"3f9c\",\"environments\":\"2\"}\n");
     buffer_dispose(&out);
 }
 END_TEST
@@ -77,11 +90,89 @@ START_TEST(test_long_values_are_cut)
     struct buffer out;
     buffer_init(&out, 0);
     const char *const pairs[] = {"key", value, "next", "1"};
-    log_format(&out, 0, LOG_LEVEL_INFO, "served", pairs, 2);
+    format_line(&out, LOG_LOGFMT, pairs, 2);
     ck_assert_uint_lt(out.length, 4300);
     ck_assert(text_ends_with(buffer_text(&out), TEXT("x\" cut=true next=1\n")));
+    format_line(&out, LOG_JSON, pairs, 2);
+    ck_assert_uint_lt(out.length, 4300);
+    ck_assert(text_ends_with(buffer_text(&out), TEXT("x\",\"next\":\"1\",\"cut\":true}\n")));
     buffer_dispose(&out);
     free(value);
+}
+END_TEST
+
+/* 32 values of 4 KiB of what grows sixfold: the line ends early, whole and valid. */
+START_TEST(test_long_lines_are_cut)
+{
+    static char value[4097];
+    const char *pairs[64];
+    struct buffer out;
+    buffer_init(&out, 0);
+    memset(value, 1, sizeof value - 1);
+    for (size_t i = 0; i < COUNT_OF(pairs); i++)
+        pairs[i] = i % 2 ? value : "key";
+    for (int format = LOG_LOGFMT; format <= LOG_JSON; format++) {
+        format_line(&out, (enum log_format)format, pairs, 32);
+        ck_assert_uint_gt(out.length, (size_t)50 << 10);
+        ck_assert_uint_lt(out.length, (size_t)66 << 10);
+        ck_assert(text_ends_with(buffer_text(&out), format == LOG_JSON ? TEXT(",\"cut\":true}\n")
+                                                                       : TEXT(" cut=true\n")));
+    }
+    buffer_dispose(&out);
+}
+END_TEST
+
+/* Any bytes give one line of JSON that reads back: each byte before each kind of byte, and cuts
+ * everywhere. */
+START_TEST(test_json_is_valid_for_any_bytes)
+{
+    static const unsigned char kinds[] = {0,    1,    '\n', '"',  '\\', 'a',  0x7f, 0x80,
+                                          0x9b, 0xa8, 0xbf, 0xc2, 0xe2, 0xed, 0xf0, 0xff};
+    const unsigned pair_rounds = 256 * COUNT_OF(kinds);
+    struct buffer out;
+    char value[8300];
+    const char *const pairs[] = {"key", value};
+    uint32_t seed = 1;
+    buffer_init(&out, 0);
+    for (unsigned round = 0; round < pair_rounds + 400; round++) {
+        size_t length = 0;
+        if (round < pair_rounds) {
+            value[length++] = (char)(round / COUNT_OF(kinds));
+            value[length++] = (char)kinds[round % COUNT_OF(kinds)];
+        } else {
+            for (size_t size = 4080 + round % 40; length < size; length++) {
+                seed = seed * 1664525u + 1013904223u;
+                value[length] = (char)(seed >> 24 ? seed >> 24 : 1);
+            }
+        }
+        value[length] = '\0';
+        format_line(&out, LOG_JSON, pairs, 1);
+        struct arena arena;
+        const struct node *line;
+        struct error error;
+        arena_init(&arena, 0);
+        ck_assert_msg(json_read(&arena, buffer_text(&out), JSON_LIMITS_DEFAULT, &line, &error) ==
+                          STATUS_OK,
+                      "round %u: %s: %s", round, error.message, buffer_string(&out));
+        ck_assert_ptr_eq(memchr(out.data, '\n', out.length), out.data + out.length - 1);
+        for (size_t i = 0; i + 1 < out.length; i++)
+            ck_assert_uint_ge((unsigned char)out.data[i], ' ');
+        arena_dispose(&arena);
+    }
+    buffer_dispose(&out);
+}
+END_TEST
+
+START_TEST(test_names_of_levels_and_formats)
+{
+    enum log_level level;
+    enum log_format format;
+    ck_assert(log_level_parse("debug", &level) && level == LOG_LEVEL_DEBUG);
+    ck_assert(log_level_parse("error", &level) && level == LOG_LEVEL_ERROR);
+    ck_assert(!log_level_parse("Error", &level) && !log_level_parse("", &level));
+    ck_assert(log_format_parse("json", &format) && format == LOG_JSON);
+    ck_assert(log_format_parse("logfmt", &format) && format == LOG_LOGFMT);
+    ck_assert(!log_format_parse("xml", &format));
 }
 END_TEST
 
@@ -112,6 +203,9 @@ static void write_some(void)
     log_event(LOG_LEVEL_WARN, "unseen", NULL);
     log_event(LOG_LEVEL_ERROR, "last", NULL);
     log_set_level(LOG_LEVEL_INFO);
+    log_set_format(LOG_JSON);
+    log_event(LOG_LEVEL_INFO, "json", "a", "\"\n", NULL);
+    log_set_format(LOG_LOGFMT);
 }
 
 START_TEST(test_events_and_levels)
@@ -123,6 +217,7 @@ START_TEST(test_events_and_levels)
     ck_assert_ptr_nonnull(strstr(text, " level=info event=first a=1 b=\"two words\"\n"));
     ck_assert_ptr_nonnull(strstr(text, " event=ended\n"));
     ck_assert_ptr_nonnull(strstr(text, " level=error event=last\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\"event\":\"json\",\"a\":\"\\\"\\n\"}\n"));
     ck_assert_ptr_null(strstr(text, "unseen"));
     buffer_dispose(&out);
 }
@@ -170,4 +265,5 @@ END_TEST
 
 UNIT_MAIN("log", test_a_line, test_values_are_quoted_where_they_must_be,
           test_no_value_forges_a_line, test_long_values_are_cut, test_events_and_levels,
-          test_lines_of_threads_stay_whole)
+          test_lines_of_threads_stay_whole, test_long_lines_are_cut,
+          test_json_is_valid_for_any_bytes, test_names_of_levels_and_formats)

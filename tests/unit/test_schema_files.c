@@ -101,7 +101,9 @@ START_TEST(good_others)
                    "poll: 10s\ndefault-environment: production\nallow-path: [/srv/out]\n"
                    "allow-host: [\"redis:6379\", \"[::1]\"]\nhttp-threads: 4\n"
                    "event-streams: 0\nevent-heartbeat: 15s\n"
-                   "secrets: {edge: {env: EDGE, hosts: [redis]}}\n",
+                   "secrets: {edge: {env: EDGE, hosts: [redis]}}\n"
+                   "log-format: json\nlog-level: warn\n"
+                   "hooks: {github: {secretFile: /etc/hook}, gitlab: {secretEnv: HOOK}}\n",
                    "");
 }
 END_TEST
@@ -277,6 +279,9 @@ START_TEST(other_choices)
     expect_shipped("target.json",
                    TARGET "  file: {path: a}\n  redis: {url: \"redis://h\", key: k}\n",
                    "7:3 W208 spec: a target has exactly one of file, redis, http and kubernetes");
+    expect_shipped("config.json", "hooks: {github: {}}\n",
+                   "1:17 W208 hooks.github: a webhook's secret has exactly one of secretFile and "
+                   "secretEnv");
     expect_shipped("config.json", "secrets: {a: {hosts: [h]}}\n",
                    "1:14 W208 secrets.a: a secret has exactly one of file and env");
 }

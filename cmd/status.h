@@ -1,0 +1,77 @@
+/* status.h - what `weir status` is made of: an answer of GET /status fetched, and shown.
+ *
+ * All that an answer holds is hostile: it is bounded, read as strict JSON, and nothing of it
+ * reaches a terminal that could steer it. Members that are missing or of another type are shown as
+ * unknown, so that other versions of weir can be looked at. */
+#ifndef WEIR_STATUS_H
+#define WEIR_STATUS_H
+
+#include <signal.h>
+
+#include "../rules/json.h"
+#include "style.h"
+
+/* --- status_fetch.c -------------------------------------------------------------------------- */
+
+struct status_source {
+    const char *controller;            /* http://HOST:PORT, perhaps with a path */
+    const char *token_file, *ca_file;  /* or NULL */
+    const volatile sig_atomic_t *stop; /* the fetch ends when it is set */
+};
+
+struct status_client;
+
+enum status status_client_open(const struct status_source *source, struct status_client **out,
+                               struct error *error);
+void status_client_close(struct status_client *client); /* NULL is fine */
+/* The body, and the controller's own time in seconds since 1970, so that clocks need not agree.
+ * STATUS_STOPPED: *stop was set. */
+enum status status_client_fetch(struct status_client *client, struct buffer *body, int64_t *now,
+                                struct error *error);
+
+/* --- status_text.c --------------------------------------------------------------------------- */
+
+/* Control characters, and what turns the direction of writing, as \uXXXX; the same JSON in JSON. */
+void status_write_safely(struct buffer *out, struct text text);
+/* A copy of that in the arena; an empty text without memory. */
+struct text status_safe(struct arena *arena, struct text text);
+/* Cells of a terminal that the text takes. */
+size_t status_width(struct text text);
+/* The part of `text` that takes at most `width` cells. */
+struct text status_cut(struct text text, size_t width);
+/* "now", "40 s ago", "3 min ago", "5 h ago", "2 d ago"; "in 2 min" where clocks disagree. */
+#define AGO_SIZE 32
+void status_ago(int64_t then, int64_t now, char out[AGO_SIZE]);
+
+/* --- status_table.c -------------------------------------------------------------------------- */
+
+struct status_cell {
+    struct text text; /* safe, borrowed until the table is written */
+    const char *look; /* an escape sequence, or "" */
+    bool right;       /* numbers */
+};
+
+#define STATUS_COLUMNS 8
+
+/* Rows of `columns` cells, the first one the heads, in columns as wide as they must be; where all
+ * of it is wider than `width` (0: no limit) the widest columns are cut. */
+void status_write_table(struct buffer *out, const struct style *style, size_t width,
+                        const struct status_cell (*rows)[STATUS_COLUMNS], size_t count,
+                        size_t columns);
+
+/* --- status_view.c --------------------------------------------------------------------------- */
+
+struct status_look {
+    const struct style *style;
+    size_t width;           /* of the terminal; 0: no limit */
+    size_t rows;            /* of a table; beyond, what is good is left out first; 0: no limit */
+    int64_t now;            /* the controller's */
+    const char *controller; /* its URL */
+};
+
+/* Writes the tables, and below them what is wrong. Returns how many things are. `arena` is for what
+ * is put together on the way. */
+size_t status_view(struct buffer *out, struct arena *arena, const struct node *status,
+                   const struct status_look *look);
+
+#endif
