@@ -52,6 +52,7 @@ void config_dispose(struct config *config)
     free(config->listen);
     free(config->data);
     free(config->default_environment);
+    git_access_dispose(&config->git);
     config_init(config);
 }
 
@@ -150,6 +151,17 @@ enum status config_set_poll(struct config *config, const char *duration, struct 
     return STATUS_OK;
 }
 
+enum status config_set_git_timeout(struct config *config, const char *duration, struct error *error)
+{
+    int64_t timeout;
+    if (!duration_parse(text_of(duration), &timeout) || timeout < CONFIG_GIT_TIMEOUT_LEAST)
+        return error_set(error, STATUS_INVALID,
+                         "\"%.60s\" is not a duration of at least a second, like 90s, 10m or 1h",
+                         duration);
+    config->git.timeout = timeout;
+    return STATUS_OK;
+}
+
 enum status config_set_threads(struct config *config, const char *number, struct error *error)
 {
     char *end;
@@ -177,6 +189,25 @@ enum status config_allow_path(struct config *config, const char *folder, struct 
     }
     reach->paths = paths;
     reach->paths[reach->path_count++] = absolute;
+    return STATUS_OK;
+}
+
+enum status config_safe_directory(struct config *config, const char *folder, struct error *error)
+{
+    struct git_access *git = &config->git;
+    char *name = NULL;
+    enum status status = strcmp(folder, "*") == 0 ? config_set_text(&name, folder, error)
+                                                  : config_set_path(&name, folder, error);
+    if (status)
+        return status;
+    char **folders =
+        reallocarray(git->safe_directories, git->safe_directory_count + 1, sizeof *folders);
+    if (!folders) {
+        free(name);
+        return no_memory(error);
+    }
+    git->safe_directories = folders;
+    folders[git->safe_directory_count++] = name;
     return STATUS_OK;
 }
 
@@ -220,6 +251,9 @@ enum status config_finish(struct config *config, struct error *error)
             config->data);
     if (config->poll == 0)
         config->poll = DEFAULT_POLL;
+    status = git_access_check(&config->git, config->repo, error);
+    if (status)
+        return status;
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }
 
@@ -258,6 +292,14 @@ static enum status read_texts(const struct reading *reading, const struct node *
         {"listen", &config->listen, config_set_text},
         {"default-environment", &config->default_environment, config_set_text},
         {"data", &config->data, config_set_path},
+        {"git-ca", &config->git.ca_file, config_set_path},
+        {"git-proxy", &config->git.proxy, config_set_text},
+        {"git-token-env", &config->git.token_variable, config_set_text},
+        {"git-token-file", &config->git.token_file, config_set_path},
+        {"git-user", &config->git.user, config_set_text},
+        {"ssh-key", &config->git.ssh_key, config_set_path},
+        {"ssh-known-hosts", &config->git.ssh_known_hosts, config_set_path},
+        {"ssh-passphrase-file", &config->git.ssh_passphrase_file, config_set_path},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < COUNT_OF(texts) && status == STATUS_OK; i++) {
@@ -316,6 +358,24 @@ static enum status read_allowed(const struct reading *reading, const struct node
     return status;
 }
 
+/* What only the server of the repository is concerned with. */
+static enum status read_git(const struct reading *reading, const struct node *root)
+{
+    struct config *config = reading->config;
+    const struct node *timeout = node_get(root, "git-timeout");
+    const struct node *folders = node_get(root, "safe-directory");
+    const struct node *node =
+        folders && config->git.safe_directory_count == 0 ? folders->first : NULL;
+    enum status status = STATUS_OK;
+    if (timeout && config->git.timeout == 0)
+        status = outcome(reading, timeout, CODE_SCHEMA_RANGE,
+                         config_set_git_timeout(config, timeout->string.data, reading->error));
+    for (; node && status == STATUS_OK; node = node->next)
+        status = outcome(reading, node, CODE_SCHEMA_PATTERN,
+                         config_safe_directory(config, node->string.data, reading->error));
+    return status;
+}
+
 static enum status read_secret(const struct reading *reading, const struct node *node,
                                struct reach_secret *secret)
 {
@@ -350,10 +410,7 @@ static enum status read_secrets(const struct reading *reading, const struct node
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts,
-        read_others,
-        read_allowed,
-        read_secrets,
+        read_texts, read_others, read_allowed, read_git, read_secrets,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

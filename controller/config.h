@@ -7,6 +7,7 @@
 #define WEIR_CONFIG_H
 
 #include "../rules/diagnostics.h"
+#include "git/access.h"
 #include "reach.h"
 
 struct config {
@@ -17,11 +18,13 @@ struct config {
     char *default_environment; /* or NULL */
     struct reach reach;        /* paths, hosts, secrets */
     unsigned http_threads;     /* 0: one a core */
+    struct git_access git;     /* how the repository's server is reached */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
 #define CONFIG_POLL_LEAST (INT64_C(100) * 1000000)         /* 100 ms */
 #define CONFIG_POLL_MOST (INT64_C(7) * 86400 * 1000000000) /* a week */
+#define CONFIG_GIT_TIMEOUT_LEAST (INT64_C(1) * 1000000000) /* a second */
 #define CONFIG_MAX_THREADS 1024
 
 void config_init(struct config *config); /* all empty */
@@ -40,6 +43,9 @@ enum status config_set_poll(struct config *config, const char *duration, struct 
 enum status config_set_threads(struct config *config, const char *number, struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
 enum status config_allow_host(struct config *config, const char *host, struct error *error);
+enum status config_set_git_timeout(struct config *config, const char *duration,
+                                   struct error *error);
+enum status config_safe_directory(struct config *config, const char *folder, struct error *error);
 /* Fills in the defaults and checks what belongs together. */
 enum status config_finish(struct config *config, struct error *error);
 

@@ -10,6 +10,9 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_fetches,          /* weir_git_fetches_total{result}: changed, unchanged, failed */
     family_fetch_seconds,    /* weir_git_fetch_seconds_total */
     family_last_fetch,       /* weir_git_last_fetch_timestamp_seconds{result}: succeeded, failed */
+    family_git_packs,        /* weir_git_packs */
+    family_open_descriptors, /* weir_open_descriptors */
+    family_upkeep_runs,      /* weir_git_upkeep_runs_total{result}: ok, failed */
     family_commits,          /* weir_commits_total{result}: served, refused */
     family_compile_seconds,  /* weir_compile_seconds_total */
     family_faults,           /* weir_definition_faults{severity}: of the newest commit */

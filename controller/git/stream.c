@@ -41,15 +41,24 @@ static int fail(const char *format, ...)
 
 static bool is_over(void)
 {
-    const struct watch *watch = watch_current();
+    struct watch *watch = watch_current();
     return watch && watch_is_over(watch);
+}
+
+/* How long one address may take. */
+static unsigned connect_patience(void)
+{
+    const struct watch *watch = watch_current();
+    return watch && watch->limits.patience < CONNECT_PATIENCE_MS ? watch->limits.patience
+                                                                 : CONNECT_PATIENCE_MS;
 }
 
 /* Waits until a connect() under way has ended; its errno, 0 when it is there. */
 static int await_connection(int socket)
 {
     struct pollfd ready = {.fd = socket, .events = POLLOUT};
-    for (int waited = 0; waited < CONNECT_PATIENCE_MS && !is_over(); waited += WATCH_TICK_MS) {
+    const unsigned patience = connect_patience();
+    for (unsigned waited = 0; waited < patience && !is_over(); waited += WATCH_TICK_MS) {
         int found = poll(&ready, 1, WATCH_TICK_MS);
         if (found > 0) {
             int number = 0;
@@ -104,6 +113,10 @@ static int stream_connect(git_stream *parent)
     int number = 0;
     if (is_over())
         return fail("connection to \"%s\" was given up", stream->host);
+    if (watch && !watch_allows(watch, stream->host, stream->port))
+        return fail("it redirects to \"%s:%s\", where weir does not follow: when that is right, "
+                    "name the new URL as the repository",
+                    stream->host, stream->port);
     int failed = getaddrinfo(stream->host, stream->port, &hints, &addresses);
     if (failed)
         return fail("host \"%s\" is not known: %s", stream->host, gai_strerror(failed));
