@@ -10,8 +10,9 @@
 
 #include "../../rules/base.h"
 
-#define CHILD_OUTPUT_MAX 4096 /* bytes kept of each of its outputs; the rest is read and dropped   \
-                               */
+#define CHILD_OUTPUT_MAX                                                                           \
+    4096 /* bytes kept of each of its outputs; the rest is read and dropped                        \
+          */
 #define CHILD_FILES_MAX 4
 
 struct child {

@@ -155,7 +155,7 @@ static enum status fail(struct fetch *fetch, int code, struct error *error)
                          fetch->credentials.problem);
     if (code == GIT_ECERTIFICATE)
         return mirror_fail(error, STATUS_SYSTEM, "\"%.100s\" is not trusted", shown);
-    if (code == GIT_EOWNER)
+    if (owner_was_refused(code))
         return fail_owner(fetch, error);
     if (last_message_has("cannot redirect from"))
         return mirror_fail(error, STATUS_SYSTEM,

@@ -183,7 +183,7 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
     owner_end();
     if (code == 0 && git_repository_is_bare(mirror->repository))
         return STATUS_OK;
-    if (code == GIT_EOWNER)
+    if (owner_was_refused(code))
         return refuse_owner(folder, error);
     if (code == 0 || code == GIT_ENOTFOUND)
         return error_set(error, STATUS_REFUSED,
@@ -338,11 +338,11 @@ enum status mirror_open_local(const char *path, struct mirror **out, struct erro
         *out = mirror;
         return STATUS_OK;
     }
-    if (code == GIT_ENOTFOUND)
+    if (owner_was_refused(code))
+        status = refuse_owner(mirror->shown, error);
+    else if (code == GIT_ENOTFOUND)
         status =
             error_set(error, STATUS_NOT_FOUND, "\"%.160s\" is not a git repository", mirror->shown);
-    else if (code == GIT_EOWNER)
-        status = refuse_owner(mirror->shown, error);
     else
         status = mirror_fail(error, STATUS_SYSTEM, "repository \"%.120s\" cannot be opened",
                              mirror->shown);

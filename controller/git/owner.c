@@ -45,3 +45,13 @@ void owner_end(void)
     is_off = false;
     pthread_mutex_unlock(&lock);
 }
+
+bool owner_was_refused(int code)
+{
+    const git_error *last = git_error_last();
+    if (code == 0 || code == GIT_EOWNER)
+        return code != 0;
+    return last && last->message &&
+           (strstr(last->message, "is not owned by current user") ||
+            strstr(last->message, "'safe.directory' was not found"));
+}

@@ -13,5 +13,8 @@
  * allowed) names it. */
 void owner_begin(const struct git_access *access, const char *path);
 void owner_end(void);
+/* Whether libgit2's `code` means that the owner was why. Where the user's configuration exists and
+ * names no exception, libgit2 1.5 complains of that instead; its local transport loses the code. */
+bool owner_was_refused(int code);
 
 #endif

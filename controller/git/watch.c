@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/eventfd.h>
@@ -79,13 +80,22 @@ static bool is_place(const struct url_place *place, const char *host, unsigned l
             (strcmp(place->scheme, "http") == 0 && place->port == 80 && port == 443));
 }
 
-bool watch_allows(const struct watch *watch, const char *host, const char *port)
+bool watch_route(const struct watch *watch, const char *host, const char *port,
+                 struct url_place *out)
 {
-    unsigned long number = strtoul(port, NULL, 10);
-    const struct watch_limits *limits = &watch->limits;
-    if (limits->proxy.host[0])
-        return is_place(&limits->proxy, host, number);
-    return !limits->remote.host[0] || is_place(&limits->remote, host, number);
+    const unsigned long number = strtoul(port, NULL, 10);
+    const struct url_place *remote = &watch->limits.remote, *proxy = &watch->limits.proxy;
+    if (number == 0 || number > UINT16_MAX || strlen(host) >= sizeof out->host)
+        return false;
+    *out = (struct url_place){.port = (uint16_t)number};
+    snprintf(out->host, sizeof out->host, "%s", host);
+    if (!remote->host[0] || (proxy->host[0] && is_place(proxy, host, number)))
+        return true;
+    if (!is_place(remote, host, number))
+        return false;
+    if (proxy->host[0])
+        *out = *proxy;
+    return true;
 }
 
 /* Bytes that came in or were acknowledged: what shows that the other side lives. */

@@ -54,8 +54,11 @@ bool watch_is_stopped(const struct watch *watch);
 bool watch_is_over(struct watch *watch);
 /* More may be sent from here on: what a server says of itself is short, what it holds is not. */
 void watch_allow_bytes(struct watch *watch, uint64_t bytes);
-/* Whether a socket may lead there. A server may send its clients from http to https. */
-bool watch_allows(const struct watch *watch, const char *host, const char *port);
+/* Where a socket to `host` and `port` leads: there, or to the proxy of a plain http server, which
+ * libgit2 1.5 forgets. False when it may not be made at all. A server may send its clients from
+ * http to https. */
+bool watch_route(const struct watch *watch, const char *host, const char *port,
+                 struct url_place *out);
 static inline void watch_note_activity(struct watch *watch)
 {
     atomic_fetch_add_explicit(&watch->activity, 1, memory_order_relaxed);

@@ -153,7 +153,7 @@ class HttpServer(_Server):
             self.certificate = self._folder / "certificate.pem"
             subprocess.run(
                 ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                  "-keyout", str(self._folder / "key.pem"), "-out", str(self.certificate)],
                 check=True, stderr=subprocess.DEVNULL)
 
