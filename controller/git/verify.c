@@ -117,7 +117,7 @@ static enum status signers_open(struct signers *signers, const struct verify_pol
                                 struct error *error)
 {
     struct buffer bytes;
-    signers->file = -1;
+    *signers = (struct signers){.file = -1};
     if (!policy->allowed_signers)
         return error_set(error, STATUS_INVALID,
                          "there is no file of allowed signers to verify commits by");
