@@ -80,6 +80,18 @@ static void serve(struct soak *soak)
     fclose(ready);
 }
 
+/* The number that a shell command prints. */
+static long count(const char *command)
+{
+    char digits[32] = "";
+    FILE *pipe = popen(command, "r");
+    if (pipe && !fgets(digits, sizeof digits, pipe))
+        digits[0] = '\0';
+    if (pipe)
+        pclose(pipe);
+    return strtol(digits, NULL, 10);
+}
+
 /* --- the remote ------------------------------------------------------------------------------ */
 
 static void make_remote(struct soak *soak)
@@ -95,6 +107,19 @@ static void make_remote(struct soak *soak)
     check(git_treebuilder_new(&builder, soak->remote, NULL), "tree");
     check(git_treebuilder_write(&soak->tree, builder), "tree");
     git_treebuilder_free(builder);
+}
+
+/* As servers do now and then. What this process has read of it is forgotten with the handle: only
+ * the clone is to be measured. */
+static void tidy_remote(struct soak *soak)
+{
+    char path[128], command[256];
+    snprintf(path, sizeof path, "%s/remote.git", soak->root);
+    snprintf(command, sizeof command, "git -C %s gc --quiet --prune=now; echo $?", path);
+    git_repository_free(soak->remote);
+    if (count(command) != 0)
+        die("git gc", "failed");
+    check(git_repository_open(&soak->remote, path), "remote");
 }
 
 /* A commit with a file of its own number. */
@@ -167,18 +192,6 @@ static void read_tip(struct soak *soak, uint32_t level)
     check_status(mirror_refresh(soak->reading, &error), "refresh", &error);
 }
 
-/* The number that a shell command prints. */
-static long count(const char *command)
-{
-    char digits[32] = "";
-    FILE *pipe = popen(command, "r");
-    if (pipe && !fgets(digits, sizeof digits, pipe))
-        digits[0] = '\0';
-    if (pipe)
-        pclose(pipe);
-    return strtol(digits, NULL, 10);
-}
-
 struct window {
     double fetch, worst, upkeep;
     int count;
@@ -199,6 +212,7 @@ static void report(struct soak *soak, int done, struct window *window)
            window->upkeep / window->count * 1e3);
     fflush(stdout);
     *window = (struct window){0};
+    tidy_remote(soak);
 }
 
 static void run(struct soak *soak, int fetches)
