@@ -243,6 +243,8 @@ static enum status open_mirrors(struct controller *controller, struct error *err
     size_t removed = leftovers_remove(path);
     if (removed)
         log_event(LOG_LEVEL_WARN, "leftovers_removed", "folder", path, NULL);
+    if (git_access_is_exposed(&controller->config->git, controller->config->repo))
+        log_event(LOG_LEVEL_WARN, "token_in_clear", "hint", "use an https:// URL", NULL);
     if (status == STATUS_OK)
         status = mirror_open(path, controller->config->repo, &controller->fetching, error);
     if (status == STATUS_OK)

@@ -84,6 +84,20 @@ enum status git_access_check(const struct git_access *access, const char *url, s
     return access->proxy ? check_proxy(access->proxy, error) : STATUS_OK;
 }
 
+bool git_access_is_exposed(const struct git_access *access, const char *url)
+{
+    static const char *const here[] = {"localhost", "127.0.0.1", "::1"};
+    struct url_place place;
+    if (!url_place_parse(url, &place) || strcmp(place.scheme, "http") != 0 ||
+        !(git_access_has_token(access) || place.has_password))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(here); i++) {
+        if (strcasecmp(place.host, here[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
 enum status git_access_install(const struct git_access *access, struct error *error)
 {
     if (!access->ca_file ||

@@ -28,6 +28,8 @@ void git_access_dispose(struct git_access *access); /* leaves it empty */
 
 /* Whether all of it belongs together and to a repository at `url`. STATUS_INVALID. */
 enum status git_access_check(const struct git_access *access, const char *url, struct error *error);
+/* Whether the token travels where others can read it: by http to another machine. */
+bool git_access_is_exposed(const struct git_access *access, const char *url);
 /* What libgit2 keeps once for the whole process: the trusted certificates. After mirror_startup().
  */
 enum status git_access_install(const struct git_access *access, struct error *error);

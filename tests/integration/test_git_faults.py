@@ -11,7 +11,7 @@ import gitserver
 import proxy as proxies
 import pytest
 import weir
-from test_git_access import fails, following, reply, web
+from remotes import fails, following, reply, web
 
 NEW = "Grüße, all!"
 

@@ -188,5 +188,20 @@ START_TEST(sockets_lead_to_the_remote_or_its_proxy)
 }
 END_TEST
 
-UNIT_MAIN("git_access", places_of_urls, what_is_no_place, proxies_of_the_environment,
-          hosts_without_a_proxy, a_proxy_that_is_none, sockets_lead_to_the_remote_or_its_proxy)
+START_TEST(tokens_in_the_clear)
+{
+    char variable[] = "T";
+    const struct git_access nothing = {0}, token = {.token_variable = variable};
+    ck_assert(git_access_is_exposed(&token, "http://git.example.com/x"));
+    ck_assert(git_access_is_exposed(&nothing, "http://me:pass@git.example.com/x"));
+    ck_assert(!git_access_is_exposed(&nothing, "http://git.example.com/x"));
+    ck_assert(!git_access_is_exposed(&token, "https://git.example.com/x"));
+    ck_assert(!git_access_is_exposed(&token, "http://127.0.0.1:8080/x"));
+    ck_assert(!git_access_is_exposed(&token, "http://[::1]/x"));
+    ck_assert(!git_access_is_exposed(&nothing, "/srv/x.git"));
+}
+END_TEST
+
+UNIT_MAIN("git_access", tokens_in_the_clear, places_of_urls, what_is_no_place,
+          proxies_of_the_environment, hosts_without_a_proxy, a_proxy_that_is_none,
+          sockets_lead_to_the_remote_or_its_proxy)
