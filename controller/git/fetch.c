@@ -310,8 +310,8 @@ static bool is_here(struct fetch *fetch, const char *ref)
     return here;
 }
 
-/* libgit2's code. libgit2 1.5 forgets to free its copy of a proxy's URL here: some thirty bytes for a
- * fetch that brings something. */
+/* libgit2's code. libgit2 1.5 forgets to free its copy of a proxy's URL here: some thirty bytes for
+ * a fetch that brings something. */
 static int download_branch(struct fetch *fetch)
 {
     git_fetch_options options;
