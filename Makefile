@@ -10,7 +10,7 @@ BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
 CC ?= cc
 PREFIX ?= /usr/local
 PKG_RULES := yaml-0.1 libpcre2-8 nettle
-PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash gnutls libcurl
+PKG_CONTROLLER := libgit2 libssh2 libmicrohttpd hiredis libxxhash gnutls libcurl
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef
@@ -239,6 +239,7 @@ help:
 -include tests/bench/bench.mk
 -include tests/fuzz/fuzz.mk
 -include tests/portability/portability.mk
+-include tests/soak/soak.mk
 
 .PHONY: clean
 clean:

@@ -61,6 +61,7 @@ void config_dispose(struct config *config)
     free(config->data);
     free(config->default_environment);
     config_http_dispose(&config->http);
+    git_access_dispose(&config->git);
     config_init(config);
 }
 
@@ -159,6 +160,17 @@ enum status config_set_poll(struct config *config, const char *duration, struct 
     return STATUS_OK;
 }
 
+enum status config_set_git_timeout(struct config *config, const char *duration, struct error *error)
+{
+    int64_t timeout;
+    if (!duration_parse(text_of(duration), &timeout) || timeout < CONFIG_GIT_TIMEOUT_LEAST)
+        return error_set(error, STATUS_INVALID,
+                         "\"%.60s\" is not a duration of at least a second, like 90s, 10m or 1h",
+                         duration);
+    config->git.timeout = timeout;
+    return STATUS_OK;
+}
+
 enum status config_set_threads(struct config *config, const char *number, struct error *error)
 {
     char *end;
@@ -215,6 +227,25 @@ enum status config_allow_path(struct config *config, const char *folder, struct 
     return STATUS_OK;
 }
 
+enum status config_safe_directory(struct config *config, const char *folder, struct error *error)
+{
+    struct git_access *git = &config->git;
+    char *name = NULL;
+    enum status status = strcmp(folder, "*") == 0 ? config_set_text(&name, folder, error)
+                                                  : config_set_path(&name, folder, error);
+    if (status)
+        return status;
+    char **folders =
+        reallocarray(git->safe_directories, git->safe_directory_count + 1, sizeof *folders);
+    if (!folders) {
+        free(name);
+        return no_memory(error);
+    }
+    git->safe_directories = folders;
+    folders[git->safe_directory_count++] = name;
+    return STATUS_OK;
+}
+
 static enum status add_host(struct reach_host **hosts, size_t *count, struct text text,
                             struct error *error)
 {
@@ -262,6 +293,9 @@ enum status config_finish(struct config *config, struct error *error)
         config->event_streams = DEFAULT_EVENT_STREAMS;
     if (config->event_heartbeat == 0)
         config->event_heartbeat = DEFAULT_HEARTBEAT;
+    status = git_access_check(&config->git, config->repo, error);
+    if (status)
+        return status;
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }
 
@@ -302,6 +336,14 @@ static enum status read_texts(const struct reading *reading, const struct node *
         {"data", &config->data, config_set_path},
         {"log-format", &config->log_format, config_set_log_format},
         {"log-level", &config->log_level, config_set_log_level},
+        {"git-ca", &config->git.ca_file, config_set_path},
+        {"git-proxy", &config->git.proxy, config_set_text},
+        {"git-token-env", &config->git.token_variable, config_set_text},
+        {"git-token-file", &config->git.token_file, config_set_path},
+        {"git-user", &config->git.user, config_set_text},
+        {"ssh-key", &config->git.ssh_key, config_set_path},
+        {"ssh-known-hosts", &config->git.ssh_known_hosts, config_set_path},
+        {"ssh-passphrase-file", &config->git.ssh_passphrase_file, config_set_path},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < COUNT_OF(texts) && status == STATUS_OK; i++) {
@@ -407,6 +449,24 @@ static enum status read_allowed(const struct reading *reading, const struct node
     return status;
 }
 
+/* What only the server of the repository is concerned with. */
+static enum status read_git(const struct reading *reading, const struct node *root)
+{
+    struct config *config = reading->config;
+    const struct node *timeout = node_get(root, "git-timeout");
+    const struct node *folders = node_get(root, "safe-directory");
+    const struct node *node =
+        folders && config->git.safe_directory_count == 0 ? folders->first : NULL;
+    enum status status = STATUS_OK;
+    if (timeout && config->git.timeout == 0)
+        status = outcome(reading, timeout, CODE_SCHEMA_RANGE,
+                         config_set_git_timeout(config, timeout->string.data, reading->error));
+    for (; node && status == STATUS_OK; node = node->next)
+        status = outcome(reading, node, CODE_SCHEMA_PATTERN,
+                         config_safe_directory(config, node->string.data, reading->error));
+    return status;
+}
+
 static enum status read_secret(const struct reading *reading, const struct node *node,
                                struct reach_secret *secret)
 {
@@ -463,7 +523,8 @@ static enum status read_hooks(const struct reading *reading, const struct node *
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts, read_others, read_events, read_allowed, read_secrets, read_hooks, read_http,
+        read_texts, read_others,  read_events, read_allowed,
+        read_git,   read_secrets, read_hooks,  read_http,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

@@ -7,6 +7,7 @@
 #define WEIR_CONFIG_H
 
 #include "../rules/diagnostics.h"
+#include "git/access.h"
 #include "http/settings.h"
 #include "reach.h"
 
@@ -16,6 +17,7 @@ struct config {
     char *data;                 /* folder; default ./weir-data */
     int64_t poll;               /* nanoseconds; default 10 s */
     char *default_environment;  /* or NULL */
+    struct git_access git;      /* how the repository's server is reached */
     struct reach reach;         /* paths, hosts, secrets */
     unsigned http_threads;      /* 0: one a core */
     struct http_settings http;  /* by config_http.h */
@@ -30,6 +32,7 @@ struct config {
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
 #define CONFIG_POLL_LEAST (INT64_C(100) * 1000000)         /* 100 ms */
 #define CONFIG_POLL_MOST (INT64_C(7) * 86400 * 1000000000) /* a week */
+#define CONFIG_GIT_TIMEOUT_LEAST (INT64_C(1) * 1000000000) /* a second */
 #define CONFIG_MAX_THREADS 1024
 #define CONFIG_MAX_EVENT_STREAMS 1000000
 #define CONFIG_HEARTBEAT_LEAST (INT64_C(100) * 1000000)       /* 100 ms */
@@ -62,6 +65,9 @@ enum status config_new_hook(struct config *config, struct text forge, struct rea
 enum status config_add_hook(struct config *config, const char *text, struct error *error);
 enum status config_set_log_format(char **member, const char *text, struct error *error);
 enum status config_set_log_level(char **member, const char *text, struct error *error);
+enum status config_set_git_timeout(struct config *config, const char *duration,
+                                   struct error *error);
+enum status config_safe_directory(struct config *config, const char *folder, struct error *error);
 /* Fills in the defaults and checks what belongs together. */
 enum status config_finish(struct config *config, struct error *error);
 

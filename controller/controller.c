@@ -18,8 +18,11 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "git/leftovers.h"
+#include "git/upkeep.h"
 #include "http/hooks.h"
 #include "http/server.h"
+#include "limits.h"
 #include "log.h"
 #include "supervisor.h"
 #include "telemetry_families.h"
@@ -44,6 +47,7 @@ struct controller {
     struct supervisor *supervisor; /* NULL: nobody supervises */
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
+    struct upkeep *upkeep;             /* of the clone; git's thread */
     int lock_file;
     _Atomic int64_t last_fetch; /* the last successful one, in wall seconds; 0: never */
 
@@ -72,9 +76,11 @@ static void *core_main(void *argument)
     struct controller *controller = argument;
     char tip[COMMIT_TEXT_SIZE];
     struct error error = {0};
+    bool stuck = false; /* the handle could not be opened anew: tried again with the next tip */
     for (;;) {
         pthread_mutex_lock(&controller->lock);
         while (!controller->tip[0] && !controller->core_asked &&
+               (stuck || !mirror_is_stale(controller->reading)) &&
                !atomic_load(&controller->stopping))
             pthread_cond_wait(&controller->changed, &controller->lock);
         memcpy(tip, controller->tip, sizeof tip);
@@ -86,6 +92,9 @@ static void *core_main(void *argument)
             return NULL;
         if (asked)
             supervisor_answer(controller->supervisor);
+        stuck = mirror_refresh(controller->reading, &error) != STATUS_OK;
+        if (stuck)
+            log_event(LOG_LEVEL_WARN, "reopen_failed", "error", error.message, NULL);
         if (!tip[0])
             continue;
         /* What failed for the world's sake is told again by the next fetch. */
@@ -113,6 +122,17 @@ static void tell_core(struct controller *controller, const char *tip)
 }
 
 /* --- git's thread ---------------------------------------------------------------------------- */
+
+/* Packs the clone where it is due; core then opens its handle anew, even when it has no tip to
+ * take. */
+static void keep_up(struct controller *controller)
+{
+    if (!upkeep_turn(controller->upkeep, &controller->stopping))
+        return;
+    pthread_mutex_lock(&controller->lock);
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
+}
 
 static struct timespec deadline_after(int64_t nanoseconds)
 {
@@ -217,6 +237,7 @@ static void *git_main(void *argument)
         struct timespec earliest = deadline_after(FETCH_INTERVAL);
         failures = fetch_once(controller, tip, problem) ? 0 : failures + 1;
         note_iteration(controller, "git");
+        keep_up(controller);
         int64_t wait = clock_jitter(clock, controller->config->poll, 10);
         if (failures) {
             int64_t longest =
@@ -270,24 +291,22 @@ static enum status take_data_folder(struct controller *controller, struct error 
     return STATUS_OK;
 }
 
-/* Each connection is a descriptor, and each fetch keeps one: as many as the system allows, which is
- * more than it gives by itself. Where it refuses, the server takes fewer connections. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static enum status open_mirrors(struct controller *controller, struct error *error)
 {
     char path[4200];
     snprintf(path, sizeof path, "%s/repository.git", controller->config->data);
-    enum status status = mirror_open(path, controller->config->repo, &controller->fetching, error);
+    enum status status = git_access_install(&controller->config->git, error);
+    size_t removed = leftovers_remove(path);
+    if (removed)
+        log_event(LOG_LEVEL_WARN, "leftovers_removed", "folder", path, NULL);
+    if (git_access_is_exposed(&controller->config->git, controller->config->repo))
+        log_event(LOG_LEVEL_WARN, "token_in_clear", "hint", "use an https:// URL", NULL);
     if (status == STATUS_OK)
-        status = mirror_open(path, controller->config->repo, &controller->reading, error);
+        status = mirror_open(path, controller->config->repo, &controller->fetching, error);
+    if (status == STATUS_OK)
+        mirror_set_access(controller->fetching, &controller->config->git);
+    if (status == STATUS_OK)
+        status = mirror_open_beside(controller->fetching, &controller->reading, error);
     return status;
 }
 
@@ -295,6 +314,13 @@ static void write_status(void *context, struct buffer *out)
 {
     struct controller *controller = context;
     core_write_status(controller->core, out);
+    static const char end[] = "}\n";
+    if (out->failed || !text_ends_with(buffer_text(out), TEXT("}\n")))
+        return;
+    out->length -= sizeof end - 1;
+    buffer_append_string(out, ",\"upkeep\":");
+    upkeep_write_status(controller->upkeep, out);
+    buffer_append_string(out, end);
 }
 
 static enum status make_parts(struct controller *controller, struct error *error)
@@ -315,6 +341,9 @@ static enum status make_parts(struct controller *controller, struct error *error
     series_set(telemetry_series(controller->telemetry, &family_build_info, WEIR_VERSION, NULL), 1);
     controller->fleet = fleet_new(&controller->reach, controller->clock, controller->telemetry);
     if (!controller->fleet)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    controller->upkeep = upkeep_new(controller->fetching, controller->clock, controller->telemetry);
+    if (!controller->upkeep)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     struct core_parts parts = {controller->config, controller->clock, controller->telemetry,
                                &controller->hub,   controller->fleet, &controller->stopping};
@@ -483,6 +512,7 @@ static void dispose(struct controller *controller)
     hooks_free(controller->hooks);
     supervisor_free(controller->supervisor);
     core_free(controller->core);
+    upkeep_free(controller->upkeep);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
     if (controller->has_hub)
@@ -512,7 +542,7 @@ enum status controller_run(const struct config *config,
     controller->lock_file = -1;
     set_up_log(config);
     prepare_signals(&waited);
-    raise_descriptor_limit();
+    limits_raise_descriptors();
     enum status status = mirror_startup(error);
     if (status != STATUS_OK) {
         free(controller);

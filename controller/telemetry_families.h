@@ -23,6 +23,9 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_flags,                 /* weir_flags{environment} */
     family_target_pushes,         /* weir_target_pushes_total{target,result}: ok, failed, refused */
     family_webhooks,              /* weir_webhooks_total{forge,result} */
+    family_git_packs,             /* weir_git_packs */
+    family_open_descriptors,      /* weir_open_descriptors */
+    family_upkeep_runs,           /* weir_git_upkeep_runs_total{result}: ok, failed */
     family_target_behind, /* weir_target_behind{target}: 1 while what is acknowledged is not what is
                              served */
     family_target_last_success, /* weir_target_last_success_timestamp_seconds{target} */

@@ -1,6 +1,9 @@
 #include "credential.h"
 
+#include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int give_up(struct credentials *credentials, const char *problem)
@@ -36,9 +39,41 @@ static bool key_path(unsigned index, char *path, size_t size)
     return true;
 }
 
+static bool is_unreadable(const char *path)
+{
+    return access(path, R_OK) != 0;
+}
+
+/* The one key that the operator named. */
+static int acquire_named_key(struct credentials *credentials, git_credential **out,
+                             const char *user)
+{
+    const struct git_access *named = credentials->access;
+    char passphrase[GIT_ACCESS_SECRET_MAX], problem[sizeof credentials->problem];
+    struct error error;
+    if (credentials->offered) {
+        snprintf(problem, sizeof problem, "the server does not take the key \"%.120s\"",
+                 named->ssh_key);
+        return give_up(credentials, problem);
+    }
+    if (is_unreadable(named->ssh_key)) {
+        snprintf(problem, sizeof problem, "the key \"%.120s\" cannot be read: %s", named->ssh_key,
+                 strerror(errno));
+        return give_up(credentials, problem);
+    }
+    if (git_access_passphrase(named, passphrase, sizeof passphrase, &error) != STATUS_OK)
+        return give_up(credentials, error.message);
+    credentials->offered = true;
+    int code = git_credential_ssh_key_new(out, user, NULL, named->ssh_key, passphrase);
+    explicit_bzero(passphrase, sizeof passphrase);
+    return code;
+}
+
 static int acquire_key(struct credentials *credentials, git_credential **out, const char *user)
 {
     char path[4096];
+    if (credentials->access && credentials->access->ssh_key)
+        return acquire_named_key(credentials, out, user);
     if (credentials->tried == 0) {
         credentials->tried++;
         const char *agent = getenv("SSH_AUTH_SOCK");
@@ -61,6 +96,23 @@ static int acquire_key(struct credentials *credentials, git_credential **out, co
                          "passphrase at ~/.ssh/id_ed25519");
 }
 
+static int acquire_token(struct credentials *credentials, git_credential **out)
+{
+    const struct git_access *access = credentials->access;
+    char token[GIT_ACCESS_SECRET_MAX];
+    struct error error;
+    if (credentials->token_offered)
+        return give_up(credentials, "the server does not take the token: it may have expired, or "
+                                    "lack the right to read this repository");
+    if (git_access_token(access, token, sizeof token, &error) != STATUS_OK)
+        return give_up(credentials, error.message);
+    credentials->token_offered = true;
+    int code =
+        git_credential_userpass_plaintext_new(out, access->user ? access->user : "git", token);
+    explicit_bzero(token, sizeof token);
+    return code;
+}
+
 int credentials_acquire(struct credentials *credentials, git_credential **out, const char *user,
                         unsigned allowed)
 {
@@ -68,9 +120,12 @@ int credentials_acquire(struct credentials *credentials, git_credential **out, c
         return acquire_key(credentials, out, user);
     if (allowed & GIT_CREDENTIAL_USERNAME)
         return acquire_user(credentials, out);
+    if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) && credentials->access &&
+        git_access_has_token(credentials->access))
+        return acquire_token(credentials, out);
     if (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT)
-        return give_up(credentials,
-                       "the server wants another user or password: put them into the URL, as in "
-                       "https://user:password@host/path");
+        return give_up(credentials, "the server wants another user or password: give a token by "
+                                    "--git-token-file, or put them into the URL, as in "
+                                    "https://user:password@host/path");
     return give_up(credentials, "the server wants a way to log in that weir does not have");
 }

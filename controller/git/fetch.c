@@ -1,13 +1,23 @@
 /* Fetching one branch: connect, choose, download what is new, move our refs. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "credential.h"
+#include "hostkey.h"
 #include "local.h"
 #include "mirror_private.h"
+#include "owner.h"
 #include "url.h"
 #include "watch.h"
 
 #define LISTED_BRANCHES 5
 #define REFS_HEADS "refs/heads/"
 #define BRANCH_MAX 200 /* bytes of a branch's name */
+#define PROXY_MAX 2048
+#define TIMEOUT (INT64_C(600) * 1000000000) /* of a whole fetch, unless told */
+/* What a server may send: 64 MiB to list its branches (half a million), then 8 GiB of history. */
+#define LISTING_BYTES (UINT64_C(64) << 20)
+#define DOWNLOAD_BYTES (UINT64_C(8) << 30)
 
 /* One fetch, from connecting to disconnecting. */
 struct fetch {
@@ -15,6 +25,10 @@ struct fetch {
     git_remote *remote;
     struct watch watch;
     struct credentials credentials;
+    char *path;             /* of a repository on this machine; NULL: it is elsewhere */
+    struct url_place place; /* where elsewhere */
+    char proxy[PROXY_MAX];  /* its URL, or empty */
+    char distrust[256];     /* why the server's key was refused, or empty */
     char branch[BRANCH_MAX + 1];
     git_oid tip;
 };
@@ -25,7 +39,7 @@ static int on_progress(void *context)
 {
     struct fetch *fetch = context;
     watch_note_activity(&fetch->watch);
-    return watch_is_stopped(&fetch->watch) ? GIT_EUSER : 0;
+    return watch_is_over(&fetch->watch) ? GIT_EUSER : 0;
 }
 
 static int on_transfer(const git_indexer_progress *progress, void *payload)
@@ -51,11 +65,29 @@ static int on_credentials(git_credential **out, const char *url, const char *use
     return credentials_acquire(&fetch->credentials, out, user, allowed);
 }
 
+/* TLS certificates are libgit2's to judge. */
+static int on_certificate(git_cert *certificate, int valid, const char *host, void *payload)
+{
+    struct fetch *fetch = payload;
+    struct error error = {0};
+    (void)valid;
+    if (certificate->cert_type != GIT_CERT_HOSTKEY_LIBSSH2)
+        return GIT_PASSTHROUGH;
+    const struct git_access *access = fetch->mirror->access;
+    if (hostkey_check(access ? access->ssh_known_hosts : NULL, host, fetch->place.port,
+                      (const git_cert_hostkey *)certificate, &error) == STATUS_OK)
+        return 0;
+    snprintf(fetch->distrust, sizeof fetch->distrust, "%s", error.message);
+    git_error_set_str(GIT_ERROR_CALLBACK, error.message);
+    return GIT_ECERTIFICATE;
+}
+
 static void set_callbacks(git_remote_callbacks *callbacks, struct fetch *fetch)
 {
     callbacks->transfer_progress = on_transfer;
     callbacks->sideband_progress = on_sideband;
     callbacks->credentials = on_credentials;
+    callbacks->certificate_check = on_certificate;
     callbacks->payload = fetch;
 }
 
@@ -77,22 +109,63 @@ static bool is_no_repository(const struct fetch *fetch, int code)
            (fetch->mirror->shown[0] == '/' && last_message_has("unsupported URL protocol"));
 }
 
+/* A limit of ours was passed; STATUS_OK when it was not. */
+static enum status fail_limit(struct fetch *fetch, struct error *error)
+{
+    const char *shown = fetch->mirror->shown;
+    const struct watch_limits *limits = &fetch->watch.limits;
+    switch (atomic_load(&fetch->watch.end)) {
+    case WATCH_SILENT:
+        return error_set(error, STATUS_SYSTEM, "\"%.140s\" did not answer for %u s", shown,
+                         (limits->patience + 999) / 1000);
+    case WATCH_LATE:
+        return error_set(error, STATUS_SYSTEM,
+                         "fetching \"%.120s\" took longer than %lld s: give it more by "
+                         "--git-timeout",
+                         shown, (long long)((limits->duration + 999999999) / 1000000000));
+    case WATCH_FLOODED:
+        return error_set(error, STATUS_SYSTEM, "\"%.140s\" sent more than %llu MiB", shown,
+                         (unsigned long long)(atomic_load(&fetch->watch.bytes) >> 20));
+    default:
+        return STATUS_OK;
+    }
+}
+
+/* Another user's repository on this machine. */
+static enum status fail_owner(struct fetch *fetch, struct error *error)
+{
+    return error_set(error, STATUS_SYSTEM,
+                     "\"%.100s\" belongs to another user: allow that by --safe-directory \"%.80s\"",
+                     fetch->mirror->shown, fetch->mirror->shown);
+}
+
 /* What a libgit2 call that talked to the remote ended with. */
 static enum status fail(struct fetch *fetch, int code, struct error *error)
 {
     const char *shown = fetch->mirror->shown;
     if (watch_is_stopped(&fetch->watch))
         return error_set(error, STATUS_STOPPED, "the fetch was stopped");
-    if (atomic_load(&fetch->watch.expired))
-        return error_set(error, STATUS_SYSTEM, "\"%.140s\" did not answer for %u s", shown,
-                         (fetch->watch.patience + 999) / 1000);
+    enum status status = fail_limit(fetch, error);
+    if (status != STATUS_OK)
+        return status;
+    if (fetch->distrust[0])
+        return error_set(error, STATUS_SYSTEM, "%s", fetch->distrust);
     if (fetch->credentials.problem[0])
         return error_set(error, STATUS_SYSTEM, "no access to \"%.80s\": %s", shown,
                          fetch->credentials.problem);
     if (code == GIT_ECERTIFICATE)
         return mirror_fail(error, STATUS_SYSTEM, "\"%.100s\" is not trusted", shown);
-    if (code == GIT_EOWNER)
-        return error_set(error, STATUS_SYSTEM, "\"%.140s\" belongs to another user", shown);
+    if (owner_was_refused(code))
+        return fail_owner(fetch, error);
+    if (last_message_has("cannot redirect from"))
+        return mirror_fail(error, STATUS_SYSTEM,
+                           "\"%.90s\" redirects to another host, where weir does not follow",
+                           shown);
+    if (last_message_has("private key file"))
+        return error_set(error, STATUS_SYSTEM,
+                         "no access to \"%.80s\": the SSH key cannot be read: its passphrase is "
+                         "another, or it is no private key",
+                         shown);
     if (is_no_repository(fetch, code))
         return error_set(error, STATUS_SYSTEM, "\"%.160s\" is not a git repository", shown);
     return mirror_fail(error, STATUS_SYSTEM, "\"%.110s\" cannot be fetched", shown);
@@ -155,6 +228,12 @@ static enum status name_branch(struct fetch *fetch, const char *branch, struct e
     return STATUS_OK;
 }
 
+static void set_proxy(git_proxy_options *options, const struct fetch *fetch)
+{
+    options->type = fetch->proxy[0] ? GIT_PROXY_SPECIFIED : GIT_PROXY_NONE;
+    options->url = fetch->proxy[0] ? fetch->proxy : NULL;
+}
+
 /* A remote without a name, made from the URL alone: looking one up in the configuration applies
  * url.*.insteadOf, and that leaks 20 KB for every setting in every fetch (libgit2 1.5 forgets to
  * free what a regular expression used when it does not match). */
@@ -170,8 +249,13 @@ static enum status connect_remote(struct fetch *fetch, struct error *error)
         return mirror_fail(error, STATUS_INVALID, "\"%.120s\" is not a URL or path", mirror->shown);
     git_remote_connect_options_init(&options, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
     set_callbacks(&options.callbacks, fetch);
-    options.proxy_opts.type = GIT_PROXY_AUTO;
+    set_proxy(&options.proxy_opts, fetch);
+    options.follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* to other hosts, that is */
+    if (fetch->path)                                     /* is opened then and there */
+        owner_begin(mirror->access, fetch->path);
     int code = git_remote_connect_ext(fetch->remote, GIT_DIRECTION_FETCH, &options);
+    if (fetch->path)
+        owner_end();
     return code == 0 ? STATUS_OK : fail(fetch, code, error);
 }
 
@@ -226,7 +310,8 @@ static bool is_here(struct fetch *fetch, const char *ref)
     return here;
 }
 
-/* libgit2's code. */
+/* libgit2's code. libgit2 1.5 forgets to free its copy of a proxy's URL here: some thirty bytes for
+ * a fetch that brings something. */
 static int download_branch(struct fetch *fetch)
 {
     git_fetch_options options;
@@ -239,7 +324,9 @@ static int download_branch(struct fetch *fetch)
     set_callbacks(&options.callbacks, fetch);
     options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
     options.update_fetchhead = 0;
-    options.proxy_opts.type = GIT_PROXY_AUTO;
+    set_proxy(&options.proxy_opts, fetch);
+    options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
+    watch_allow_bytes(&fetch->watch, DOWNLOAD_BYTES);
     return git_remote_download(fetch->remote, &list, &options);
 }
 
@@ -247,12 +334,9 @@ static enum status download(struct fetch *fetch, struct error *error)
 {
     git_repository *repository = fetch->mirror->repository;
     git_commit *commit = NULL;
-    char *path;
-    if (!url_local_path(fetch->mirror->url, &path))
-        return error_set(error, STATUS_NO_MEMORY, "no memory to fetch");
-    int code = path ? local_copy(repository, path, &fetch->tip, on_progress, fetch)
-                    : download_branch(fetch);
-    free(path);
+    int code = fetch->path ? local_copy(repository, fetch->path, fetch->mirror->access, &fetch->tip,
+                                        on_progress, fetch)
+                           : download_branch(fetch);
     if (code != 0)
         return fail(fetch, code, error);
     if (git_commit_lookup(&commit, repository, &fetch->tip) != 0)
@@ -340,6 +424,45 @@ static enum status fetch_branch(struct fetch *fetch, struct error *error)
     return status == STATUS_OK ? point_tip(mirror, ref, error) : status;
 }
 
+/* Finds out where the repository is and what leads there. */
+static enum status find_way(struct fetch *fetch, struct watch_limits *limits, struct error *error)
+{
+    static const struct git_access nothing;
+    const struct mirror *mirror = fetch->mirror;
+    const struct git_access *access = mirror->access ? mirror->access : &nothing;
+    *limits = (struct watch_limits){.patience = mirror->patience,
+                                    .duration = access->timeout ? access->timeout : TIMEOUT,
+                                    .bytes = LISTING_BYTES};
+    fetch->credentials.access = mirror->access;
+    if (!url_local_path(mirror->url, &fetch->path))
+        return error_set(error, STATUS_NO_MEMORY, "no memory to fetch");
+    if (fetch->path || !url_place_parse(mirror->url, &fetch->place))
+        return STATUS_OK; /* libgit2 says what is wrong with it */
+    enum status status =
+        git_access_proxy(access, &fetch->place, fetch->proxy, sizeof fetch->proxy, error);
+    if (status == STATUS_OK && fetch->proxy[0])
+        url_place_parse(fetch->proxy, &limits->proxy);
+    limits->remote = fetch->place;
+    return status;
+}
+
+static enum status watch_fetch(struct fetch *fetch, _Atomic bool *stop, struct error *error)
+{
+    struct watch_limits limits;
+    enum status status = find_way(fetch, &limits, error);
+    if (status == STATUS_OK)
+        status = watch_begin(&fetch->watch, stop, &limits, error);
+    if (status != STATUS_OK)
+        return status;
+    if (watch_is_stopped(&fetch->watch))
+        status = error_set(error, STATUS_STOPPED, "the fetch was stopped");
+    else
+        status = fetch_branch(fetch, error);
+    git_remote_free(fetch->remote); /* disconnects */
+    watch_end(&fetch->watch);
+    return status;
+}
+
 enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool *stop,
                          char tip[COMMIT_TEXT_SIZE], struct error *error)
 {
@@ -349,15 +472,9 @@ enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool
                          mirror->shown);
     enum status status = name_branch(&fetch, branch, error);
     if (status == STATUS_OK)
-        status = watch_begin(&fetch.watch, stop, mirror->patience, error);
-    if (status != STATUS_OK)
-        return status;
-    if (watch_is_stopped(&fetch.watch))
-        status = error_set(error, STATUS_STOPPED, "the fetch was stopped");
-    else
-        status = fetch_branch(&fetch, error);
-    git_remote_free(fetch.remote); /* disconnects */
-    watch_end(&fetch.watch);
+        status = watch_fetch(&fetch, stop, error);
+    free(fetch.path);
+    explicit_bzero(fetch.proxy, sizeof fetch.proxy);
     if (status == STATUS_OK)
         mirror_format_id(&fetch.tip, tip);
     return status;

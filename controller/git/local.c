@@ -1,6 +1,7 @@
 #include "local.h"
 
 #include "../../rules/buffer.h"
+#include "owner.h"
 
 struct copying {
     local_progress *progress;
@@ -72,13 +73,15 @@ static int write_pack(git_packbuilder *pack, git_repository *into, struct copyin
     return code;
 }
 
-int local_copy(git_repository *into, const char *path, const git_oid *tip, local_progress *progress,
-               void *context)
+int local_copy(git_repository *into, const char *path, const struct git_access *access,
+               const git_oid *tip, local_progress *progress, void *context)
 {
     struct copying copying = {progress, context};
     git_repository *from = NULL;
     git_packbuilder *pack = NULL;
+    owner_begin(access, path);
     int code = git_repository_open(&from, path);
+    owner_end();
     if (code == 0)
         code = git_packbuilder_new(&pack, from);
     if (code == 0)

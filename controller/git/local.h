@@ -7,14 +7,15 @@
 
 #include <git2.h>
 
-#include "../../rules/base.h"
+#include "access.h"
 
 /* Called now and then; anything but 0 ends the copying and is returned. */
 typedef int local_progress(void *context);
 
-/* Copies `tip` and its history from the repository at `path` into `into`, as one pack. 0, or
+/* Copies `tip` and its history from the repository at `path` into `into`, as one pack. `access` (or
+ * NULL) says whether it may be another user's. 0, or
  * libgit2's code with its message set. */
-int local_copy(git_repository *into, const char *path, const git_oid *tip, local_progress *progress,
-               void *context);
+int local_copy(git_repository *into, const char *path, const struct git_access *access,
+               const git_oid *tip, local_progress *progress, void *context);
 
 #endif

@@ -5,11 +5,13 @@
 #include <stdarg.h>
 
 #include "mirror_private.h"
+#include "owner.h"
 #include "stream.h"
 #include "url.h"
 
 #define PATIENCE_MS 30000
-#define OPEN_PACKS ((size_t)64) /* every fetch adds one, and libgit2 would keep all open */
+#define OPEN_PACKS ((size_t)64)         /* every fetch adds one, and libgit2 would keep all open */
+#define PACK_OBJECTS ((size_t)50000000) /* in one pack, whoever sends it */
 #define REFSPEC "+refs/heads/*:" REF_REMOTE "*"
 
 /* --- libgit2 --------------------------------------------------------------------------------- */
@@ -21,6 +23,7 @@ enum status mirror_startup(struct error *error)
     enum status status = stream_register(error);
     /* A ref must not outlive a power cut that the objects behind it did not. */
     if (status == STATUS_OK && (git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, OPEN_PACKS) != 0 ||
+                                git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, PACK_OBJECTS) != 0 ||
                                 git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) != 0))
         status = mirror_fail(error, STATUS_SYSTEM, "libgit2 does not take its settings");
     if (status != STATUS_OK)
@@ -124,9 +127,12 @@ void mirror_close(struct mirror *mirror)
 {
     if (!mirror)
         return;
+    if (mirror->share)
+        share_leave(mirror->share, mirror);
     git_repository_free(mirror->repository);
     pthread_mutex_destroy(&mirror->reading);
     free(mirror->levels.slots);
+    free(mirror->verified);
     free(mirror->shown);
     free(mirror->url);
     free(mirror);
@@ -177,10 +183,12 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
             return mirror_fail(error, STATUS_SYSTEM, "no clone can be made in \"%.120s\"", folder);
         return STATUS_OK;
     }
+    owner_begin(NULL, folder);
     int code = git_repository_open_ext(&mirror->repository, folder, flags, NULL);
+    owner_end();
     if (code == 0 && git_repository_is_bare(mirror->repository))
         return STATUS_OK;
-    if (code == GIT_EOWNER)
+    if (owner_was_refused(code))
         return refuse_owner(folder, error);
     if (code == 0 || code == GIT_ENOTFOUND)
         return error_set(error, STATUS_REFUSED,
@@ -248,7 +256,11 @@ enum status mirror_open(const char *folder, const char *url, struct mirror **out
         return error_set(error, STATUS_NO_MEMORY, "no memory to open \"%.120s\"", folder);
     }
     mirror->url = absolute;
-    status = open_clone(mirror, folder, error);
+    struct mirror_share *share = share_new();
+    if (share)
+        share_join(share, mirror);
+    status = share ? open_clone(mirror, folder, error)
+                   : error_set(error, STATUS_NO_MEMORY, "no memory to open \"%.120s\"", folder);
     if (status == STATUS_OK)
         status = settle_origin(mirror, folder, error);
     if (status == STATUS_OK)
@@ -258,6 +270,64 @@ enum status mirror_open(const char *folder, const char *url, struct mirror **out
     return status;
 }
 
+/* --- further handles ------------------------------------------------------------------------- */
+
+/* The clone of `mirror`, opened once more. */
+static enum status open_again(const struct mirror *mirror, git_repository **out,
+                              struct error *error)
+{
+    const char *folder = git_repository_path(mirror->repository);
+    *out = NULL;
+    owner_begin(NULL, folder);
+    int code = git_repository_open_bare(out, folder);
+    owner_end();
+    return code == 0 ? STATUS_OK
+                     : mirror_fail(error, STATUS_SYSTEM, "the clone in \"%.120s\" cannot be opened",
+                                   folder);
+}
+
+enum status mirror_open_beside(struct mirror *first, struct mirror **out, struct error *error)
+{
+    struct mirror *mirror = new_mirror(first->shown);
+    *out = NULL;
+    if (mirror && first->url)
+        mirror->url = strdup(first->url);
+    if (!mirror || (first->url && !mirror->url)) {
+        mirror_close(mirror);
+        return error_set(error, STATUS_NO_MEMORY, "no memory to open \"%.120s\"", first->shown);
+    }
+    if (first->share) /* before it is opened: what it reads then cannot be swept from under it */
+        share_join(first->share, mirror);
+    mirror->access = first->access;
+    mirror->patience = first->patience;
+    enum status status = open_again(first, &mirror->repository, error);
+    if (status == STATUS_OK)
+        *out = mirror;
+    else
+        mirror_close(mirror);
+    return status;
+}
+
+bool mirror_is_stale(const struct mirror *mirror)
+{
+    return mirror->share && share_is_stale(mirror->share, mirror);
+}
+
+enum status mirror_refresh(struct mirror *mirror, struct error *error)
+{
+    git_repository *opened;
+    if (!mirror_is_stale(mirror))
+        return STATUS_OK;
+    uint64_t generation = share_generation(mirror->share);
+    enum status status = open_again(mirror, &opened, error);
+    if (status != STATUS_OK)
+        return status;
+    git_repository_free(mirror->repository);
+    mirror->repository = opened;
+    share_reach(mirror->share, mirror, generation);
+    return STATUS_OK;
+}
+
 enum status mirror_open_local(const char *path, struct mirror **out, struct error *error)
 {
     enum status status;
@@ -265,17 +335,19 @@ enum status mirror_open_local(const char *path, struct mirror **out, struct erro
     *out = NULL;
     if (!mirror)
         return error_set(error, STATUS_NO_MEMORY, "no memory to open \"%.120s\"", path);
+    owner_begin(NULL, path);
     int code =
         git_repository_open_ext(&mirror->repository, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+    owner_end();
     if (code == 0) {
         *out = mirror;
         return STATUS_OK;
     }
-    if (code == GIT_ENOTFOUND)
+    if (owner_was_refused(code))
+        status = refuse_owner(mirror->shown, error);
+    else if (code == GIT_ENOTFOUND)
         status =
             error_set(error, STATUS_NOT_FOUND, "\"%.160s\" is not a git repository", mirror->shown);
-    else if (code == GIT_EOWNER)
-        status = refuse_owner(mirror->shown, error);
     else
         status = mirror_fail(error, STATUS_SYSTEM, "repository \"%.120s\" cannot be opened",
                              mirror->shown);
@@ -286,4 +358,9 @@ enum status mirror_open_local(const char *path, struct mirror **out, struct erro
 void mirror_set_patience(struct mirror *mirror, unsigned milliseconds)
 {
     mirror->patience = milliseconds;
+}
+
+void mirror_set_access(struct mirror *mirror, const struct git_access *access)
+{
+    mirror->access = access;
 }

@@ -12,6 +12,7 @@
 #include "../../rules/reconcile.h"
 #include "../snapshot.h"
 
+struct git_access;
 struct mirror;
 
 /* Once per process, before anything else here and after all of it. */
@@ -23,6 +24,14 @@ void mirror_shutdown(void);
  * of another URL, or holds something else. Contacts nobody. */
 enum status mirror_open(const char *folder, const char *url, struct mirror **out,
                         struct error *error);
+/* Another handle on the clone of `first`, for another thread. */
+enum status mirror_open_beside(struct mirror *first, struct mirror **out, struct error *error);
+/* True when the clone was packed anew since this handle was opened: its thread is to call
+ * mirror_refresh() between two operations, with nothing of libgit2 held that came from the handle.
+ * Until then nothing that the handle can read goes away. */
+bool mirror_is_stale(const struct mirror *mirror);
+/* Opens a stale handle anew; does nothing to another. On failure the old one stays in use. */
+enum status mirror_refresh(struct mirror *mirror, struct error *error);
 /* Opens an existing repository (bare or not) for reading only, as the command line does. */
 enum status mirror_open_local(const char *path, struct mirror **out, struct error *error);
 void mirror_close(struct mirror *mirror); /* NULL is fine */
@@ -36,6 +45,8 @@ enum status mirror_fetch(struct mirror *mirror, const char *branch, _Atomic bool
 /* How long a fetch waits for a server from which nothing comes, in milliseconds; 30 000 unless
  * told. */
 void mirror_set_patience(struct mirror *mirror, unsigned milliseconds);
+/* How fetches reach the server (access.h); borrowed for as long as the mirror is open. */
+void mirror_set_access(struct mirror *mirror, const struct git_access *access);
 /* The tip that the last successful fetch of this folder saw, without the network. STATUS_NOT_FOUND:
  * none yet. */
 enum status mirror_last_tip(struct mirror *mirror, char tip[COMMIT_TEXT_SIZE], struct error *error);

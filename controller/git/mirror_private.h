@@ -5,7 +5,9 @@
 
 #include <git2.h>
 
+#include "access.h"
 #include "mirror.h"
+#include "share.h"
 
 /* Levels of commits, by open addressing. A level is never 0, so 0 marks a free slot. */
 struct level {
@@ -18,17 +20,25 @@ struct levels {
     size_t size, count;  /* size: a power of two, or 0 */
 };
 
+struct verified;
+
 struct mirror {
     git_repository *repository;
     char *url;         /* as given, with its secrets, absolute; NULL: for reading only */
     char *shown;       /* the same without secrets; or the path */
     unsigned patience; /* milliseconds */
+    const struct git_access *access; /* borrowed, or NULL */
     struct levels levels;
-    pthread_mutex_t reading; /* of blobs, by several threads */
+    pthread_mutex_t reading;    /* of blobs, by several threads */
+    struct verified *verified;  /* what verify.c remembers; NULL: nothing yet */
+    struct mirror_share *share; /* with the other handles on a clone of ours; NULL: none is ours */
+    uint64_t generation;        /* of the share, when this handle was opened */
+    struct mirror *next;        /* in the share */
 };
 
 #define REF_TIP "refs/weir/tip" /* symbolic: the remote's branch that was fetched last */
 #define REF_ACCEPTED "refs/weir/accepted"
+#define REF_VERIFIED "refs/weir/verified/" /* and a hash of the policy: its last verified tip */
 #define REF_REMOTE "refs/remotes/origin/"
 
 /* Fills `error` with "message: what libgit2 says", in one line and without secrets. `status` is

@@ -41,15 +41,24 @@ static int fail(const char *format, ...)
 
 static bool is_over(void)
 {
-    const struct watch *watch = watch_current();
+    struct watch *watch = watch_current();
     return watch && watch_is_over(watch);
+}
+
+/* How long one address may take. */
+static unsigned connect_patience(void)
+{
+    const struct watch *watch = watch_current();
+    return watch && watch->limits.patience < CONNECT_PATIENCE_MS ? watch->limits.patience
+                                                                 : CONNECT_PATIENCE_MS;
 }
 
 /* Waits until a connect() under way has ended; its errno, 0 when it is there. */
 static int await_connection(int socket)
 {
     struct pollfd ready = {.fd = socket, .events = POLLOUT};
-    for (int waited = 0; waited < CONNECT_PATIENCE_MS && !is_over(); waited += WATCH_TICK_MS) {
+    const unsigned patience = connect_patience();
+    for (unsigned waited = 0; waited < patience && !is_over(); waited += WATCH_TICK_MS) {
         int found = poll(&ready, 1, WATCH_TICK_MS);
         if (found > 0) {
             int number = 0;
@@ -96,26 +105,42 @@ static int connect_address(const struct addrinfo *address, int *number)
     return -1;
 }
 
-static int stream_connect(git_stream *parent)
+static int connect_place(struct stream *stream, const char *host, const char *port)
 {
-    struct stream *stream = (struct stream *)parent;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
-    struct watch *watch = watch_current();
-    int number = 0;
-    if (is_over())
-        return fail("connection to \"%s\" was given up", stream->host);
-    int failed = getaddrinfo(stream->host, stream->port, &hints, &addresses);
+    int number = ETIMEDOUT;
+    int failed = getaddrinfo(host, port, &hints, &addresses);
     if (failed)
-        return fail("host \"%s\" is not known: %s", stream->host, gai_strerror(failed));
+        return fail("host \"%s\" is not known: %s", host, gai_strerror(failed));
     for (const struct addrinfo *a = addresses; a && stream->socket < 0 && !is_over();
          a = a->ai_next)
         stream->socket = connect_address(a, &number);
     freeaddrinfo(addresses);
     if (stream->socket < 0)
-        return fail("no connection to \"%s\": %s", stream->host, strerror(number));
-    if (watch && !watch_attach(watch, stream->socket))
-        return fail("no memory for a thread that watches the connection to \"%s\"", stream->host);
+        return fail("no connection to \"%s\": %s", host, strerror(number));
     return 0;
+}
+
+static int stream_connect(git_stream *parent)
+{
+    struct stream *stream = (struct stream *)parent;
+    struct watch *watch = watch_current();
+    struct url_place place;
+    char port[8];
+    if (is_over())
+        return fail("connection to \"%s\" was given up", stream->host);
+    if (!watch)
+        return connect_place(stream, stream->host, stream->port);
+    if (!watch_route(watch, stream->host, stream->port, &place))
+        return fail("it redirects to \"%s:%s\", where weir does not follow: when that is right, "
+                    "name the new URL as the repository",
+                    stream->host, stream->port);
+    snprintf(port, sizeof port, "%u", place.port);
+    if (connect_place(stream, place.host, port) != 0)
+        return -1;
+    return watch_attach(watch, stream->socket)
+               ? 0
+               : fail("no memory for a thread that watches the connection to \"%s\"", place.host);
 }
 
 static ssize_t stream_read(git_stream *parent, void *data, size_t length)

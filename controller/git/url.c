@@ -94,6 +94,96 @@ char *url_absolute(const char *url)
     return joined;
 }
 
+/* --- places ---------------------------------------------------------------------------------- */
+
+static bool take(char *out, size_t size, struct text text)
+{
+    if (text.length == 0 || text.length >= size)
+        return false;
+    memcpy(out, text.data, text.length);
+    out[text.length] = '\0';
+    return true;
+}
+
+static bool take_scheme(struct url_place *place, struct text scheme)
+{
+    static const struct {
+        const char *written, *meant;
+        uint16_t port;
+    } schemes[] = {{"http", "http", 80}, {"https", "https", 443}, {"ssh", "ssh", 22},
+                   {"git", "git", 9418}, {"git+ssh", "ssh", 22},  {"ssh+git", "ssh", 22}};
+    for (size_t i = 0; i < COUNT_OF(schemes); i++) {
+        if (text_is(scheme, schemes[i].written)) {
+            place->port = schemes[i].port;
+            return take(place->scheme, sizeof place->scheme, text_of(schemes[i].meant));
+        }
+    }
+    return false;
+}
+
+static bool take_port(struct url_place *place, struct text digits)
+{
+    unsigned long port = 0;
+    for (size_t i = 0; i < digits.length; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9' || port > UINT16_MAX)
+            return false;
+        port = port * 10 + (unsigned long)(digits.data[i] - '0');
+    }
+    if (digits.length)
+        place->port = (uint16_t)port;
+    return port <= UINT16_MAX && (port > 0 || digits.length == 0);
+}
+
+/* host, host:port, [v6] or [v6]:port */
+static bool take_host(struct url_place *place, struct text text)
+{
+    const char *end =
+        text.length && text.data[0] == '[' ? memchr(text.data, ']', text.length) : NULL;
+    struct text host = text, rest = {NULL, 0};
+    if (end) {
+        host = (struct text){text.data + 1, (size_t)(end - text.data) - 1};
+        rest = (struct text){end + 1, text.length - (size_t)(end + 1 - text.data)};
+        if (rest.length && rest.data[0] != ':')
+            return false;
+    } else {
+        const char *colon = text.length ? memchr(text.data, ':', text.length) : NULL;
+        if (colon) {
+            host.length = (size_t)(colon - text.data);
+            rest = (struct text){colon, text.length - host.length};
+        }
+    }
+    if (rest.length)
+        rest = (struct text){rest.data + 1, rest.length - 1};
+    return take(place->host, sizeof place->host, host) && take_port(place, rest);
+}
+
+bool url_place_parse(const char *url, struct url_place *place)
+{
+    *place = (struct url_place){.port = 22};
+    const char *separator = strstr(url, "://");
+    if (!separator) { /* user@host:path */
+        if (is_path(url))
+            return false;
+        struct text host = {url, (size_t)(strchr(url, ':') - url)};
+        const char *at = memrchr(host.data, '@', host.length);
+        if (at)
+            host = (struct text){at + 1, host.length - (size_t)(at + 1 - url)};
+        return take(place->scheme, sizeof place->scheme, TEXT("ssh")) &&
+               take(place->host, sizeof place->host, host);
+    }
+    const char *start = separator + 3;
+    struct text authority = {start, strcspn(start, "/?#")};
+    const char *at = authority.length ? memrchr(start, '@', authority.length) : NULL;
+    if (at) {
+        place->has_password = memchr(start, ':', (size_t)(at - start)) != NULL;
+        authority = (struct text){at + 1, authority.length - (size_t)(at + 1 - start)};
+    }
+    return take_scheme(place, (struct text){url, (size_t)(separator - url)}) &&
+           take_host(place, authority);
+}
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

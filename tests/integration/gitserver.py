@@ -12,10 +12,12 @@ From other languages:  gitserver.py http|https|ssh ROOT [USER PASSWORD]
 prints one JSON object when it is ready and serves until its standard input ends.
 """
 
+import contextlib
 import getpass
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -77,14 +79,19 @@ class _Server:
     def stop(self):
         """Ends the processes; start() brings the server back on the same port."""
         for process in reversed(self._processes):
-            if process.poll() is None:
-                process.terminate()
+            self._signal(process, signal.SIGTERM)
             try:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                process.kill()
+                self._signal(process, signal.SIGKILL)
                 process.wait()
         self._processes = []
+
+    @staticmethod
+    def _signal(process, number):
+        """To all of its group: fcgiwrap leaves its children behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
     def start(self):
         self._launch()
@@ -107,7 +114,7 @@ class _Server:
         log = open(self._folder / (Path(arguments[0]).name + ".log"), "ab")
         with log:
             process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                       **more)
+                                       start_new_session=True, **more)
         self._processes.append(process)
         return process
 
@@ -153,7 +160,7 @@ class HttpServer(_Server):
             self.certificate = self._folder / "certificate.pem"
             subprocess.run(
                 ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                  "-keyout", str(self._folder / "key.pem"), "-out", str(self.certificate)],
                 check=True, stderr=subprocess.DEVNULL)
 

@@ -38,6 +38,22 @@ static void end(void)
     diagnostics_dispose(&diagnostics);
 }
 
+START_TEST(test_ssh_fields)
+{
+    begin();
+    ck_assert_int_eq(read_yaml("repo: git@git.example.com:flags.git\n"
+                               "ssh-key: /etc/weir/key\n"
+                               "ssh-passphrase-file: /etc/weir/passphrase\n"
+                               "ssh-known-hosts: /etc/weir/hosts\n"),
+                     STATUS_OK);
+    ck_assert_int_eq(config_finish(&config, &error), STATUS_OK);
+    ck_assert_str_eq(config.git.ssh_key, "/etc/weir/key");
+    ck_assert_str_eq(config.git.ssh_passphrase_file, "/etc/weir/passphrase");
+    ck_assert_str_eq(config.git.ssh_known_hosts, "/etc/weir/hosts");
+    end();
+}
+END_TEST
+
 /* "WORKING/rest" */
 static const char *here(const char *rest)
 {
@@ -73,6 +89,12 @@ START_TEST(test_every_field)
                                    "poll: 250ms\n"
                                    "default-environment: production\n"
                                    "http-threads: 3\n"
+                                   "git-user: robot\n"
+                                   "git-token-file: token.txt\n"
+                                   "git-ca: /etc/ca.pem\n"
+                                   "git-proxy: http://proxy:3128\n"
+                                   "git-timeout: 90s\n"
+                                   "safe-directory: [\"*\", x/../flags.git]\n"
                                    "allow-path: [out/./files, /srv//flags]\n"
                                    "allow-host: [redis.internal, \"[::1]:6379\"]\n"
                                    "secrets:\n"
@@ -92,6 +114,14 @@ START_TEST(test_every_field)
     ck_assert_int_eq(config.poll, 250000000);
     ck_assert_str_eq(config.default_environment, "production");
     ck_assert_uint_eq(config.http_threads, 3);
+    ck_assert_str_eq(config.git.user, "robot");
+    ck_assert_str_eq(config.git.token_file, here("token.txt"));
+    ck_assert_str_eq(config.git.ca_file, "/etc/ca.pem");
+    ck_assert_str_eq(config.git.proxy, "http://proxy:3128");
+    ck_assert_int_eq(config.git.timeout, INT64_C(90000000000));
+    ck_assert_uint_eq(config.git.safe_directory_count, 2);
+    ck_assert_str_eq(config.git.safe_directories[0], "*");
+    ck_assert_str_eq(config.git.safe_directories[1], here("flags.git"));
     ck_assert_uint_eq(config.reach.path_count, 2);
     ck_assert_str_eq(config.reach.paths[0], here("out/files"));
     ck_assert_str_eq(config.reach.paths[1], "/srv/flags");
@@ -344,6 +374,7 @@ START_TEST(test_repositories)
 }
 END_TEST
 
-UNIT_MAIN("config", test_hooks_of_options, test_every_field, test_defaults, test_what_is_set_stays,
-          test_event_streams, test_faults_have_places, test_files_that_cannot_be_read,
-          test_an_empty_file_says_nothing, test_option_values, test_paths, test_repositories)
+UNIT_MAIN("config", test_hooks_of_options, test_ssh_fields, test_every_field, test_defaults,
+          test_what_is_set_stays, test_event_streams, test_faults_have_places,
+          test_files_that_cannot_be_read, test_an_empty_file_says_nothing, test_option_values,
+          test_paths, test_repositories)
