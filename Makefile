@@ -10,7 +10,7 @@ BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
 CC ?= cc
 PREFIX ?= /usr/local
 PKG_RULES := yaml-0.1 libpcre2-8 nettle
-PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash
+PKG_CONTROLLER := libgit2 libmicrohttpd hiredis libxxhash libcurl
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef

@@ -22,6 +22,7 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         {"listen", &config->listen, config_set_text},
         {"default-environment", &config->default_environment, config_set_text},
         {"data", &config->data, config_set_path},
+        {"ca-file", &config->reach.ca_file, config_set_path},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -154,6 +155,11 @@ static const struct option options[] = {
      .type = OPTION_LIST,
      .argument = "HOST[:PORT]",
      .help = "a host that targets may contact"},
+    {.name = "ca-file",
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
+     .help = "certificates (PEM) of those who vouch for https targets (default: the system's)"},
     {.name = "http-threads",
      .type = OPTION_STRING,
      .argument = "N",

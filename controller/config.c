@@ -47,6 +47,7 @@ void config_dispose(struct config *config)
     free(reach->secrets);
     free(reach->hosts);
     free(reach->base);
+    free(reach->ca_file);
     free(config->repo);
     free(config->branch);
     free(config->listen);
@@ -258,6 +259,7 @@ static enum status read_texts(const struct reading *reading, const struct node *
         {"listen", &config->listen, config_set_text},
         {"default-environment", &config->default_environment, config_set_text},
         {"data", &config->data, config_set_path},
+        {"ca-file", &config->reach.ca_file, config_set_path},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < COUNT_OF(texts) && status == STATUS_OK; i++) {

@@ -73,6 +73,7 @@ START_TEST(test_every_field)
                                    "poll: 250ms\n"
                                    "default-environment: production\n"
                                    "http-threads: 3\n"
+                                   "ca-file: certificates/../ca.pem\n"
                                    "allow-path: [out/./files, /srv//flags]\n"
                                    "allow-host: [redis.internal, \"[::1]:6379\"]\n"
                                    "secrets:\n"
@@ -87,6 +88,7 @@ START_TEST(test_every_field)
     ck_assert_int_eq(config.poll, 250000000);
     ck_assert_str_eq(config.default_environment, "production");
     ck_assert_uint_eq(config.http_threads, 3);
+    ck_assert_str_eq(config.reach.ca_file, here("ca.pem"));
     ck_assert_uint_eq(config.reach.path_count, 2);
     ck_assert_str_eq(config.reach.paths[0], here("out/files"));
     ck_assert_str_eq(config.reach.paths[1], "/srv/flags");
@@ -121,6 +123,7 @@ START_TEST(test_defaults)
     ck_assert_int_eq(config.poll, INT64_C(10000000000));
     ck_assert_uint_eq(config.http_threads, 0);
     ck_assert_ptr_null(config.default_environment);
+    ck_assert_ptr_null(config.reach.ca_file);
     ck_assert_uint_eq(config.reach.path_count + config.reach.host_count + config.reach.secret_count,
                       0);
     end();
