@@ -228,6 +228,7 @@ help:
 -include tests/bench/bench.mk
 -include tests/fuzz/fuzz.mk
 -include tests/portability/portability.mk
+-include tests/integration/kubernetes.mk
 
 .PHONY: clean
 clean:
