@@ -80,10 +80,11 @@ class ApiServer:
                   "--initial-cluster", f"default=http://127.0.0.1:{peer}")
         self._run(programs_folder / "kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{client}",
                   "--bind-address", "127.0.0.1", "--secure-port", self.port, "--tls-cert-file", self.certificate,
-                  "--tls-private-key-file", key, "--service-account-key-file", self.certificate, "--service-account-signing-key-file",
-                  key, "--service-account-issuer", self.url, "--token-auth-file", self.folder / "tokens",
-                  "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/24",
-                  "--disable-admission-plugins", "ServiceAccount", "--cert-dir", self.folder / "certificates")
+                  "--tls-private-key-file", key, "--service-account-key-file", self.certificate,
+                  "--service-account-signing-key-file", key, "--service-account-issuer", self.url,
+                  "--token-auth-file", self.folder / "tokens", "--authorization-mode", "RBAC",
+                  "--service-cluster-ip-range", "10.0.0.0/24", "--disable-admission-plugins", "ServiceAccount",
+                  "--cert-dir", self.folder / "certificates")
         weir.wait_until(self._ready, f"kube-apiserver is ready; see {self.folder}", 120)
 
     def _ready(self):
@@ -134,7 +135,7 @@ class ApiServer:
         weir.wait_until(lambda: self.ask("GET", "/api/v1/namespaces/default"), "the namespace default", 60)
 
     def define_feature_flags(self, metadata=True):
-        """The OpenFeature operator's definition of a FeatureFlag, as far as flagSpec goes; older ones have no metadata."""
+        """The OpenFeature operator's definition of a FeatureFlag, as far as flagSpec goes; old ones lack metadata."""
         anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         more = {"metadata": anything} if metadata else {}
         spec = {"type": "object", "properties": {
@@ -161,7 +162,8 @@ class ApiServer:
         body = {"apiVersion": "core.openfeature.dev/v1beta1", "kind": "FeatureFlag", "metadata": {"name": "probe"},
                 "spec": {"flagSpec": {"flags": {}, "metadata": {"x": "y"}}}}
         try:
-            taken = self.ask("PATCH", f"{path}/probe?fieldManager=probe&dryRun=All", body, "application/apply-patch+yaml")
+            taken = self.ask("PATCH", f"{path}/probe?fieldManager=probe&dryRun=All", body,
+                             "application/apply-patch+yaml")
         except AssertionError as error:
             return not metadata and "field not declared in schema" in str(error)
         return metadata and taken

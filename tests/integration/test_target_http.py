@@ -43,7 +43,8 @@ def many_flags(count):
 
 def failing(running, name="http"):
     """The target's status once it has failed."""
-    return weir.wait_until(lambda: (t := target(running, name)) and t.get("fault") and t, f"{name} fails\n{running.log()}")
+    return weir.wait_until(lambda: (t := target(running, name)) and t.get("fault") and t,
+                           f"{name} fails\n{running.log()}")
 
 
 # --- what it holds --------------------------------------------------------------------------------
@@ -62,7 +63,8 @@ def test_a_receiver_holds_the_document_and_what_it_is(repository, tmp_path, tell
                 assert receiver.held == {"commit": commit, "digest": digest, "environment": "production",
                                          "generation": status["generation"]}
                 sent = receiver.headers[-1]
-                assert sent["Content-Type"] == "application/json" and abs(int(sent["Weir-Timestamp"]) - time.time()) < 60
+                assert sent["Content-Type"] == "application/json"
+                assert abs(int(sent["Weir-Timestamp"]) - time.time()) < 60
                 assert "Weir-Signature" not in sent and sent["User-Agent"].startswith("weir/")
                 commit = change(repository)
                 running.fetch()
@@ -116,6 +118,19 @@ def test_a_receiver_with_a_newer_generation_is_not_set_back(repository, tmp_path
         assert receiver.seen.count("PUT") == 2, "the first's, and the one that was refused"
 
 
+def test_a_receiver_that_was_emptied_is_filled_again_by_the_check(repository, tmp_path):
+    """Nobody commits: the check alone, every half minute, finds it."""
+    with Receiver(tmp_path) as receiver:
+        commit = repository.commit({"targets/http.yaml": http_target(receiver.url)})
+        with allowed(repository, tmp_path, receiver.port) as running:
+            in_sync(running, "http", commit)
+            receiver.path.unlink()
+            weir.wait_until(lambda: receiver.held, "it is filled again", 3 * weir.PATIENCE)
+            assert receiver.held["commit"] == commit and receiver.document().decode() == document(repository)
+            assert receiver.seen == ["HEAD", "PUT", "HEAD", "PUT"]
+            in_sync(running, "http", commit)
+
+
 def test_another_document_of_the_same_generation_is_not_overwritten(repository, tmp_path):
     with Receiver(tmp_path, tells=True) as receiver:
         commit = repository.commit({"targets/http.yaml": http_target(receiver.url)})
@@ -142,8 +157,8 @@ def test_it_is_signed(repository, tmp_path):
             receiver.key = b"another"
             change(repository)
             running.fetch()
-            fault = failing(running)["fault"]
-            assert fault["message"] == f"'{receiver.url}': answered 401: it does not take the signature by secret 'edge'"
+            assert failing(running)["fault"]["message"] == (
+                f"'{receiver.url}': answered 401: it does not take the signature by secret 'edge'")
             assert KEY not in running.log()
         assert receiver.held["commit"] == commit
 
@@ -285,7 +300,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
     (say(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), "redirects without saying where"),
     (say(b"HTTP/1.1 307 Moved\r\nLocation: /flags\r\nContent-Length: 0\r\n\r\n"), "redirects in a circle"),
     (say(OK + b"Weir-Digest: sha256:other\r\n\r\n"), "acknowledged another document (sha256:other)"),
-], ids=["hangs", "drips", "closes", "cuts", "500", "404", "409", "garbage", "body", "header", "nowhere", "circle", "digest"])
+], ids=["hangs", "drips", "closes", "cuts", "500", "404", "409", "garbage", "body", "header", "nowhere", "circle",
+        "digest"])
 def test_a_receiver_that_misbehaves(repository, tmp_path, act, words):
     """HEAD is answered as by one that does not know it, so that the fault is the PUT's."""
     def head_first(connection, server):
@@ -368,8 +384,8 @@ def test_a_large_document_goes_through(repository, tmp_path):
         assert len(json.loads(receiver.document())["flags"]) == 3002
 
 
-@pytest.mark.parametrize("url", ["ftp://h/x", "http://u:p@h/x", "http://h:123456/", "http://h/a b", "http://h/x#y", "http://",
-                                 "redis://h"])
+@pytest.mark.parametrize("url", ["ftp://h/x", "http://u:p@h/x", "http://h:123456/", "http://h/a b", "http://h/x#y",
+                                 "http://", "redis://h"])
 def test_a_url_that_makes_no_sense_is_refused_in_the_repository(shop, url):
     weir.write_files(shop, {"targets/http.yaml": http_target(url)})
     result = weir.run("validate", "--format", "json", shop)

@@ -103,7 +103,8 @@ def test_what_others_wrote_into_the_object_stays_and_what_is_weirs_is_put_right(
         first = server.ask("GET", path)
     spoiled = ({"data": {"flags.json": "spoiled", "mine": "stays"}} if kind == "configMap" else
                {"spec": {"flagSpec": {"flags": {"banner": {"defaultVariant": "spoiled"}}}}})
-    server.ask("PATCH", path, {"metadata": {"annotations": {"mine": "stays", "weir/commit": "spoiled"}}, **spoiled}, MERGE)
+    annotations = {"mine": "stays", "weir/commit": "spoiled"}
+    server.ask("PATCH", path, {"metadata": {"annotations": annotations}, **spoiled}, MERGE)
     with connected(repository, tmp_path, server) as running:
         in_sync(running, "cluster", commit)
         held = assert_holds(server, kind, name, repository, running, commit)
@@ -114,6 +115,30 @@ def test_what_others_wrote_into_the_object_stays_and_what_is_weirs_is_put_right(
     with connected(repository, tmp_path, server) as running:
         in_sync(running, "cluster", commit)
         assert server.ask("GET", path)["metadata"]["resourceVersion"] == held["metadata"]["resourceVersion"]
+
+
+def test_the_check_puts_right_what_somebody_else_changed(repository, tmp_path, server):
+    """Nobody commits: the check alone, every half minute, finds it, in both kinds of object and when one is gone."""
+    names = {"configMap": "check-map", "featureFlag": "check-flag"}
+    commit = repository.commit({f"targets/{name}.yaml": kubernetes_target(server, kind, name, target_name=name)
+                                for kind, name in (*names.items(), ("configMap", "check-gone"))})
+    with connected(repository, tmp_path, server) as running:
+        for name in (*names.values(), "check-gone"):
+            in_sync(running, name, commit)
+        server.ask("PATCH", path_of("configMap", "check-map"), {"data": {"flags.json": "spoiled"}}, MERGE)
+        server.ask("PATCH", path_of("featureFlag", "check-flag"), {
+            "metadata": {"annotations": {"weir/digest": "spoiled"}},
+            "spec": {"flagSpec": {"flags": {"banner": {"defaultVariant": "spoiled"}}}}}, MERGE)
+        server.ask("DELETE", path_of("configMap", "check-gone"))
+
+        def is_right():
+            held = server.ask("GET", path_of("featureFlag", "check-flag"))
+            return (server.ask("GET", path_of("configMap", "check-gone")) and "spoiled" not in json.dumps(held) and
+                    server.ask("GET", path_of("configMap", "check-map"))["data"]["flags.json"] != "spoiled")
+        weir.wait_until(is_right, "all is right again", 3 * weir.PATIENCE)
+        for kind, name in names.items():
+            assert_holds(server, kind, name, repository, running, commit)
+        assert_holds(server, "configMap", "check-gone", repository, running, commit)
 
 
 def test_an_object_that_is_deleted_comes_back(repository, tmp_path, server, kind):
@@ -155,13 +180,29 @@ def test_two_controllers_at_different_commits_never_go_back(tmp_path, server, re
     start = server.ask("GET", "/api/v1/namespaces/default/configmaps")["metadata"]["resourceVersion"]
     with connected(older, tmp_path, server, "a") as first, connected(repository, tmp_path, server, "b") as second:
         in_sync(second, "cluster", commits[-1])
-        weir.wait_until(lambda: (t := target(first, "cluster")) and t["state"] in ("refused", "inSync"), "the older one")
-    watched = server.ask("GET", f"/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1&resourceVersion={start}",
-                         raw=True)
+        weir.wait_until(lambda: (t := target(first, "cluster")) and t["state"] in ("refused", "inSync"), "the older")
+    watched = server.ask("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1"
+                         f"&resourceVersion={start}", raw=True)
     events = [json.loads(line)["object"]["metadata"] for line in watched.splitlines()]
     seen = [m["annotations"]["weir/generation"] for m in events if m["name"] == name]
     assert seen and seen == sorted(seen), seen
     assert server.ask("GET", path_of("configMap", name))["metadata"]["annotations"]["weir/commit"] == commits[-1]
+
+
+def test_what_the_fence_relies_on(server):
+    """The server applies to an object of the version that is named, or makes one, and does nothing else."""
+    def apply(version, content):
+        return server.ask("PATCH", path_of("configMap", "fence") + "?fieldManager=weir&force=true", {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fence", "resourceVersion": version},
+            "data": {"flags.json": content}}, "application/apply-patch+yaml", token="weir")
+    made = apply("1", "a")["metadata"]["resourceVersion"]
+    with pytest.raises(AssertionError, match="409"):
+        apply("1", "b")
+    assert apply(made, "a")["metadata"]["resourceVersion"] == made, "the same again changes nothing"
+    changed = apply(made, "c")["metadata"]["resourceVersion"]
+    with pytest.raises(AssertionError, match="409"):
+        apply(made, "d")
+    assert changed != made and server.ask("GET", path_of("configMap", "fence"))["data"] == {"flags.json": "c"}
 
 
 def test_a_config_map_that_somebody_else_made_is_joined(repository, tmp_path, server):
@@ -179,7 +220,8 @@ def test_too_large_for_a_config_map(repository, tmp_path, server):
         found = refused(running, "cluster")
         size = -(-len(document(repository).encode()) // 1024)
         assert found["state"] == "refused" and found["fault"]["message"] == (
-            f"ConfigMap 'default/large' would hold {size} KiB, more than the 900 KiB that fit: use a target of another kind")
+            f"ConfigMap 'default/large' would hold {size} KiB, more than the 900 KiB that fit: "
+            "use a target of another kind")
     assert server.ask("GET", path_of("configMap", "large")) is None
 
 
@@ -196,7 +238,7 @@ def test_whom_the_server_does_not_know_or_does_not_let(repository, tmp_path, ser
     repository.commit({"targets/cluster.yaml": kubernetes_target(server, "configMap", "nobodys")})
     with connected(repository, tmp_path, server, token="nobody") as running:
         message = failing(running, "cluster")["fault"]["message"]
-        assert message.startswith(f"'{server.url}': answered 403 to GET: configmaps \"nobodys\" is forbidden: User \"nobody\"")
+        assert message.startswith(f"'{server.url}': answered 403 to GET: configmaps \"nobodys\" is forbidden: ")
     server.tokens["wrong"] = "wrong"
     with connected(repository, tmp_path, server, token="wrong") as running:
         assert failing(running, "cluster")["fault"]["message"] == (
@@ -227,7 +269,8 @@ def test_in_the_cluster_it_is_its_service_account(repository, tmp_path, server):
     with weir.controller(repository.url, tmp_path / "closed", env=env) as running:
         fault = refused(running, "cluster")["fault"]
         assert (fault["code"], fault["path"], fault["line"]) == ("W502", "targets/cluster.yaml", 6), fault
-    with weir.controller(repository.url, tmp_path / "data", "--allow-host", f"127.0.0.1:{server.port}", env=env) as running:
+    allowed = "--allow-host", f"127.0.0.1:{server.port}"
+    with weir.controller(repository.url, tmp_path / "data", *allowed, env=env) as running:
         in_sync(running, "cluster", commit)
         assert_holds(server, "configMap", "inside", repository, running, commit)
 
