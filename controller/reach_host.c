@@ -163,22 +163,37 @@ struct candidates {
 
 #define CANDIDATES_MAXIMUM 64 /* a name with more addresses counts by its first ones */
 
-/* Marks what `hosts` allow for `port`. A host that is spelled as the target's own needs no second
- * look-up, which could answer with other addresses of the same name. */
+/* Whether one of `hosts` is spelled as the target's own: that needs no look-up, which could answer
+ * with other addresses of the same name. */
+static bool is_spelled(const char *host, uint16_t port, const struct reach_host *hosts,
+                       size_t count)
+{
+    for (size_t h = 0; h < count; h++)
+        if ((hosts[h].port == 0 || hosts[h].port == port) && strcasecmp(hosts[h].host, host) == 0)
+            return true;
+    return false;
+}
+
+static bool all_are_allowed(const struct candidates *candidates)
+{
+    for (size_t i = 0; i < candidates->count; i++)
+        if (!candidates->allowed[i])
+            return false;
+    return true;
+}
+
+/* Marks what `hosts` allow for `port`, and looks up no more of them than it takes: one whose name
+ * server is silent holds up whoever asks. */
 static void mark_allowed(struct candidates *candidates, const char *host, uint16_t port,
                          const struct reach_host *hosts, size_t count)
 {
+    bool spelled = is_spelled(host, port, hosts, count);
     for (size_t i = 0; i < candidates->count; i++)
-        candidates->allowed[i] = false;
-    for (size_t h = 0; h < count; h++) {
+        candidates->allowed[i] = spelled;
+    for (size_t h = 0; h < count && !all_are_allowed(candidates); h++) {
+        struct addrinfo *list;
         if (hosts[h].port != 0 && hosts[h].port != port)
             continue;
-        if (strcasecmp(hosts[h].host, host) == 0) {
-            for (size_t i = 0; i < candidates->count; i++)
-                candidates->allowed[i] = true;
-            return;
-        }
-        struct addrinfo *list;
         if (resolve(hosts[h].host, &list) != 0)
             continue; /* a name of the operator's that does not resolve allows nothing */
         for (size_t i = 0; i < candidates->count; i++)
