@@ -169,16 +169,16 @@ differential:
 	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
-THREADS := pthread_create|threads_crew|http_server_start|fleet_new|worker_start|serving_start
+THREADS := pthread_create|threads_crew|http_server_start|fleet_new|worker_start|serving_start|http_site\.h
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 sanitize:
 	+@failed=; \
 	$(MAKE) --no-print-directory SANITIZER=address test || failed=1; \
-	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets" || failed=1; \
+	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_target_http" || failed=1; \
 	test -z "$$failed"
 
 # Reads of what was never written, which no sanitizer here sees: what parses what strangers send (test_evaluate takes minutes).
-VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http command weir
+VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http command weir http_client kubernetes_stand_in
 valgrind:
 	$(DEPS) build test
 	$(MAKE_ALL) unit-programs

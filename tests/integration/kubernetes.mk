@@ -1,6 +1,6 @@
 # A real kube-apiserver and etcd for tests/integration/test_target_kubernetes.py, built with Go from the versions pinned in
 # tests/integration/kubernetes_server/go.mod: some minutes on two cores, once; kept in build/kubernetes, for sanitizers too.
-HELP_MORE += '  make kubernetes-server  builds kube-apiserver and etcd for the tests of kubernetes targets (needs Go)'
+HELP_MORE += 'make kubernetes-server  builds kube-apiserver and etcd for the tests of kubernetes targets (needs Go)'
 KUBERNETES := build/kubernetes
 KUBERNETES_SOURCES := tests/integration/kubernetes_server
 KUBERNETES_VERSION = $(shell sed -n 's|^\tk8s.io/kubernetes v||p' $(KUBERNETES_SOURCES)/go.mod)
