@@ -170,13 +170,13 @@ differential:
 	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
-THREADS := pthread_create|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start
+THREADS := pthread_create|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start|http_site\.h
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 sanitize:
 	+@failed=; \
 	$(MAKE) --no-print-directory SANITIZER=address test || failed=1; \
 	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \
-	  integration/test_serving_limits integration/test_hooks integration/test_systemd" || failed=1; \
+	  integration/test_serving_limits integration/test_hooks integration/test_systemd integration/test_target_http" || failed=1; \
 	test -z "$$failed"
 
 # Minutes of load on a running controller. STREAMS, RATE (evaluations a second), COMMITS.
@@ -188,7 +188,7 @@ soak-events:
 	  $(if $(COMMITS),--commits $(COMMITS))
 
 # Reads of what was never written, which no sanitizer here sees: what parses what strangers send (test_evaluate takes minutes).
-VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir
+VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir hooks status log http_client kubernetes_stand_in
 valgrind:
 	$(DEPS) build test
 	$(MAKE_ALL) unit-programs
@@ -240,6 +240,7 @@ help:
 -include tests/fuzz/fuzz.mk
 -include tests/portability/portability.mk
 -include tests/soak/soak.mk
+-include tests/integration/kubernetes.mk
 
 .PHONY: clean
 clean:

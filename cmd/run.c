@@ -33,6 +33,7 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         {"ssh-key", &config->git.ssh_key, config_set_path},
         {"ssh-known-hosts", &config->git.ssh_known_hosts, config_set_path},
         {"ssh-passphrase-file", &config->git.ssh_passphrase_file, config_set_path},
+        {"ca-file", &config->reach.ca_file, config_set_path},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -188,6 +189,11 @@ static const struct option options[] = {
      .type = OPTION_LIST,
      .argument = "HOST[:PORT]",
      .help = "a host that targets may contact"},
+    {.name = "ca-file",
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
+     .help = "certificates (PEM) of those who vouch for https targets (default: the system's)"},
     {.name = "http-threads",
      .type = OPTION_STRING,
      .argument = "N",

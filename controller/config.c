@@ -55,6 +55,7 @@ void config_dispose(struct config *config)
     free(reach->secrets);
     free(reach->hosts);
     free(reach->base);
+    free(reach->ca_file);
     free(config->repo);
     free(config->branch);
     free(config->listen);
@@ -344,6 +345,7 @@ static enum status read_texts(const struct reading *reading, const struct node *
         {"ssh-key", &config->git.ssh_key, config_set_path},
         {"ssh-known-hosts", &config->git.ssh_known_hosts, config_set_path},
         {"ssh-passphrase-file", &config->git.ssh_passphrase_file, config_set_path},
+        {"ca-file", &config->reach.ca_file, config_set_path},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < COUNT_OF(texts) && status == STATUS_OK; i++) {

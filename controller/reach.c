@@ -35,7 +35,7 @@ static bool copy_secret(const struct reach_secret *source, struct reach_secret *
 enum status reach_copy(const struct reach *source, struct reach *copy)
 {
     *copy = (struct reach){0};
-    if (!copy_string(source->base, &copy->base) ||
+    if (!copy_string(source->base, &copy->base) || !copy_string(source->ca_file, &copy->ca_file) ||
         !copy_hosts(source->hosts, source->host_count, &copy->hosts))
         return STATUS_NO_MEMORY;
     copy->host_count = source->host_count;
@@ -68,6 +68,7 @@ void reach_dispose(struct reach *reach)
     }
     free(reach->paths);
     free(reach->base);
+    free(reach->ca_file);
     free(reach->hosts);
     free(reach->secrets);
     *reach = (struct reach){0};

@@ -31,6 +31,8 @@ struct reach {
     size_t host_count;
     struct reach_secret *secrets;
     size_t secret_count;
+    char *ca_file; /* certificates of the authorities that TLS servers are trusted by; NULL: the
+                    * system's */
 };
 
 /* A deep copy, for threads that may outlive the configuration; to be disposed of also on
@@ -58,6 +60,12 @@ enum status reach_connect_address(const struct reach *reach, const char *host, u
                                   const struct reach_secret *secret,
                                   struct sockaddr_storage *address, socklen_t *length,
                                   struct error *error);
+
+/* The same decision for an address of `host` that somebody else has resolved and is about to
+ * connect to. Looks up allowed hosts only, and only those that are spelled otherwise. */
+enum status reach_check_address(const struct reach *reach, const char *host, uint16_t port,
+                                const struct reach_secret *secret, const struct sockaddr *address,
+                                struct error *error);
 
 const struct reach_secret *reach_secret(const struct reach *reach, struct text name);
 /* Reads a secret's value (the file's first line, or the variable), at most `size` − 1 bytes,

@@ -108,19 +108,19 @@ static void set_v4(struct address *out, struct in_addr address)
     out->length = sizeof v4;
 }
 
-static bool normalize(const struct addrinfo *info, struct address *out)
+static bool normalize(const struct sockaddr *socket_address, struct address *out)
 {
     *out = (struct address){0};
-    if (info->ai_family == AF_INET) {
+    if (socket_address->sa_family == AF_INET) {
         struct sockaddr_in v4;
-        memcpy(&v4, info->ai_addr, sizeof v4);
+        memcpy(&v4, socket_address, sizeof v4);
         set_v4(out, v4.sin_addr);
         return true;
     }
-    if (info->ai_family != AF_INET6)
+    if (socket_address->sa_family != AF_INET6)
         return false;
     struct sockaddr_in6 v6;
-    memcpy(&v6, info->ai_addr, sizeof v6);
+    memcpy(&v6, socket_address, sizeof v6);
     if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
         struct in_addr mapped;
         memcpy(&mapped, v6.sin6_addr.s6_addr + 12, sizeof mapped);
@@ -149,7 +149,7 @@ static bool list_has(const struct addrinfo *list, const struct address *address)
 {
     struct address other;
     for (; list; list = list->ai_next)
-        if (normalize(list, &other) && same_address(&other, address))
+        if (normalize(list->ai_addr, &other) && same_address(&other, address))
             return true;
     return false;
 }
@@ -163,22 +163,37 @@ struct candidates {
 
 #define CANDIDATES_MAXIMUM 64 /* a name with more addresses counts by its first ones */
 
-/* Marks what `hosts` allow for `port`. A host that is spelled as the target's own needs no second
- * look-up, which could answer with other addresses of the same name. */
+/* Whether one of `hosts` is spelled as the target's own: that needs no look-up, which could answer
+ * with other addresses of the same name. */
+static bool is_spelled(const char *host, uint16_t port, const struct reach_host *hosts,
+                       size_t count)
+{
+    for (size_t h = 0; h < count; h++)
+        if ((hosts[h].port == 0 || hosts[h].port == port) && strcasecmp(hosts[h].host, host) == 0)
+            return true;
+    return false;
+}
+
+static bool all_are_allowed(const struct candidates *candidates)
+{
+    for (size_t i = 0; i < candidates->count; i++)
+        if (!candidates->allowed[i])
+            return false;
+    return true;
+}
+
+/* Marks what `hosts` allow for `port`, and looks up no more of them than it takes: one whose name
+ * server is silent holds up whoever asks. */
 static void mark_allowed(struct candidates *candidates, const char *host, uint16_t port,
                          const struct reach_host *hosts, size_t count)
 {
+    bool spelled = is_spelled(host, port, hosts, count);
     for (size_t i = 0; i < candidates->count; i++)
-        candidates->allowed[i] = false;
-    for (size_t h = 0; h < count; h++) {
+        candidates->allowed[i] = spelled;
+    for (size_t h = 0; h < count && !all_are_allowed(candidates); h++) {
+        struct addrinfo *list;
         if (hosts[h].port != 0 && hosts[h].port != port)
             continue;
-        if (strcasecmp(hosts[h].host, host) == 0) {
-            for (size_t i = 0; i < candidates->count; i++)
-                candidates->allowed[i] = true;
-            return;
-        }
-        struct addrinfo *list;
         if (resolve(hosts[h].host, &list) != 0)
             continue; /* a name of the operator's that does not resolve allows nothing */
         for (size_t i = 0; i < candidates->count; i++)
@@ -266,7 +281,7 @@ enum status reach_connect_address(const struct reach *reach, const char *host, u
     bool allowed[CANDIDATES_MAXIMUM];
     struct candidates candidates = {items, allowed, 0};
     for (struct addrinfo *at = list; at && candidates.count < CANDIDATES_MAXIMUM; at = at->ai_next)
-        if (normalize(at, &items[candidates.count]))
+        if (normalize(at->ai_addr, &items[candidates.count]))
             candidates.count++;
     freeaddrinfo(list);
     if (candidates.count == 0)
@@ -278,4 +293,17 @@ enum status reach_connect_address(const struct reach *reach, const char *host, u
     *address = items[0].storage;
     *length = items[0].length;
     return STATUS_OK;
+}
+
+enum status reach_check_address(const struct reach *reach, const char *host, uint16_t port,
+                                const struct reach_secret *secret, const struct sockaddr *address,
+                                struct error *error)
+{
+    struct address item;
+    bool allowed;
+    struct candidates candidates = {&item, &allowed, 1};
+    if (!normalize(address, &item))
+        return error_set(error, STATUS_REFUSED, "host '%.100s' has an address that is not of IP",
+                         host);
+    return choose(reach, host, port, secret, &candidates, error);
 }

@@ -116,16 +116,41 @@ static bool read_environment(struct reading *reading, const struct node *root,
     return read_optional_name(reading, spec, "promotesFrom", &environment->promotes_from);
 }
 
+/* The server, or that there is none, and which object of it. */
+static bool read_kubernetes(struct reading *reading, const struct node *map, struct target *target)
+{
+    const struct node *server = node_get(map, "server"), *config_map = node_get(map, "configMap");
+    target->location = (struct name){TEXT(TARGET_IN_CLUSTER), reading_place(reading, map)};
+    buffer_clear(&reading->scratch);
+    buffer_append_text(&reading->scratch, node_get_string(map, "namespace"));
+    buffer_append_string(&reading->scratch, config_map ? "/configmaps/" : "/featureflags/");
+    buffer_append_text(&reading->scratch,
+                       node_get_string(map, config_map ? "configMap" : "featureFlag"));
+    return !reading->scratch.failed &&
+           arena_copy(reading->arena, buffer_text(&reading->scratch), &target->key) &&
+           (!server || read_name(reading, server, &target->location));
+}
+
 static bool read_target(struct reading *reading, const struct node *root, struct target *target)
 {
-    const struct node *spec = node_get(root, "spec"), *file = node_get(spec, "file"),
-                      *redis = node_get(spec, "redis"),
-                      *environment = node_get(spec, "environment");
-    target->type = redis ? TARGET_REDIS : TARGET_FILE;
-    const struct node *location = redis ? node_get(redis, "url") : node_get(file, "path");
-    return environment && location && read_name(reading, environment, &target->environment) &&
-           read_name(reading, location, &target->location) &&
-           read_optional_text(reading, redis, "key", &target->key) &&
+    static const struct {
+        const char *name, *location; /* location NULL: read_kubernetes() */
+        enum target_type type;
+    } types[] = {{"file", "path", TARGET_FILE},
+                 {"redis", "url", TARGET_REDIS},
+                 {"http", "url", TARGET_HTTP},
+                 {"kubernetes", NULL, TARGET_KUBERNETES}};
+    const struct node *spec = node_get(root, "spec"), *environment = node_get(spec, "environment"),
+                      *map = NULL;
+    size_t i = 0;
+    while (!(map = node_get(spec, types[i].name)) && i + 1 < COUNT_OF(types))
+        i++;
+    target->type = types[i].type;
+    const struct node *location = types[i].location ? node_get(map, types[i].location) : NULL;
+    bool located = location ? read_name(reading, location, &target->location) &&
+                                  read_optional_text(reading, map, "key", &target->key)
+                            : map && !types[i].location && read_kubernetes(reading, map, target);
+    return environment && located && read_name(reading, environment, &target->environment) &&
            read_optional_name(reading, node_get(spec, "credentials"), "secret", &target->secret);
 }
 

@@ -174,14 +174,19 @@ struct environment {
     unsigned evaluators; /* set of enum evaluator */
 };
 
-enum target_type { TARGET_FILE, TARGET_REDIS };
+enum target_type { TARGET_FILE, TARGET_REDIS, TARGET_HTTP, TARGET_KUBERNETES };
+
+/* The location of a kubernetes target that names no server: the cluster that weir runs in. */
+#define TARGET_IN_CLUSTER "in-cluster"
 
 struct target {
     struct name name;
     struct name environment;
     enum target_type type;
-    struct name location; /* file: the path; redis: the URL */
-    struct text key;      /* redis: the key all others are named after */
+    struct name location; /* file: the path; redis, http: the URL; kubernetes: the server's, or
+                           * TARGET_IN_CLUSTER */
+    struct text key;      /* redis: the key all others are named after; kubernetes:
+                           * NAMESPACE/configmaps/NAME or NAMESPACE/featureflags/NAME */
     struct name secret;   /* or empty */
 };
 

@@ -4,6 +4,6 @@
 
 #include "target.h"
 
-extern const struct target_driver file_driver, redis_driver;
+extern const struct target_driver file_driver, redis_driver, http_driver, kubernetes_driver;
 
 #endif

@@ -17,6 +17,7 @@ struct push {
     struct snapshot *snapshot; /* counted */
     struct document *document; /* borrowed from the snapshot */
     const char *environment;
+    const _Atomic bool *stop; /* becomes true when the push is to end as it stands; or NULL */
 };
 
 /* Its own copy of a target's definition. */
@@ -34,7 +35,7 @@ struct target_driver {
                   const struct clock *clock);
     /* Makes the target hold `push`; blocks, at most some seconds. STATUS_REFUSED when the target
      * holds a newer generation or reach does not allow it (no sooner retry than the longest
-     * backoff). */
+     * backoff). STATUS_STOPPED by *stop. */
     enum status (*push)(void *state, const struct push *push, struct error *error);
     /* The diagnostic code of the last push's refusal, when the definition wants what reach does not
      * allow; else NULL. Static text. */

@@ -27,7 +27,8 @@ struct target_worker {
     struct target_definition *mail;    /* or NULL */
     struct snapshot *snapshot;         /* the newest given, counted; NULL before the first */
     bool fresh;                        /* the thread has not looked at the mail yet */
-    bool stop, ended, abandoned;
+    _Atomic bool stop;                 /* drivers look at it without the lock */
+    bool ended, abandoned;
     struct target_status status;
     /* Not to be touched once `abandoned`: */
     struct series *pushes[3], *behind, *last_success, *turns, *last_turn;
@@ -108,7 +109,8 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
     }
     if (!worker->state)
         return error_set(error, STATUS_NO_MEMORY, "out of memory");
-    const struct push push = {snapshot, environment->document, definition->environment};
+    const struct push push = {snapshot, environment->document, definition->environment,
+                              &worker->stop};
     return worker->driver->push(worker->state, &push, error);
 }
 
@@ -242,7 +244,8 @@ static int64_t turn(struct target_worker *worker)
     error.status = status;
 
     pthread_mutex_lock(&worker->lock);
-    bool outdated = worker->mail; /* what came of it is no news about the target as it is now */
+    /* What came of it is no news about the target as it is now. */
+    bool outdated = worker->mail || status == STATUS_STOPPED;
     if (!outdated && status == STATUS_OK)
         note_success(worker, snapshot, checked);
     else if (!outdated)

@@ -95,6 +95,7 @@ START_TEST(test_every_field)
                                    "git-proxy: http://proxy:3128\n"
                                    "git-timeout: 90s\n"
                                    "safe-directory: [\"*\", x/../flags.git]\n"
+                                   "ca-file: certificates/../ca.pem\n"
                                    "allow-path: [out/./files, /srv//flags]\n"
                                    "allow-host: [redis.internal, \"[::1]:6379\"]\n"
                                    "secrets:\n"
@@ -122,6 +123,7 @@ START_TEST(test_every_field)
     ck_assert_uint_eq(config.git.safe_directory_count, 2);
     ck_assert_str_eq(config.git.safe_directories[0], "*");
     ck_assert_str_eq(config.git.safe_directories[1], here("flags.git"));
+    ck_assert_str_eq(config.reach.ca_file, here("ca.pem"));
     ck_assert_uint_eq(config.reach.path_count, 2);
     ck_assert_str_eq(config.reach.paths[0], here("out/files"));
     ck_assert_str_eq(config.reach.paths[1], "/srv/flags");
@@ -163,6 +165,7 @@ START_TEST(test_defaults)
     ck_assert_int_eq(config.poll, INT64_C(10000000000));
     ck_assert_uint_eq(config.http_threads, 0);
     ck_assert_ptr_null(config.default_environment);
+    ck_assert_ptr_null(config.reach.ca_file);
     ck_assert_uint_eq(config.reach.path_count + config.reach.host_count + config.reach.secret_count,
                       0);
     end();

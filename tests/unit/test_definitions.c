@@ -109,6 +109,41 @@ START_TEST(environments_and_targets_are_read)
 }
 END_TEST
 
+START_TEST(places_of_targets)
+{
+    static const struct {
+        const char *spec, *location, *key;
+        enum target_type type;
+        uint32_t column;
+    } cases[] = {
+        {"file: {path: a/b}", "a/b", "", TARGET_FILE, 16},
+        {"http: {url: \"https://h/x\"}", "https://h/x", "", TARGET_HTTP, 15},
+        {"kubernetes: {namespace: n, configMap: c.d}", TARGET_IN_CLUSTER, "n/configmaps/c.d",
+         TARGET_KUBERNETES, 15},
+        {"kubernetes: {server: \"https://h\", namespace: n, featureFlag: f}", "https://h",
+         "n/featureflags/f", TARGET_KUBERNETES, 24},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[1000];
+        struct rig rig;
+        snprintf(yaml, sizeof yaml,
+                 RIG_PRODUCTION "---\napiVersion: weir/v1\nkind: Target\nmetadata: {name: t}\nspec:"
+                                "\n  environment: production\n  %s\n",
+                 cases[i].spec);
+        rig_init(&rig);
+        rig_add(&rig, FILE_PATH, text_of(yaml));
+        ck_assert_msg(rig_link(&rig) == STATUS_OK, "%s", rig_story(&rig));
+        const struct target *target = rig.catalog.targets[0];
+        ck_assert_int_eq(target->type, cases[i].type);
+        ck_assert_text(target->location.text, cases[i].location);
+        ck_assert_text(target->key, cases[i].key);
+        ck_assert_uint_eq(target->location.place.column, cases[i].column);
+        ck_assert_uint_gt(target->location.place.line, 5);
+        rig_dispose(&rig);
+    }
+}
+END_TEST
+
 START_TEST(percentages_are_exact)
 {
     static const struct {
@@ -308,7 +343,7 @@ START_TEST(lookups_find_every_name)
 END_TEST
 
 UNIT_MAIN("definitions", a_flag_keeps_everything_and_its_place, environments_and_targets_are_read,
-          percentages_are_exact, what_the_schema_cannot_say_is_checked, variants_are_of_one_type,
-          documents_that_are_none_are_refused, fields_that_come_later_are_refused_by_name,
-          no_definitions_is_a_fault_of_the_whole, one_bad_file_spoils_no_other,
-          lookups_find_every_name)
+          places_of_targets, percentages_are_exact, what_the_schema_cannot_say_is_checked,
+          variants_are_of_one_type, documents_that_are_none_are_refused,
+          fields_that_come_later_are_refused_by_name, no_definitions_is_a_fault_of_the_whole,
+          one_bad_file_spoils_no_other, lookups_find_every_name)

@@ -321,6 +321,58 @@ static void check_host(const char *allowed, const char *host, uint16_t port, con
                   host, got, expected);
 }
 
+/* An address that somebody else found, as written, for `host`. */
+static enum status check_address(const struct reach *reach, const char *host, uint16_t port,
+                                 const struct reach_secret *secret, const char *address,
+                                 struct error *error)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(9)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+    bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
+    ck_assert(is_v4 || inet_pton(AF_INET6, address, &v6.sin6_addr) == 1);
+    return reach_check_address(reach, host, port, secret,
+                               is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6,
+                               error);
+}
+
+START_TEST(test_addresses_found_by_others)
+{
+    struct reach_host hosts[] = {{.host = "flags.example", .port = 80}, {.host = "127.0.0.1"}};
+    struct reach reach = {.hosts = hosts, .host_count = 2};
+    struct reach_secret secret = {.name = (char[]){"edge"}, .hosts = hosts, .host_count = 1};
+    struct error error = {0};
+    static const struct {
+        const char *host, *address;
+        uint16_t port;
+        enum status expected;
+    } cases[] = {
+        {"flags.example", "192.0.2.1", 80, STATUS_OK}, /* the operator trusts that name */
+        {"FLAGS.example", "192.0.2.1", 80, STATUS_OK},
+        {"flags.example", "192.0.2.1", 81, STATUS_REFUSED},
+        {"other.example", "127.0.0.1", 81, STATUS_OK},
+        {"other.example", "::ffff:127.0.0.1", 81, STATUS_OK},
+        {"other.example", "127.0.0.2", 81, STATUS_REFUSED},
+        {"other.example", "::ffff:127.0.0.2", 81, STATUS_REFUSED},
+        {"other.example", "::1", 81, STATUS_REFUSED},
+        {"other.example", "169.254.169.254", 80, STATUS_REFUSED},
+        {"other.example", "::ffff:169.254.169.254", 80, STATUS_REFUSED},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        ck_assert_msg(check_address(&reach, cases[i].host, cases[i].port, NULL, cases[i].address,
+                                    &error) == cases[i].expected,
+                      "case %zu", i);
+    ck_assert_str_eq(error.message, "host 'other.example:80' (169.254.169.254) is not allowed: "
+                                    "start weir with --allow-host for it");
+    ck_assert_int_eq(check_address(&reach, "flags.example", 80, &secret, "192.0.2.1", &error),
+                     STATUS_OK);
+    ck_assert_int_eq(check_address(&reach, "other.example", 80, &secret, "127.0.0.1", &error),
+                     STATUS_REFUSED);
+    ck_assert_ptr_nonnull(strstr(error.message, "secret 'edge' may not be sent to"));
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    ck_assert_int_eq(reach_check_address(&reach, "x", 80, NULL, &local, &error), STATUS_REFUSED);
+}
+END_TEST
+
 START_TEST(test_hosts_by_address)
 {
     check_host("", "127.0.0.1", 6379, "refused");
@@ -456,15 +508,16 @@ END_TEST
 
 START_TEST(test_copies_stand_alone)
 {
-    char path[] = "/srv", base[] = "/data", name[] = "edge", file[] = "/f";
+    char path[] = "/srv", base[] = "/data", name[] = "edge", file[] = "/f", ca_file[] = "/c";
     char *paths[] = {path};
     struct reach_host hosts[] = {{.host = "a", .port = 1}}, others[] = {{.host = "b", .port = 2}};
     struct reach_secret secret = {.name = name, .file = file, .hosts = others, .host_count = 1};
-    struct reach reach = {paths, 1, base, hosts, 1, &secret, 1}, copy;
+    struct reach reach = {paths, 1, base, hosts, 1, &secret, 1, ca_file}, copy;
     ck_assert_int_eq(reach_copy(&reach, &copy), STATUS_OK);
-    path[1] = base[1] = name[0] = file[1] = hosts[0].host[0] = others[0].host[0] = 'X';
+    path[1] = base[1] = name[0] = file[1] = ca_file[1] = hosts[0].host[0] = others[0].host[0] = 'X';
     ck_assert_str_eq(copy.paths[0], "/srv");
     ck_assert_str_eq(copy.base, "/data");
+    ck_assert_str_eq(copy.ca_file, "/c");
     ck_assert_str_eq(copy.hosts[0].host, "a");
     ck_assert_uint_eq(copy.hosts[0].port, 1);
     ck_assert_str_eq(copy.secrets[0].name, "edge");
@@ -484,6 +537,6 @@ UNIT_MAIN("reach", test_paths_below_allowed_folders, test_missing_folders_are_ma
           test_paths_that_name_no_file, test_links_are_not_followed, test_a_file_in_the_way,
           test_the_allowed_folder_may_be_a_link, test_other_spellings_of_allowed_folders,
           test_a_relative_base, test_host_spellings, test_hosts_by_address,
-          test_disguised_addresses, test_a_name_that_does_not_resolve,
-          test_a_secret_goes_only_where_it_may, test_secrets_are_first_lines,
-          test_copies_stand_alone)
+          test_addresses_found_by_others, test_disguised_addresses,
+          test_a_name_that_does_not_resolve, test_a_secret_goes_only_where_it_may,
+          test_secrets_are_first_lines, test_copies_stand_alone)

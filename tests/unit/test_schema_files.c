@@ -282,6 +282,13 @@ START_TEST(other_choices)
     expect_shipped("config.json", "hooks: {github: {}}\n",
                    "1:17 W208 hooks.github: a webhook's secret has exactly one of secretFile and "
                    "secretEnv");
+    expect_shipped("target.json", TARGET "  kubernetes: {namespace: n}\n",
+                   "6:15 W208 spec.kubernetes: a kubernetes target has exactly one of configMap "
+                   "and featureFlag");
+    expect_shipped("target.json",
+                   TARGET "  kubernetes: {namespace: n, configMap: a, featureFlag: b}\n",
+                   "6:44 W208 spec.kubernetes: a kubernetes target has exactly one of configMap "
+                   "and featureFlag");
     expect_shipped("config.json", "secrets: {a: {hosts: [h]}}\n",
                    "1:14 W208 secrets.a: a secret has exactly one of file and env");
 }
@@ -291,10 +298,6 @@ START_TEST(later_fields)
 {
     expect_shipped("flag.json", FLAG "  watch: {x: 1}\n",
                    "7:3 W212 spec.watch: watching a flag's metrics does not work yet");
-    expect_shipped("target.json", TARGET "  http: {url: x}\n",
-                   "6:3 W212 spec.http: http targets do not work yet");
-    expect_shipped("target.json", TARGET "  kubernetes: {}\n",
-                   "6:3 W212 spec.kubernetes: kubernetes targets do not work yet");
     expect_shipped("segment.json", SEGMENT "  match: {program: beta}\n",
                    "5:11 W212 spec.match.program: early-access programs do not work yet");
 }
@@ -306,23 +309,35 @@ START_TEST(hostile_places)
     static const char *const urls[] = {"redis://",    "redis://h:123456", "redis://u:p@h",
                                        "http://h",    "redis://h/x",      "redis://h h",
                                        "redis://h\\n"};
+    static const char *const pages[] = {"http://",       "http:///x",      "ftp://h/",
+                                        "http://u:p@h",  "http://h/a b",   "http://h/#x",
+                                        "http://h/\\\\", "http://h:123456"};
+    static const char *const clusters[] = {"server: \"https://h/api\", configMap: x",
+                                           "server: \"https://u:p@h\", configMap: x",
+                                           "configMap: ../x", "configMap: a/b", "featureFlag: A"};
+    const size_t redis = COUNT_OF(paths), http = redis + COUNT_OF(urls),
+                 kubernetes = http + COUNT_OF(pages);
     char yaml[400];
     struct schema_set *set = shipped();
     struct arena arena;
     arena_init(&arena, 0);
-    for (size_t i = 0; i < COUNT_OF(paths) + COUNT_OF(urls); i++) {
+    for (size_t i = 0; i < kubernetes + COUNT_OF(clusters); i++) {
         struct diagnostics faults;
         struct checking checking = {.schema = schema_set_find(set, "target.json"),
                                     .faults = &faults};
         diagnostics_init(&faults);
-        if (i < COUNT_OF(paths))
+        if (i < redis)
             snprintf(yaml, sizeof yaml, TARGET "  file: {path: \"%s\"}\n", paths[i]);
+        else if (i < http)
+            snprintf(yaml, sizeof yaml, TARGET "  redis: {key: k, url: \"%s\"}\n", urls[i - redis]);
+        else if (i < kubernetes)
+            snprintf(yaml, sizeof yaml, TARGET "  http: {url: \"%s\"}\n", pages[i - http]);
         else
-            snprintf(yaml, sizeof yaml, TARGET "  redis: {key: k, url: \"%s\"}\n",
-                     urls[i - COUNT_OF(paths)]);
+            snprintf(yaml, sizeof yaml, TARGET "  kubernetes: {namespace: n, %s}\n",
+                     clusters[i - kubernetes]);
         ck_assert_int_eq(yaml_read(&arena, TEXT("f"), text_of(yaml), validate, &checking, &faults),
                          STATUS_OK);
-        ck_assert_uint_eq(faults.count, 1);
+        ck_assert_msg(faults.count == 1, "%zu faults in %s", faults.count, yaml);
         ck_assert_str_eq(faults.items[0].code, "W205");
         diagnostics_dispose(&faults);
     }

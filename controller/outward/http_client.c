@@ -1,0 +1,510 @@
+#include "http_client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../rules/buffer.h"
+#include "../../rules/codes.h"
+
+#define HEADERS_MAXIMUM ((size_t)64 << 10) /* bytes of an answer's header, all lines together */
+#define STOP_INTERVAL 50                   /* milliseconds between looks at *stop */
+#define BYTES_PER_SECOND ((size_t)1 << 20) /* that a body is given time for */
+
+struct http_client {
+    struct http_settings settings;
+    char *ca_file; /* or NULL */
+    CURL *easy;
+    CURLM *multi;
+
+    /* Of the request under way: */
+    const struct http_request *request;
+    struct http_url url; /* where it is now: redirects move it */
+    struct buffer body;
+    size_t header_bytes;
+    bool too_large;       /* the answer */
+    unsigned opened;      /* sockets that were allowed */
+    struct error refusal; /* of an address */
+    const char *code;     /* of the last refusal */
+    char words[CURL_ERROR_SIZE];
+};
+
+/* --- once a process -------------------------------------------------------------------------- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool curl_is_ready;
+
+static void start_curl(void)
+{
+    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+/* --- what curl calls ------------------------------------------------------------------------- */
+
+/* Which code a refusal has: the secret's, or the host's. */
+static bool is_allowed(struct http_client *client, const struct sockaddr *address)
+{
+    const struct reach_host *server = &client->url.server;
+    const struct reach *reach = client->settings.reach;
+    const char *code = CODE_TARGET_HOST;
+    struct error error;
+    enum status status =
+        reach_check_address(reach, server->host, server->port, NULL, address, &error);
+    if (status == STATUS_OK && client->settings.secret) {
+        code = CODE_TARGET_SECRET;
+        status = reach_check_address(reach, server->host, server->port, client->settings.secret,
+                                     address, &error);
+    }
+    if (status != STATUS_OK && client->refusal.status == STATUS_OK) {
+        client->refusal = error;
+        client->refusal.status = STATUS_REFUSED;
+        client->code = code;
+    }
+    return status == STATUS_OK;
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_client *client = context;
+    if (purpose != CURLSOCKTYPE_IPCXN || !is_allowed(client, &address->addr))
+        return CURL_SOCKET_BAD;
+    int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (descriptor < 0)
+        return CURL_SOCKET_BAD;
+    client->opened++;
+    return descriptor;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *context)
+{
+    struct http_client *client = context;
+    size_t length = size * count; /* size is 1 */
+    buffer_append(&client->body, data, length);
+    client->too_large |= client->body.failed == STATUS_LIMIT;
+    return client->body.failed ? 0 : length;
+}
+
+static struct text trim(struct text text)
+{
+    while (text.length && strchr(" \t\r\n", text.data[text.length - 1]))
+        text.length--;
+    while (text.length && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text.data++;
+        text.length--;
+    }
+    return text;
+}
+
+static void take_field(const struct http_request *request, struct text line)
+{
+    const char *colon = memchr(line.data, ':', line.length);
+    size_t length = colon ? (size_t)(colon - line.data) : 0;
+    for (size_t i = 0; colon && i < request->field_count; i++) {
+        struct http_field *field = &request->fields[i];
+        if (strlen(field->name) == length && strncasecmp(field->name, line.data, length) == 0)
+            http_clean(trim((struct text){colon + 1, line.length - length - 1}), field->value,
+                       sizeof field->value);
+    }
+}
+
+static void forget_fields(const struct http_request *request)
+{
+    for (size_t i = 0; i < request->field_count; i++)
+        request->fields[i].value[0] = '\0';
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *context)
+{
+    struct http_client *client = context;
+    struct text line = {data, size * count};
+    client->header_bytes += line.length;
+    if (client->header_bytes > HEADERS_MAXIMUM) {
+        client->too_large = true;
+        return 0;
+    }
+    if (text_starts_with(line, TEXT("HTTP/"))) /* what came before was an interim answer */
+        forget_fields(client->request);
+    else if (line.length)
+        take_field(client->request, line);
+    return line.length;
+}
+
+/* --- making and ending ----------------------------------------------------------------------- */
+
+/* What holds for every request. */
+static bool set_up(struct http_client *client)
+{
+    CURL *easy = client->easy;
+    const char *ca_file = client->ca_file ? client->ca_file : client->settings.reach->ca_file;
+    CURLcode failed = CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    failed |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* A resolver that hangs is left behind instead of being waited for. */
+    failed |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    failed |= curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    failed |= curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* the file may be renewed */
+    failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
+    failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
+    failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, client);
+    failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->words);
+    failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                               (long)(HTTP_CONNECT_LIMIT / NANOSECONDS_PER_MILLISECOND));
+    if (ca_file) {
+        failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+        failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    return failed == CURLE_OK;
+}
+
+struct http_client *http_client_new(const struct http_settings *settings)
+{
+    pthread_once(&once, start_curl);
+    struct http_client *client = curl_is_ready ? calloc(1, sizeof *client) : NULL;
+    if (!client)
+        return NULL;
+    client->settings = *settings;
+    if (client->settings.answer_maximum == 0)
+        client->settings.answer_maximum = HTTP_ANSWER_MAXIMUM;
+    if (client->settings.answer_limit == 0)
+        client->settings.answer_limit = HTTP_ANSWER_LIMIT;
+    buffer_init(&client->body, client->settings.answer_maximum);
+    client->ca_file = settings->ca_file ? strdup(settings->ca_file) : NULL;
+    client->easy = curl_easy_init();
+    client->multi = curl_multi_init();
+    if ((settings->ca_file && !client->ca_file) || !client->easy || !client->multi ||
+        !set_up(client)) {
+        http_client_free(client);
+        return NULL;
+    }
+    return client;
+}
+
+void http_client_free(struct http_client *client)
+{
+    if (!client)
+        return;
+    curl_easy_cleanup(client->easy);
+    curl_multi_cleanup(client->multi);
+    buffer_dispose(&client->body);
+    free(client->ca_file);
+    free(client);
+}
+
+const char *http_client_code(const struct http_client *client)
+{
+    return client->code;
+}
+
+/* --- one exchange ---------------------------------------------------------------------------- */
+
+/* They may hold a secret. */
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *item = list; item; item = item->next)
+        explicit_bzero(item->data, strlen(item->data));
+    curl_slist_free_all(list);
+}
+
+static bool append_header(struct curl_slist **list, const char *header)
+{
+    struct curl_slist *longer = curl_slist_append(*list, header);
+    if (!longer)
+        return false;
+    *list = longer;
+    return true;
+}
+
+/* Without `Expect`, which would cost a round trip, and without the type that curl invents for a
+ * body. */
+static bool make_headers(const struct http_request *request, struct curl_slist **list)
+{
+    bool typed = false;
+    bool made =
+        append_header(list, "Expect:") && append_header(list, "User-Agent: weir/" WEIR_VERSION);
+    for (size_t i = 0; made && i < HTTP_HEADERS_MOST && request->headers[i]; i++) {
+        typed |= strncasecmp(request->headers[i], "Content-Type:", 13) == 0;
+        made = append_header(list, request->headers[i]);
+    }
+    return made && (typed || append_header(list, "Content-Type:"));
+}
+
+static int64_t milliseconds_allowed(const struct http_client *client)
+{
+    size_t seconds = client->request->body.length / BYTES_PER_SECOND;
+    return client->settings.answer_limit / NANOSECONDS_PER_MILLISECOND + (int64_t)seconds * 1000;
+}
+
+static bool prepare(struct http_client *client, struct curl_slist *headers, int64_t milliseconds)
+{
+    CURL *easy = client->easy;
+    const struct http_request *request = client->request;
+    bool head = strcmp(request->method, "HEAD") == 0;
+    bool bare = head || strcmp(request->method, "GET") == 0;
+    CURLcode failed = CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_URL, client->url.text);
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)milliseconds);
+    failed |= curl_easy_setopt(easy, CURLOPT_NOBODY, 0L);
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    if (!bare) {
+        failed |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                                   request->body.length ? request->body.data : "");
+        failed |=
+            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+    }
+    if (head)
+        failed |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, head ? NULL : request->method);
+    return failed == CURLE_OK;
+}
+
+static bool is_stopped(const struct http_request *request)
+{
+    return request->stop && atomic_load_explicit(request->stop, memory_order_relaxed);
+}
+
+/* Drives the transfer that was added to the multi handle. CURLE_ABORTED_BY_CALLBACK: *stop. */
+static CURLcode drive(struct http_client *client)
+{
+    for (;;) {
+        int running = 0, left = 0;
+        if (is_stopped(client->request))
+            return CURLE_ABORTED_BY_CALLBACK;
+        if (curl_multi_perform(client->multi, &running) != CURLM_OK)
+            return CURLE_OUT_OF_MEMORY;
+        const CURLMsg *message;
+        while ((message = curl_multi_info_read(client->multi, &left)))
+            if (message->msg == CURLMSG_DONE)
+                return message->data.result;
+        if (curl_multi_poll(client->multi, NULL, 0, STOP_INTERVAL, NULL) != CURLM_OK)
+            return CURLE_OUT_OF_MEMORY;
+    }
+}
+
+static CURLcode exchange(struct http_client *client, int64_t milliseconds)
+{
+    struct curl_slist *headers = NULL;
+    CURLcode result = CURLE_OUT_OF_MEMORY;
+    buffer_clear(&client->body);
+    client->header_bytes = 0;
+    client->too_large = false;
+    client->opened = 0;
+    client->refusal = (struct error){0};
+    client->words[0] = '\0';
+    forget_fields(client->request);
+    if (make_headers(client->request, &headers) && prepare(client, headers, milliseconds) &&
+        curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
+        result = drive(client);
+        curl_multi_remove_handle(client->multi, client->easy);
+    }
+    curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, NULL);
+    free_headers(headers);
+    return result;
+}
+
+/* --- failures -------------------------------------------------------------------------------- */
+
+static enum status fail(const struct http_client *client, struct error *error, const char *why)
+{
+    return error_set(error, STATUS_SYSTEM, "'%s': %s", client->url.shown, why);
+}
+
+static enum status fail_connecting(const struct http_client *client, struct error *error)
+{
+    long cause = 0;
+    char why[120];
+    if (client->opened == 0 && client->refusal.status != STATUS_OK) {
+        if (error)
+            *error = client->refusal;
+        return STATUS_REFUSED;
+    }
+    curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &cause);
+    snprintf(why, sizeof why, "cannot connect%s%s", cause ? ": " : "",
+             cause ? strerror((int)cause) : "");
+    return fail(client, error, why);
+}
+
+static enum status fail_late(const struct http_client *client, int64_t milliseconds,
+                             struct error *error)
+{
+    char why[120];
+    long sent = 0;
+    curl_easy_getinfo(client->easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (sent == 0)
+        snprintf(why, sizeof why, "cannot connect within %d s",
+                 (int)(HTTP_CONNECT_LIMIT / NANOSECONDS_PER_SECOND));
+    else
+        snprintf(why, sizeof why, "%s within %lld s",
+                 client->header_bytes ? "no whole answer" : "no answer",
+                 (long long)(milliseconds / 1000));
+    return fail(client, error, why);
+}
+
+static enum status fail_broken(const struct http_client *client, struct error *error)
+{
+    return fail(client, error,
+                client->header_bytes ? "connection was closed in the middle of the answer"
+                                     : "connection was closed without an answer");
+}
+
+/* With curl's own words, for what happens rarely. */
+static enum status fail_otherwise(const struct http_client *client, CURLcode result,
+                                  const char *before, const char *after, struct error *error)
+{
+    char words[120], why[220];
+    http_clean(text_of(client->words[0] ? client->words : curl_easy_strerror(result)), words,
+               sizeof words);
+    snprintf(why, sizeof why, "%s%s%s", before, words, after);
+    return fail(client, error, why);
+}
+
+static enum status fail_by(const struct http_client *client, CURLcode result, int64_t milliseconds,
+                           struct error *error)
+{
+    switch ((int)result) {
+    case CURLE_ABORTED_BY_CALLBACK:
+        return error_set(error, STATUS_STOPPED, "'%s': stopped", client->url.shown);
+    case CURLE_OUT_OF_MEMORY:
+        return error_set(error, STATUS_NO_MEMORY, "out of memory");
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return error_set(error, STATUS_SYSTEM, "'%s': host '%.100s' does not resolve",
+                         client->url.shown, client->url.server.host);
+    case CURLE_COULDNT_CONNECT:
+        return fail_connecting(client, error);
+    case CURLE_OPERATION_TIMEDOUT:
+        return fail_late(client, milliseconds, error);
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return fail_broken(client, error);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* what came does not even begin with HTTP/ */
+    case CURLE_WEIRD_SERVER_REPLY:
+        return fail(client, error, "answers something that is not HTTP");
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return fail_otherwise(client, result, "certificate is not trusted (",
+                              "): name its authority by --ca-file", error);
+    case CURLE_SSL_CACERT_BADFILE:
+        return fail_otherwise(client, result, "certificates of authorities cannot be read (", ")",
+                              error);
+    default:
+        return fail_otherwise(client, result, "", "", error);
+    }
+}
+
+static enum status fail_large(const struct http_client *client, struct error *error)
+{
+    if (client->body.failed == STATUS_NO_MEMORY)
+        return error_set(error, STATUS_NO_MEMORY, "out of memory");
+    bool header = client->header_bytes > HEADERS_MAXIMUM;
+    return error_set(error, STATUS_LIMIT, "'%s': %s of the answer is larger than %zu KiB",
+                     client->url.shown, header ? "header" : "body",
+                     (header ? HEADERS_MAXIMUM : client->settings.answer_maximum) >> 10);
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+static int64_t monotonic_milliseconds(void)
+{
+    return system_clock.monotonic(system_clock.self) / NANOSECONDS_PER_MILLISECOND;
+}
+
+/* A server closes connections that are idle, and when it is restarted: no failure yet. */
+static bool was_left_open(const struct http_client *client, CURLcode result)
+{
+    long connects = 0;
+    curl_easy_getinfo(client->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return connects == 0 && client->header_bytes == 0 &&
+           (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR ||
+            result == CURLE_SEND_ERROR);
+}
+
+static enum status send_once(struct http_client *client, int64_t deadline, struct error *error)
+{
+    int64_t allowed = milliseconds_allowed(client);
+    for (unsigned tries = 0;; tries++) {
+        int64_t left = deadline - monotonic_milliseconds();
+        CURLcode result = exchange(client, left > 1 ? left : 1);
+        if (result == CURLE_OK)
+            return STATUS_OK;
+        if (tries == 0 && was_left_open(client, result))
+            continue;
+        if (client->too_large || client->body.failed)
+            return fail_large(client, error);
+        return fail_by(client, result, allowed, error);
+    }
+}
+
+/* Moves the request on when the answer says so and that is allowed. STATUS_NOT_FOUND: it does not
+ * say so. */
+static enum status follow(struct http_client *client, unsigned status, struct error *error)
+{
+    const char *location = NULL;
+    struct http_url next;
+    /* Not 303, which would have us ask for something else. */
+    if (status != 301 && status != 302 && status != 307 && status != 308)
+        return STATUS_NOT_FOUND;
+    if (curl_easy_getinfo(client->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK || !location)
+        return fail(client, error, "redirects without saying where");
+    char shown[100];
+    if (http_url_parse(text_of(location), &next, NULL) != STATUS_OK ||
+        !http_url_same_server(&client->url, &next)) {
+        http_clean(text_of(location), shown, sizeof shown);
+        shown[strcspn(shown, "?#")] = '\0';
+        client->code = CODE_TARGET_HOST;
+        return error_set(error, STATUS_REFUSED,
+                         "'%.100s' redirects to '%s', which is another server and not followed",
+                         client->url.shown, shown);
+    }
+    client->url = next;
+    return STATUS_OK;
+}
+
+enum status http_client_send(struct http_client *client, const struct http_request *request,
+                             struct http_answer *answer, struct error *error)
+{
+    *answer = (struct http_answer){0};
+    client->request = request;
+    client->url = *request->url;
+    client->code = NULL;
+    int64_t deadline = monotonic_milliseconds() + milliseconds_allowed(client);
+    for (unsigned redirects = 0; redirects <= HTTP_REDIRECTS; redirects++) {
+        long code = 0;
+        enum status status = send_once(client, deadline, error);
+        if (status != STATUS_OK)
+            return status;
+        curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &code);
+        *answer = (struct http_answer){(unsigned)code, buffer_text(&client->body)};
+        status = follow(client, answer->status, error);
+        if (status != STATUS_OK)
+            return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    return fail(client, error, "redirects in a circle");
+}
+
+enum status http_client_complain(const struct http_request *request,
+                                 const struct http_answer *answer, struct error *error)
+{
+    char words[80];
+    struct text body = trim(answer->body);
+    http_clean(body, words, sizeof words);
+    return error_set(error, STATUS_SYSTEM, "'%s': answered %u to %s%s%s", request->url->shown,
+                     answer->status, request->method, words[0] ? ": " : "", words);
+}
