@@ -18,6 +18,9 @@ struct config {
     int64_t poll;               /* nanoseconds; default 10 s */
     char *default_environment;  /* or NULL */
     struct git_access git;      /* how the repository's server is reached */
+    char *verify;               /* which commits must be signed: none, tip or all; default none */
+    char *allowed_signers;      /* a file (ssh-keygen(1)); required unless verify is none */
+    char *verify_since;         /* a full commit id that needs no signature; or NULL */
     struct reach reach;         /* paths, hosts, secrets */
     unsigned http_threads;      /* 0: one a core */
     struct http_settings http;  /* by config_http.h */
@@ -57,6 +60,11 @@ enum status config_set_event_streams(struct config *config, const char *number,
 enum status config_set_event_heartbeat(struct config *config, const char *duration,
                                        struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
+/* For config_read.c: appends one to a list of hosts. */
+enum status config_add_host(struct reach_host **hosts, size_t *count, struct text text,
+                            struct error *error);
+enum status config_set_verify(char **member, const char *text, struct error *error);
+enum status config_set_commit(char **member, const char *text, struct error *error);
 enum status config_allow_host(struct config *config, const char *host, struct error *error);
 /* Adds the secret of a forge's webhooks, named; where it is is the caller's to fill in. */
 enum status config_new_hook(struct config *config, struct text forge, struct reach_secret **out,

@@ -3,6 +3,7 @@
 #include "../rules/codes.h"
 #include "../rules/json.h"
 #include "core_private.h"
+#include "git/verify.h"
 #include "log.h"
 #include "telemetry_families.h"
 
@@ -231,6 +232,18 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
 
 /* --- taking a tip ---------------------------------------------------------------------------- */
 
+/* Whether the new history says of itself that it takes the place of the old one. */
+static enum status is_new_epoch(struct core *core, const char *tip, const char *accepted, bool *yes,
+                                struct error *error)
+{
+    struct generation old, new;
+    enum status status = mirror_generation(core->mirror, accepted, &old, error);
+    if (status == STATUS_OK)
+        status = mirror_generation(core->mirror, tip, &new, error);
+    *yes = status == STATUS_OK && new.epoch > old.epoch;
+    return status;
+}
+
 /* A branch that was rewritten is not followed: what users have would change without a commit that
  * says so. */
 static enum status check_rewrite(struct core *core, const char *tip, struct diagnostics *faults,
@@ -243,23 +256,48 @@ static enum status check_rewrite(struct core *core, const char *tip, struct diag
         return STATUS_OK;
     if (status == STATUS_OK)
         status = mirror_descends(core->mirror, tip, accepted, &descends, error);
+    if (status == STATUS_OK && !descends)
+        status = is_new_epoch(core, tip, accepted, &descends, error);
     if (status != STATUS_OK || descends)
         return status;
-    diagnostics_add(
-        faults, CODE_GIT_REWRITTEN, (struct place){TEXT("."), 0, 0},
-        "push a branch that contains the served commit, or start with a new --data folder",
-        "commit %.12s does not descend from %.12s, which is served", tip, accepted);
-    return STATUS_INVALID;
+    diagnostics_add(faults, CODE_GIT_REWRITTEN, (struct place){TEXT("."), 0, 0},
+                    "push a branch that contains the served commit, or one with a higher number in "
+                    "state/epoch",
+                    "commit %.12s does not descend from %.12s, which is served", tip, accepted);
+    return error_set(error, STATUS_INVALID, "commit %.12s does not descend from what is served",
+                     tip);
 }
 
-/* A rewritten branch: at a start, the commit that was accepted is still in the clone. */
-static void hold(struct core *core, const char *tip, struct diagnostics *faults)
+/* What is not signed as the operator wants it is not served. */
+static enum status check_signature(struct core *core, const char *tip, struct diagnostics *faults,
+                                   struct error *error)
+{
+    const struct config *config = core->parts.config;
+    struct verify_policy policy = {.allowed_signers = config->allowed_signers,
+                                   .since = config->verify_since,
+                                   .stop = core->parts.stop};
+    struct error why = {0};
+    if (!config->verify || !verify_mode_parse(text_of(config->verify), &policy.mode) ||
+        policy.mode == VERIFY_NONE)
+        return STATUS_OK;
+    enum status status = mirror_verify(core->mirror, &policy, tip, &why);
+    if (status == STATUS_REFUSED) {
+        diagnostics_add(faults, CODE_GIT_UNVERIFIED, (struct place){TEXT("."), 0, 0},
+                        "sign it by SSH with a key of allowed-signers, and push again", "%s",
+                        why.message);
+        return error_set(error, STATUS_INVALID, "%s", why.message);
+    }
+    return status == STATUS_OK ? status : error_set(error, status, "%s", why.message);
+}
+
+/* The tip is not followed. At a start, the commit that was accepted is still in the clone. */
+static void hold(struct core *core, const char *tip, const char *reason, struct diagnostics *faults)
 {
     char accepted[COMMIT_TEXT_SIZE];
     struct error error = {0};
     count(core, &family_commits, "refused", 1);
     note_judgement(core, tip, false, faults);
-    log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", "rewritten", NULL);
+    log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", reason, NULL);
     if (atomic_load(&core->parts.hub->version) > 0)
         return;
     enum status status = mirror_accepted(core->mirror, accepted, &error);
@@ -294,13 +332,18 @@ enum status core_take(struct core *core, const char *tip, struct error *error)
     if (strcmp(core->judged, tip) == 0)
         return STATUS_OK;
     diagnostics_init(&faults);
+    const char *reason = "rewritten";
     enum status status = check_rewrite(core, tip, &faults, error);
-    if (status == STATUS_INVALID) {
-        hold(core, tip, &faults);
-        error_set(error, status, "commit %.12s does not descend from what is served", tip);
-    } else if (status == STATUS_OK) {
-        status = follow(core, tip, &faults, error);
+    if (status == STATUS_OK) {
+        reason = "not verified";
+        status = check_signature(core, tip, &faults, error);
     }
+    if (status == STATUS_INVALID)
+        hold(core, tip, reason, &faults);
+    else if (status == STATUS_OK)
+        status = follow(core, tip, &faults, error);
+    else
+        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error", error->message, NULL);
     log_faults(core, tip);
     diagnostics_dispose(&faults);
     return status;

@@ -30,9 +30,9 @@ enum status core_new(const struct core_parts *parts, struct mirror *mirror, stru
                      struct error *error);
 void core_free(struct core *core); /* NULL is fine */
 
-/* Takes a tip: the whole way from commit to served. STATUS_INVALID: its branch was rewritten, and
- * what was served before still is; or nothing in it can be served. A tip that was judged before
- * costs nothing. */
+/* Takes a tip: the whole way from commit to served. STATUS_INVALID: its branch was rewritten, or it
+ * is not signed as the operator wants it, and what was served before still is; or nothing in it can
+ * be served. A tip that was judged before costs nothing. */
 enum status core_take(struct core *core, const char *tip, struct error *error);
 
 /* Appends the JSON object of GET /status. */
