@@ -9,7 +9,7 @@ SANITIZER ?=
 BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
 CC ?= cc
 PREFIX ?= /usr/local
-PKG_RULES := yaml-0.1 libpcre2-8 nettle
+PKG_RULES := yaml-0.1 libpcre2-8 nettle liblz4
 PKG_CONTROLLER := libgit2 libssh2 libmicrohttpd hiredis libxxhash gnutls libcurl
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \

@@ -110,6 +110,8 @@ void compile_flag(const struct catalog *catalog, const struct environment *envir
     write_flag(&encoder, flag);
 }
 
+#define FLAGS_ALIKE 256 /* of fewer, what packing saves is little beside the dictionary itself */
+#define SAMPLE_FLAGS 32 /* of which it is made */
 #define FLAGS_WORTH 128 /* of one part: compiling fewer takes less time than starting a thread */
 
 /* What all parts look at and none changes. */
@@ -122,6 +124,7 @@ struct compilation {
     size_t count;   /* of them */
     struct attributes *attributes;
     struct set_metadata *metadata;
+    struct dictionary *dictionary; /* or NULL */
     struct text metadata_json;
     bool same_metadata; /* as the previous document's, so that its fragments can be shared */
     struct fragment **fragments; /* of the chosen, in their order; NULL: refused, or late */
@@ -161,14 +164,16 @@ static enum status make_fragment(struct part *part, size_t index)
     struct error error;
     const struct fragment *old =
         compilation->same_metadata ? document_find(compilation->previous, key) : NULL;
-    if (old && text_equal(old->json, json)) {
+    if (old && fragment_has_json(old, json)) {
         compilation->fragments[index] = fragment_reference(old);
         return STATUS_OK;
     }
-    enum status status = fragment_new(
-        key, json,
-        (struct program_settings){.metadata = compilation->metadata, .arena = &part->work},
-        compilation->attributes, &compilation->fragments[index], &error);
+    enum status status =
+        fragment_new(key, json,
+                     (struct program_settings){.metadata = compilation->metadata,
+                                               .dictionary = compilation->dictionary,
+                                               .arena = &part->work},
+                     compilation->attributes, &compilation->fragments[index], &error);
     if (status == STATUS_NOT_FOUND)
         part->late = true;
     else if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
@@ -369,10 +374,65 @@ static enum status choose(struct compilation *compilation)
         const struct fragment *old =
             document_find(previous, i < compilation->count ? chosen_flag(compilation, i)->name.text
                                                            : task->gone[i - compilation->count]);
-        compilation->kept -= old ? old->json.length : 0;
+        compilation->kept -= old ? fragment_json_length(old) : 0;
     }
     compilation->bytes = compilation->kept;
     return STATUS_OK;
+}
+
+/* A sample of the document: of flags at even distances the JSON, as it is now or was before. */
+static enum status sample_flags(const struct compilation *compilation, struct buffer *sample)
+{
+    const struct document *previous = compilation->previous;
+    bool anew = compilation->count >= FLAGS_ALIKE;
+    size_t count = anew ? compilation->count : previous->count;
+    struct diagnostics passed_over; /* they are found again */
+    struct buffer json;
+    enum status status = STATUS_OK;
+    diagnostics_init(&passed_over);
+    buffer_init(&json, FRAGMENT_MAX);
+    for (size_t i = 0; i < SAMPLE_FLAGS && status == STATUS_OK; i++) {
+        size_t index = count * i / SAMPLE_FLAGS;
+        buffer_clear(&json);
+        if (anew)
+            compile_flag(compilation->catalog, compilation->environment,
+                         chosen_flag(compilation, index), &json, &passed_over);
+        else
+            fragment_append_json(document_at(previous, index), &json);
+        struct text part = buffer_text(&json);
+        if (part.length > DICTIONARY_MOST / SAMPLE_FLAGS)
+            part.length = DICTIONARY_MOST / SAMPLE_FLAGS;
+        if (json.failed == STATUS_OK)
+            buffer_append_text(sample, part);
+        else if (json.failed != STATUS_LIMIT) /* that flag is refused later */
+            status = json.failed;
+    }
+    if (status == STATUS_OK)
+        status = passed_over.failed ? passed_over.failed : sample->failed;
+    diagnostics_dispose(&passed_over);
+    buffer_dispose(&json);
+    return status;
+}
+
+/* The previous document's, or one that is made before the parts begin, so that all share it. */
+static enum status find_dictionary(struct compilation *compilation)
+{
+    const struct document *previous = compilation->previous;
+    struct buffer sample;
+    if (previous && previous->dictionary) {
+        compilation->dictionary = dictionary_reference(previous->dictionary);
+        return STATUS_OK;
+    }
+    if (compilation->count < FLAGS_ALIKE && (!previous || previous->count < FLAGS_ALIKE))
+        return STATUS_OK;
+    buffer_init(&sample, 0);
+    enum status status = sample_flags(compilation, &sample);
+    if (status == STATUS_OK) {
+        compilation->dictionary = dictionary_new(buffer_text(&sample));
+        status = compilation->dictionary ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    buffer_dispose(&sample);
+    return status;
 }
 
 static enum status begin(struct compilation *compilation, struct arena *arena, struct buffer *json)
@@ -386,6 +446,8 @@ static enum status begin(struct compilation *compilation, struct arena *arena, s
     if (status == STATUS_OK)
         status = compile_attributes(compilation->catalog, compilation->environment,
                                     compilation->attributes);
+    if (status == STATUS_OK)
+        status = find_dictionary(compilation);
     return status == STATUS_OK ? make_metadata(compilation, arena, json) : status;
 }
 
@@ -452,6 +514,8 @@ static enum status finish(struct compilation *compilation, enum status status,
         status = document_new(compilation->fragments, count, compilation->attributes,
                               compilation->metadata_json, out);
     }
+    if (status == STATUS_OK && *out != compilation->previous && !(*out)->dictionary)
+        (*out)->dictionary = dictionary_reference(compilation->dictionary);
     free(compilation->fragments);
     free(compilation->chosen);
     return status;
@@ -477,6 +541,7 @@ enum status compile_document(const struct compile_task *task, struct document **
         status = STATUS_INVALID;
     status = finish(&compilation, status, out);
     set_metadata_release(compilation.metadata);
+    dictionary_release(compilation.dictionary);
     buffer_dispose(&json);
     arena_dispose(&arena);
     return status;

@@ -64,7 +64,7 @@ enum status document_new(struct fragment **fragments, size_t count, struct attri
         qsort(sorted, count, sizeof *sorted, by_key);
     document->count = count;
     for (size_t i = 0; i < count; i++)
-        document->json_bytes += sorted[i]->json.length;
+        document->json_bytes += fragment_json_length(sorted[i]);
     bool good = pages_make(document, sorted, count) && buckets_make(document);
     free(sorted);
     return finish(document, good, out);
@@ -113,11 +113,12 @@ enum status document_edit(const struct document *previous, const struct document
     }
     document->count = previous->count;
     document->json_bytes = previous->json_bytes;
+    document->dictionary = dictionary_reference(previous->dictionary);
     for (size_t i = 0; i < count; i++) {
         const struct fragment *old = document_find(previous, changes[i].key);
         document->count += (changes[i].fragment != NULL) - (size_t)(old != NULL);
-        document->json_bytes -= old ? old->json.length : 0;
-        document->json_bytes += changes[i].fragment ? changes[i].fragment->json.length : 0;
+        document->json_bytes -= old ? fragment_json_length(old) : 0;
+        document->json_bytes += changes[i].fragment ? fragment_json_length(changes[i].fragment) : 0;
     }
     bool good = pages_are_worth_editing(previous, count)
                     ? pages_edit(document, previous, changes, count) &&
@@ -139,6 +140,7 @@ void document_release(struct document *document)
     buckets_release(document);
     pages_release(document);
     attributes_release(document->attributes);
+    dictionary_release(document->dictionary);
     free((void *)(uintptr_t)document->metadata.data);
     free(document);
 }
@@ -226,7 +228,7 @@ void document_write(const struct document *document, struct buffer *out)
         first = false;
         json_write_string(out, fragment->program.key);
         buffer_append_char(out, ':');
-        buffer_append_text(out, fragment->json);
+        fragment_append_json(fragment, out);
     }
     buffer_append_char(out, '}');
     if (document->metadata.length) {

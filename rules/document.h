@@ -29,6 +29,7 @@ struct document_bucket {
 struct document {
     uint32_t references;
     struct attributes *attributes;
+    struct dictionary *dictionary; /* for the fragments of the documents after this; or NULL */
     size_t count;
     size_t json_bytes; /* of all fragments */
     struct document_page **pages;

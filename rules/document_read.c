@@ -30,6 +30,7 @@ struct loader {
     struct arena work;  /* of one flag at a time */
     const struct node *metadata;
     struct set_metadata *set;
+    struct dictionary *dictionary; /* or NULL */
     struct references references;
     size_t put_in;          /* bytes, by references, so far */
     struct buffer expanded; /* a flag with its references replaced */
@@ -217,8 +218,10 @@ static struct text unread_flag(struct text flag, const char **problem)
 static bool take_flag(struct loader *loader, struct text key, struct text value)
 {
     struct error inner = {0};
-    struct program_settings settings = {
-        .metadata = loader->set, .arena = &loader->work, .fractional = loader->options.fractional};
+    struct program_settings settings = {.metadata = loader->set,
+                                        .dictionary = loader->dictionary,
+                                        .arena = &loader->work,
+                                        .fractional = loader->options.fractional};
     struct text json;
     if (!make_room(loader) || expand(loader, value, &json, &settings.problem) != STATUS_OK)
         return stop(loader, STATUS_NO_MEMORY, "no memory");
@@ -306,6 +309,14 @@ static bool sort_flags(struct loader *loader)
     return true;
 }
 
+/* The first flags, as they stand. */
+static bool make_dictionary(struct loader *loader)
+{
+    if (loader->flags.length >= DICTIONARY_FROM)
+        loader->dictionary = dictionary_new(loader->flags);
+    return loader->dictionary || loader->flags.length < DICTIONARY_FROM;
+}
+
 static bool read_flags(struct loader *loader)
 {
     if (loader->evaluators.data &&
@@ -314,7 +325,7 @@ static bool read_flags(struct loader *loader)
     if (!loader->flags.data)
         return stop(loader, STATUS_INVALID, "document has no \"flags\"");
     loader->set = set_metadata_new(&loader->arena, loader->metadata);
-    if (!loader->set)
+    if (!loader->set || !make_dictionary(loader))
         return stop(loader, STATUS_NO_MEMORY, "no memory");
     loader->at.p = loader->flags.data;
     bool good = *loader->at.p == '[' ? each_listed_flag(loader)
@@ -401,6 +412,7 @@ enum status document_read(struct text json, const struct document_options *optio
     free(loader.fragments);
     attributes_release(loader.attributes);
     set_metadata_release(loader.set);
+    dictionary_release(loader.dictionary);
     arena_dispose(&loader.arena);
     arena_dispose(&loader.work);
     buffer_dispose(&loader.expanded);

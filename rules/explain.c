@@ -256,11 +256,11 @@ static void tell_rules(struct teller *teller, const struct node *targeting)
         tell_served(teller, rule, node);
 }
 
-static void tell_targeting(struct teller *teller, const struct fragment *fragment)
+static void tell_targeting(struct teller *teller)
 {
     const struct node *flag;
     enum status status =
-        json_read(&teller->arena, fragment->json, JSON_LIMITS_DEFAULT, &flag, NULL);
+        json_read(&teller->arena, teller->compiler.json, JSON_LIMITS_DEFAULT, &flag, NULL);
     const struct node *targeting = status == STATUS_OK ? node_get(flag, "targeting") : NULL;
     if (status != STATUS_OK) /* half a story would mislead */
         teller->story->out_of_memory = true;
@@ -274,15 +274,21 @@ void explain(const struct fragment *fragment, struct text flag, struct context *
     struct decision decision;
     struct story story = {.flag = flag, .decision = &decision};
     struct teller teller = {.story = &story};
+    struct buffer json; /* of the flag */
     arena_init(&teller.arena, STORY_MEMORY);
+    buffer_init(&json, STORY_MEMORY);
     if (fragment && !fragment->program.disabled && fragment->program.targeting &&
         !fragment->program.problem) {
         teller.machine =
             (struct machine){.context = context, .program = &fragment->program, .now = (double)now};
+        fragment_append_json(fragment, &json);
         teller.compiler = (struct compiler){
-            .arena = &teller.arena, .attributes = context->attributes, .json = fragment->json};
+            .arena = &teller.arena, .attributes = context->attributes, .json = buffer_text(&json)};
         teller.compiler.frozen = true;
-        tell_targeting(&teller, fragment);
+        if (json.failed)
+            story.out_of_memory = true;
+        else
+            tell_targeting(&teller);
         fold_dispose(&teller.compiler);
     }
     evaluate(fragment, context, now, &decision); /* last, since the scratch memory is its now */
@@ -292,5 +298,6 @@ void explain(const struct fragment *fragment, struct text flag, struct context *
         explain_write_json(out, &story);
     else
         explain_write_text(out, &story);
+    buffer_dispose(&json);
     arena_dispose(&teller.arena);
 }

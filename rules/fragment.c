@@ -53,34 +53,62 @@ static enum status compile(struct arena *arena, struct text key, struct text jso
     return program_compile(arena, key, node, json, settings, attributes, out, error);
 }
 
-/* One block: the fragment, its program, its JSON. */
-static struct fragment *pack(const struct program *program, struct set_metadata *set,
-                             struct text json)
+/* The JSON as it is to be kept: packed, or else itself. `strings` of its bytes have to be there
+ * plainly for the program, in it or beside it; what is left has to be worth unpacking it. */
+static bool pack_json(struct arena *arena, const struct dictionary *dictionary, struct text json,
+                      size_t strings, struct text *out)
+{
+    size_t worth = json.length - json.length / 8;
+    *out = json;
+    if (!dictionary || worth <= strings || json.length > DICTIONARY_TEXT_MOST)
+        return true;
+    char *packed = arena_allocate(arena, worth - strings);
+    if (!packed)
+        return false;
+    size_t length = dictionary_pack(dictionary, json, packed, worth - strings);
+    if (length)
+        *out = (struct text){packed, length};
+    return true;
+}
+
+/* One block: the fragment, its program, its JSON, and the strings that were in it. */
+static enum status pack(struct arena *arena, const struct program *program,
+                        const struct program_settings *settings, struct text json,
+                        struct fragment **out)
 {
     struct packer packer = {.used = sizeof(struct fragment), .from = json};
-    struct text shared = set ? set->json : (struct text){0};
+    struct text shared = settings->metadata ? settings->metadata->json : (struct text){0}, kept;
     program_pack(&packer, program, shared, NULL);
     size_t hot = packer.used, size;
-    if (!size_add(hot, json.length + 1, &size))
-        return NULL;
+    if (hot > UINT32_MAX || json.length > UINT32_MAX)
+        return STATUS_LIMIT;
+    if (!pack_json(arena, settings->dictionary, json, packer.tail, &kept))
+        return STATUS_NO_MEMORY;
+    bool is_packed = kept.data != json.data;
+    if (!size_add(hot, kept.length, &size) || !size_add(size, is_packed ? packer.tail : 0, &size))
+        return STATUS_LIMIT;
     struct fragment *fragment = malloc(size);
     if (!fragment)
-        return NULL;
+        return STATUS_NO_MEMORY;
     char *copy = (char *)fragment + hot;
-    if (json.length)
-        memcpy(copy, json.data, json.length);
-    copy[json.length] = '\0';
+    if (kept.length)
+        memcpy(copy, kept.data, kept.length);
     *fragment = (struct fragment){
-        .hot = hot < UINT32_MAX ? (uint32_t)hot : UINT32_MAX,
-        .references = 1,
-        .json = {copy, json.length},
-    };
-    packer = (struct packer){
-        .base = (char *)fragment, .used = sizeof *fragment, .from = json, .to = fragment->json};
+        .hot = (uint32_t)hot, .references = 1, .json_length = (uint32_t)json.length};
+    packer = (struct packer){.base = (char *)fragment,
+                             .used = sizeof *fragment,
+                             .tail = hot + kept.length,
+                             .from = json,
+                             .to = {is_packed ? NULL : copy, json.length}};
     program_pack(&packer, program, shared, &fragment->program);
     if (shared.length && program->metadata.data == shared.data)
-        fragment->set = set_metadata_reference(set);
-    return fragment;
+        fragment->set = set_metadata_reference(settings->metadata);
+    if (is_packed) {
+        fragment->packed = (uint32_t)kept.length;
+        fragment->dictionary = dictionary_reference(settings->dictionary);
+    }
+    *out = fragment;
+    return STATUS_OK;
 }
 
 enum status fragment_new(struct text key, struct text json, struct program_settings settings,
@@ -93,11 +121,12 @@ enum status fragment_new(struct text key, struct text json, struct program_setti
     struct arena *arena = settings.arena ? settings.arena : &own;
     enum status status = compile(arena, key, json, settings, attributes, &program, error);
     if (status == STATUS_OK) {
-        *out = pack(program, settings.metadata, json);
-        if (*out)
+        status = pack(arena, program, &settings, json, out);
+        if (status == STATUS_OK)
             fragment_hash("flag", key, json, (*out)->hash);
         else
-            status = error_set(error, STATUS_NO_MEMORY, "no memory");
+            error_set(error, status,
+                      status == STATUS_LIMIT ? "flag is larger than 4 GiB" : "no memory");
     }
     if (settings.arena)
         arena_reset(settings.arena);
@@ -117,5 +146,33 @@ void fragment_release(struct fragment *fragment)
     if (!fragment || __atomic_sub_fetch(&fragment->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     set_metadata_release(fragment->set);
+    dictionary_release(fragment->dictionary);
     free(fragment);
+}
+
+void fragment_append_json(const struct fragment *fragment, struct buffer *out)
+{
+    const char *kept = (const char *)fragment + fragment->hot;
+    size_t length = fragment->json_length;
+    if (!fragment->packed) {
+        buffer_append(out, kept, length);
+        return;
+    }
+    char *room = buffer_reserve(out, length);
+    if (!room)
+        return;
+    if (dictionary_unpack(fragment->dictionary, (struct text){kept, fragment->packed}, room,
+                          length))
+        out->length += length;
+    else
+        out->failed = STATUS_SYSTEM;
+}
+
+bool fragment_has_json(const struct fragment *fragment, struct text json)
+{
+    uint8_t hash[SHA256_SIZE];
+    if (fragment->json_length != json.length)
+        return false;
+    fragment_hash("flag", fragment->program.key, json, hash);
+    return memcmp(fragment->hash, hash, SHA256_SIZE) == 0;
 }

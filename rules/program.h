@@ -15,6 +15,7 @@
 
 #include "arena.h"
 #include "attributes.h"
+#include "dictionary.h"
 #include "node.h"
 #include "semver.h"
 #include "set_metadata.h"
@@ -224,6 +225,7 @@ struct program {
 /* What a flag takes from the document that it stands in. */
 struct program_settings {
     struct set_metadata *metadata; /* or NULL */
+    struct dictionary *dictionary; /* to keep its JSON small with; or NULL */
     const char *problem;           /* why its targeting could not even be read; static; or NULL */
     struct arena *arena; /* to work in, emptied afterwards; NULL: one of its own each time */
     enum fractional fractional;

@@ -17,14 +17,26 @@ static bool is_inside(struct text text, struct text whole)
 
 #define SHORT_TEXT 16 /* with the instructions, these are in the cache when they are compared */
 
-/* A string: where it stands in the JSON, or a NUL-terminated copy. */
+/* A long string of the JSON, where evaluating does not pass by it. */
+static struct text pack_long_text(struct packer *packer, struct text text)
+{
+    if (packer->to.data)
+        return (struct text){packer->to.data + (text.data - packer->from.data), text.length};
+    size_t start = packer->tail;
+    packer->tail += text.length;
+    if (!packer->base)
+        return (struct text){"", text.length};
+    memcpy(packer->base + start, text.data, text.length);
+    return (struct text){packer->base + start, text.length};
+}
+
+/* A string: a long one of the JSON, or a NUL-terminated copy. */
 static struct text pack_text(struct packer *packer, struct text text)
 {
     if (text.length == 0)
         return (struct text){text.data ? "" : NULL, 0};
     if (text.length > SHORT_TEXT && is_inside(text, packer->from))
-        return (struct text){packer->base ? packer->to.data + (text.data - packer->from.data) : "",
-                             text.length};
+        return pack_long_text(packer, text);
     char *copy = take(packer, text.length + 1, 1);
     if (copy) {
         memcpy(copy, text.data, text.length);

@@ -114,8 +114,19 @@ enum side { SIDE_COUNT, SIDE_REMOVED, SIDE_SET };
 
 static bool emit(struct redis_connection *connection, const struct fragment *fragment, bool value)
 {
-    return redis_send(connection, fragment->program.key) &&
-           (!value || redis_send(connection, fragment->json));
+    struct buffer json;
+    if (!value)
+        return redis_send(connection, fragment->program.key);
+    buffer_init(&json, 0);
+    fragment_append_json(fragment, &json);
+    if (json.failed && connection->context) { /* what is sent so far is no whole command */
+        connection->context->err = REDIS_ERR_OOM;
+        snprintf(connection->context->errstr, sizeof connection->context->errstr, "out of memory");
+    }
+    bool good =
+        redis_send(connection, fragment->program.key) && redis_send(connection, buffer_text(&json));
+    buffer_dispose(&json);
+    return good;
 }
 
 static bool send_side(const struct document *base, const struct document *document, enum side side,

@@ -83,7 +83,7 @@ def check(tmp_path_factory):
     folder = tmp_path_factory.mktemp("check")
     (folder / "check.c").write_text(PROGRAM)
     sanitizer = {"address": ["-fsanitize=address,undefined"], "thread": ["-fsanitize=thread"]}.get(BUILD.name, [])
-    libraries = subprocess.run(["pkg-config", "--libs", "yaml-0.1", "libpcre2-8", "nettle"], capture_output=True, text=True,
+    libraries = subprocess.run(["pkg-config", "--libs", "yaml-0.1", "libpcre2-8", "nettle", "liblz4"], capture_output=True,
                                check=True).stdout.split()
     subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", *sanitizer, f"-I{weir.ROOT}/rules", folder / "check.c",
                     "-o", folder / "check", BUILD / "rules.a", *libraries, "-lm"], check=True)

@@ -130,7 +130,7 @@ def test_the_header_stands_alone(tmp_path):
 
 LIBC = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "stdalign.h", "math.h",
         "float.h", "locale.h", "limits.h", "errno.h", "inttypes.h", "assert.h"}
-LIBRARIES = {"yaml.h", "pcre2.h", "nettle/sha2.h", "xxhash.h"}
+LIBRARIES = {"yaml.h", "pcre2.h", "nettle/sha2.h", "xxhash.h", "lz4.h"}
 
 
 def test_the_rules_include_nothing_of_the_world():
@@ -149,7 +149,7 @@ def objects(tmp_path_factory):
     """The rules alone, in a folder without the rest of the tree."""
     folder = tmp_path_factory.mktemp("rules")
     shutil.copytree(RULES, folder / "rules")
-    flags = sh("pkg-config", "--cflags", "yaml-0.1", "libpcre2-8", "nettle").split()
+    flags = sh("pkg-config", "--cflags", "yaml-0.1", "libpcre2-8", "nettle", "liblz4").split()
     made = [BUILD / "rules" / "schemas.o"]
     for source in sorted((folder / "rules").glob("*.c")):
         made.append(source.with_suffix(".o"))
@@ -159,12 +159,13 @@ def objects(tmp_path_factory):
 
 def test_the_rules_link_alone(objects, tmp_path):
     """With nothing but the libraries of weir.pc, and no name left open."""
-    libraries = sh("pkg-config", "--libs", "yaml-0.1", "libpcre2-8", "nettle").split()
+    libraries = sh("pkg-config", "--libs", "yaml-0.1", "libpcre2-8", "nettle", "liblz4").split()
     library = tmp_path / "alone.so"
     sh(CC, "-shared", "-Wl,-z,defs", "-o", library, *objects, *libraries, "-lm")
     needed = set(re.findall(r"\(NEEDED\).*\[([^\]]+)\]", sh("readelf", "-d", library)))
     families = {re.sub(r"(-[0-9.]+)?\.so.*", "", name) for name in needed}
-    assert families <= {"libyaml", "libpcre2-8", "libpcre2", "libnettle", "libm", "libc", "ld-linux-x86", "ld-linux"}, needed
+    assert families <= {"libyaml", "libpcre2-8", "libpcre2", "libnettle", "liblz4", "libm", "libc", "ld-linux-x86",
+                        "ld-linux"}, needed
 
 
 FORBIDDEN = """open openat creat fopen fopen64 fdopen freopen open64 read write pread pwrite fread fwrite fputs puts putchar

@@ -2,6 +2,7 @@
  * along merges of every shape. */
 #include "../../controller/effective.h"
 #include "../../rules/catalog.h"
+#include "fragments.h"
 #include "repositories.h"
 
 #define COMMITS 60
@@ -243,9 +244,11 @@ static const char *value(const struct effective *effective, const char *environm
     static char out[20];
     const struct document *document = effective_document(effective, text_of(environment));
     const struct fragment *fragment = document ? document_find(document, text_of(flag)) : NULL;
-    const char *json = fragment ? strstr(fragment->json.data, "\"v\":") : NULL;
+    char *whole = fragment ? json_of(fragment) : NULL;
+    const char *json = whole ? strstr(whole, "\"v\":") : NULL;
     snprintf(out, sizeof out, "%.*s", json ? (int)strcspn(json + 4, "}") : 4,
              json ? json + 4 : "none");
+    free(whole);
     return out;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../../rules/reconcile.h"
+#include "fragments.h"
 #include "rules_unit.h"
 
 #define FILES 24
@@ -216,11 +217,12 @@ static const char *value_of(const struct example *example, const char *flag)
         inventory_document(&example->way.inventory, TEXT("production"));
     ck_assert_ptr_nonnull(document);
     const struct fragment *fragment = document_find(document->document, text_of(flag));
-    const char *json = fragment ? strstr(fragment->json.data, "\"v\":") : NULL;
-    if (!json)
-        return NULL;
-    snprintf(out, sizeof out, "%.*s", (int)strcspn(json + 4, ",}"), json + 4);
-    return out;
+    char *whole = fragment ? json_of(fragment) : NULL;
+    const char *json = whole ? strstr(whole, "\"v\":") : NULL;
+    if (json)
+        snprintf(out, sizeof out, "%.*s", (int)strcspn(json + 4, ",}"), json + 4);
+    free(whole);
+    return json ? out : NULL;
 }
 
 #define expect_value(example, flag, value) ck_assert_pstr_eq(value_of(example, flag), value)

@@ -6,6 +6,7 @@
 #include "../../rules/import.h"
 #include "../../rules/json.h"
 #include "../../rules/weir.h"
+#include "fragments.h"
 #include "rules_unit.h"
 
 void *__real_malloc(size_t size);
@@ -324,7 +325,7 @@ START_TEST(evaluating_allocates_nothing)
             evaluate(document_at(document, flag), &context, 0, &decision);
             if (plan.seen) {
                 plan.armed = false;
-                ck_abort_msg("%s", document_at(document, flag)->json.data);
+                ck_abort_msg("%s", json_of(document_at(document, flag)));
             }
         }
         plan.armed = false;
@@ -379,6 +380,12 @@ START_TEST(a_foreign_document_says_no_memory)
         "{\"context\":{\"a\":{\"b\":\"\\u0078\"},\"a\":{\"b\":\"\\u0079\"}}}";
     struct buffer json;
     write_foreign(&json, 600);
+    size_t behind = (size_t)(strstr(buffer_string(&json), "},\"$evaluators\"") - json.data);
+    size_t rest = json.length - behind;
+    for (size_t i = 0; i < DICTIONARY_FROM; i++) /* so that it is packed */
+        buffer_append_char(&json, ' ');
+    memmove(json.data + json.length - rest, json.data + behind, rest);
+    memset(json.data + behind, ' ', DICTIONARY_FROM);
     bool passed = false;
     for (size_t n = 1; !passed; n++) {
         struct document *document;
@@ -399,6 +406,7 @@ START_TEST(a_foreign_document_says_no_memory)
             evaluate(document_find(document, TEXT("f3")), &context, RIG_NOW, &decision);
             ck_assert_text(decision.variant, "on");
             ck_assert_uint_eq(document->count, 20);
+            ck_assert_uint_gt(document_find(document, TEXT("f3"))->packed, 0);
         }
         context_dispose(&context);
         document_release(document);

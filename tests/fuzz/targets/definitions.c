@@ -35,8 +35,10 @@ static void evaluate_all(const struct document *document, const char *json)
     for (size_t i = 0; i < document->count; i++) {
         const struct fragment *fragment = document_at(document, i);
         evaluate(fragment, &context, FUZZ_NOW, &decision);
+        if (decision.error != ERROR_NONE)
+            fragment_append_json(fragment, &out);
         FUZZ_CHECK(decision.error == ERROR_NONE, "flag \"%.*s\" for %s: %s in %.*s",
-                   FUZZ_TEXT(fragment->program.key), json, decision.problem, FUZZ_TEXT(fragment->json));
+                   FUZZ_TEXT(fragment->program.key), json, decision.problem, FUZZ_TEXT(buffer_text(&out)));
         fuzz_decide(fragment, &context, FUZZ_NOW, &out);
         fuzz_explain(fragment, &context, FUZZ_NOW);
     }
