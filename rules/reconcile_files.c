@@ -87,8 +87,7 @@ static bool make_versions(struct step *step, struct source_file *source,
     for (const struct read_document *document = file->documents; document;
          document = document->next)
         count++;
-    source->versions = count ? calloc(count, sizeof *source->versions) : NULL;
-    if (count && !source->versions)
+    if (!source_make_room(source, count))
         return false;
     for (const struct read_document *document = file->documents; document;
          document = document->next) {
