@@ -382,7 +382,8 @@ static void write_targets(struct view *view)
 static void add_quarantined(struct view *view)
 {
     const struct node *list = node_get(view->status, "quarantined");
-    double count = count_member(view->status, "quarantinedCount"), shown = 0;
+    double count = count_member(view->status, "quarantinedCount");
+    size_t shown = 0;
     for (const struct node *item = list && list->type == NODE_LIST ? list->first : NULL;
          item && shown < QUARANTINED_SHOWN; item = item->next, shown++) {
         struct text served = text_member(view, item, "served");
@@ -393,8 +394,8 @@ static void add_quarantined(struct view *view)
         else
             buffer_append_string(&view->problems, "is not there yet\n");
     }
-    if (count > shown)
-        buffer_printf(&view->problems, "    and %.0f more\n", count - shown);
+    if (count > (double)shown)
+        buffer_printf(&view->problems, "    and %.0f more\n", count - (double)shown);
 }
 
 static void judge_repository(struct view *view)

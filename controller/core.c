@@ -236,7 +236,7 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
 static enum status is_new_epoch(struct core *core, const char *tip, const char *accepted, bool *yes,
                                 struct error *error)
 {
-    struct generation old, new;
+    struct generation old = {0}, new = {0};
     enum status status = mirror_generation(core->mirror, accepted, &old, error);
     if (status == STATUS_OK)
         status = mirror_generation(core->mirror, tip, &new, error);

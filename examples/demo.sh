@@ -133,27 +133,28 @@ kill -HUP "$pid"
 bad=$(git rev-parse HEAD)
 is_judged() { [ "$(status | jq -r .tip)" = "$bad" ]; }
 until_true "weir's judgement" is_judged
-say "" "weir has seen commit ${bad:0:10}, refuses it, and says so in its log, its metrics and at /status:" ""
-filter='{commit, tip, tipServed, fault: .faults[0] | {code, path, line, column, message}}'
+say "" "weir takes of commit ${bad:0:10} what is good, lets the rest stand as it stood, and says so in its log, its" \
+    "metrics and at /status:" ""
+filter='{commit, tipWhole, quarantined, fault: .faults[0] | {code, path, line, column, message}}'
 shown "curl -s $url/status | jq '$filter'"
 status | jq $jq_colour "$filter" | indent
-[ "$(status | jq -r .commit)" = "$good" ] || fail "the faulty commit is served"
+[ "$(status | jq -r '.quarantined[0].name')" = "$flag" ] || fail "the faulty flag does not stand as it stood"
 say "" "Users keep what they had:" ""
 answers
 
 chapter "5  What is served can be rebuilt from Git alone"
 meta=$tmp/data/targets/$environment/flags.json.meta.json
-has_good() { [ "$(jq -r .commit "$meta" 2>/dev/null)" = "$good" ]; }
-until_true "the file target" has_good
+has_it() { [ "$(jq -r .commit "$meta" 2>/dev/null)" = "$bad" ]; }
+until_true "the file target" has_it
 say "A target of the repository keeps the same state as a file, for a stock flagd or an SDK; beside it:" ""
 shown "jq . data/targets/$environment/flags.json.meta.json"
 jq $jq_colour . "$meta" | indent
-digest=$("$weir" build --env $environment --repo "$tmp/flags.git" --rev "$good" --digest)
+digest=$("$weir" build --env $environment --repo "$tmp/flags.git" --rev "$bad" --digest 2>/dev/null)
 echo
-shown "weir build --env $environment --repo flags.git --rev ${good:0:10} --digest"
+shown "weir build --env $environment --repo flags.git --rev ${bad:0:10} --digest 2>/dev/null"
 printf '%s\n' "$digest" | indent
 [ "$digest" = "$(jq -r .digest "$meta")" ] || fail "the digests differ"
-say "" "The digest is the same: state is a function of the commit."
+say "" "The digest is the same: state is a function of Git, faulty commits and all."
 
 # --- and on ----------------------------------------------------------------------------
 if [ -n "${DEMO_ONCE:-}" ]; then
