@@ -282,6 +282,20 @@ enum status config_allow_host(struct config *config, const char *host, struct er
     return config_add_host(&config->reach.hosts, &config->reach.host_count, text_of(host), error);
 }
 
+static enum status check_verify(const struct config *config, struct error *error)
+{
+    bool verifies = config->verify && strcmp(config->verify, "none") != 0;
+    if (verifies && !config->allowed_signers)
+        return error_set(error, STATUS_INVALID,
+                         "verify %s needs the file of those who may sign: allowed-signers",
+                         config->verify);
+    if (!verifies && (config->allowed_signers || config->verify_since))
+        return error_set(
+            error, STATUS_INVALID,
+            "allowed-signers and verify-since mean nothing unless verify is tip or all");
+    return STATUS_OK;
+}
+
 enum status config_finish(struct config *config, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -295,7 +309,7 @@ enum status config_finish(struct config *config, struct error *error)
         status = config_set_path(&config->data, DEFAULT_DATA, error);
     if (status)
         return status;
-    if (strcmp(config->data, config->repo) == 0)
+    if (config->data && strcmp(config->data, config->repo) == 0)
         return error_set(
             error, STATUS_INVALID,
             "the data folder is the repository itself, \"%.120s\"; give another one by \"--data\"",
@@ -312,14 +326,8 @@ enum status config_finish(struct config *config, struct error *error)
     status = git_access_check(&config->git, config->repo, error);
     if (status)
         return status;
-    bool verifies = config->verify && strcmp(config->verify, "none") != 0;
-    if (verifies && !config->allowed_signers)
-        return error_set(error, STATUS_INVALID,
-                         "verify %s needs the file of those who may sign: allowed-signers",
-                         config->verify);
-    if (!verifies && (config->allowed_signers || config->verify_since))
-        return error_set(
-            error, STATUS_INVALID,
-            "allowed-signers and verify-since mean nothing unless verify is tip or all");
+    status = check_verify(config, error);
+    if (status)
+        return status;
     return make_absolute(config->data, "targets", &config->reach.base, error);
 }

@@ -59,7 +59,7 @@ static bool documents_begin(struct effective_documents *documents, size_t most)
 static struct document *documents_find(const struct effective_documents *documents,
                                        struct text environment)
 {
-    for (size_t i = 0; i < documents->count; i++) {
+    for (size_t i = 0; documents->items && i < documents->count; i++) {
         if (text_is(environment, documents->items[i].environment))
             return documents->items[i].document;
     }
@@ -374,7 +374,7 @@ static enum status settle_documents(struct effective *effective, struct error *e
         bool holds = made->holds && !effective->result.whole;
         if (holds && effective->whole_commit[0] && !effective->whole.items)
             status = find_whole(effective, error);
-        if (holds)
+        if (holds && status == STATUS_OK)
             document = documents_find(&effective->whole, text_of(made->environment));
         if (status == STATUS_OK && document)
             good = documents_add(&effective->documents, made->environment, document, holds);

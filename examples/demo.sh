@@ -121,7 +121,6 @@ answers
 say "" "Growing a share only adds users: who had it keeps it."
 
 chapter "4  A mistake harms nobody"
-good=$(git rev-parse HEAD)
 sed -i 's/{segment: europe}/{segment: europ}/' "$tmp/work/flags/$flag.yaml"
 say "The next commit has a slip of the pen. The check that runs in an editor or in CI sees it:" ""
 shown "weir validate"
