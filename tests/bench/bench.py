@@ -12,6 +12,7 @@ import following
 import inprocess
 import ofrep
 import serving
+import webhook
 from table import Table
 
 QUICK = os.environ.get("BENCH_QUICK", "") not in ("", "0")
@@ -93,7 +94,7 @@ def bench_instructions(build, table, quick):
 
 BENCHES = {"compile": bench_compile, "load": inprocess.bench_load, "evaluate": inprocess.bench_evaluate,
            "instructions": bench_instructions, "serve": ofrep.bench_serve, "push": bench_push,
-           "follow": following.bench_follow}
+           "follow": following.bench_follow, "webhook": webhook.bench_webhook}
 
 
 def main():

@@ -64,8 +64,9 @@ class Importer:
             raise RuntimeError("git fast-import failed")
 
 
-def make_repository(path, count, in_folder):
-    """`count` flags, a file each and at most `in_folder` to a folder; then commits that change one of them each."""
+def make_repository(path, count, in_folder, more=None):
+    """`count` flags, a file each and at most `in_folder` to a folder, and what `more` maps paths to; then commits that
+    change one flag each."""
     made = Importer(path)
 
     def place(number):
@@ -76,6 +77,8 @@ def make_repository(path, count, in_folder):
     for number in range(SEGMENTS):
         made.put(f"segments/g{number}.yaml", head("Segment", f"group-{number}") +
                  f'spec: {{match: {{attribute: email, endsWith: "@g{number}.example"}}}}\n')
+    for where, text in (more or {}).items():
+        made.put(where, text)
     for number in range(count):
         made.put(place(number), flag(number, 0))
     for commit in range(COMMITS):
@@ -112,8 +115,8 @@ def bench_follow(build, table, quick):
         for count in sizes:
             cold, times, kept = follow(build, folder, count, 1_000)
             middle[count] = percentile(times, 50)
-            table.add(f"follow.{count}.p50", f"one flag of {count} changed: fetched → compiled, p50", middle[count] * 1e3,
-                      "ms")
+            table.add(f"follow.{count}.p50", f"one flag of {count} changed: fetched → compiled, p50",
+                      middle[count] * 1e3, "ms")
             table.add(f"follow.{count}.p99", "  p99", percentile(times, 99) * 1e3, "ms", most=50.0)
             table.add(f"follow.{count}.cold", f"  cold, with {os.cpu_count()} processors", cold * 1e3, "ms")
             table.add(f"follow.{count}.memory", "  memory afterwards", kept / 1024, "MB",
@@ -122,5 +125,5 @@ def bench_follow(build, table, quick):
                   middle[sizes[-1]] / middle[sizes[0]], "×")
         if not quick:
             _, times, _ = follow(build, folder, 100_000, 100_000)
-            table.add("follow.folder.p50", "  the same with all 100 000 in one folder, p50", percentile(times, 50) * 1e3,
-                      "ms")
+            table.add("follow.folder.p50", "  the same with all 100 000 in one folder, p50",
+                      percentile(times, 50) * 1e3, "ms")

@@ -54,8 +54,8 @@ def test_good_then_degraded_then_unreachable(repository, tmp_path):
         weir.wait_until(lambda: running.status()["errors"], "the fault")
         bad = status(url(running))
         assert bad.code == 1, bad
-        assert f"✗ commit {broken[:12]}, the newest, is served without what is wrong in it: 1 error, 0 warnings" in " ".join(
-            bad.out.split())
+        words = " ".join(bad.out.split())
+        assert f"✗ commit {broken[:12]}, the newest, is served without what is wrong in it: 1 error, 0 warnings" in words
         assert "Flag x is not there yet" in bad.out
         assert "flags/broken.yaml:6:12: error[W303]:" in bad.out
         assert "all good" not in bad.out
