@@ -34,20 +34,9 @@ void inventory_init(struct inventory *inventory)
     *inventory = (struct inventory){0};
 }
 
-static void forget_references(struct entry *entry)
-{
-    if (entry->reference_count > 1)
-        free(entry->references);
-}
-
-static struct entry *const *references_of(const struct entry *entry)
-{
-    return entry->reference_count > 1 ? entry->references : &entry->reference;
-}
-
 static void entry_free(struct entry *entry)
 {
-    forget_references(entry);
+    free(entry->references);
     free(entry->referrers);
     free(entry);
 }
@@ -126,7 +115,7 @@ struct entry *inventory_entry(struct inventory *inventory, enum kind kind, struc
     entry->hash = hash_of(kind, name);
     entry->kind = kind;
     entry->name = (struct text){copy, name.length};
-    entry->place = (uint32_t)inventory->kinds[kind].count;
+    entry->place = inventory->kinds[kind].count;
     if (!entries_add(&inventory->kinds[kind], entry)) {
         free(entry);
         return NULL;
@@ -174,15 +163,8 @@ void source_release(struct source_file *source)
     if (source->faults)
         diagnostics_dispose(source->faults);
     free(source->faults);
-    if (source->versions != &source->only)
-        free(source->versions);
+    free(source->versions);
     free(source);
-}
-
-bool source_make_room(struct source_file *source, size_t count)
-{
-    source->versions = count > 1 ? calloc(count, sizeof *source->versions) : &source->only;
-    return source->versions != NULL;
 }
 
 static bool is_source(const void *item, const void *key)
@@ -297,13 +279,13 @@ static bool has(struct entry *const *list, size_t count, const struct entry *ent
 /* Most versions of a definition ask for the same as the one before. */
 static bool change_references(struct entry *entry, struct entry *const *references, size_t count)
 {
-    struct entry *const *old = references_of(entry);
     for (uint32_t i = 0; i < entry->reference_count; i++) {
-        if (!has(references, count, old[i]))
-            remove_referrer(old[i], entry);
+        if (!has(references, count, entry->references[i]))
+            remove_referrer(entry->references[i], entry);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!has(old, entry->reference_count, references[i]) && !add_referrer(references[i], entry))
+        if (!has(entry->references, entry->reference_count, references[i]) &&
+            !add_referrer(references[i], entry))
             return false;
     }
     return true;
@@ -312,8 +294,8 @@ static bool change_references(struct entry *entry, struct entry *const *referenc
 bool inventory_put_in_force(struct entry *entry, struct version *version,
                             struct entry *const *references, size_t count)
 {
-    struct entry **copy = count > 1 ? calloc(count, sizeof *copy) : NULL;
-    if ((count > 1 && !copy) || !change_references(entry, references, count)) {
+    struct entry **copy = count ? calloc(count, sizeof *copy) : NULL;
+    if ((count && !copy) || !change_references(entry, references, count)) {
         free(copy);
         return false;
     }
@@ -322,13 +304,10 @@ bool inventory_put_in_force(struct entry *entry, struct version *version,
     if (entry->in_force)
         source_release(entry->in_force->source);
     entry->in_force = version;
-    forget_references(entry);
-    if (count > 1) {
+    if (count)
         memcpy(copy, references, count * sizeof *copy);
-        entry->references = copy;
-    } else {
-        entry->reference = count ? references[0] : NULL;
-    }
+    free(entry->references);
+    entry->references = copy;
     entry->reference_count = (uint32_t)count;
     return true;
 }

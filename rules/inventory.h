@@ -25,10 +25,10 @@ struct version {
     struct source_file *source;
     struct entry *entry;
     struct version *next; /* another document of the commit that defines the same name */
-    void *definition;     /* struct flag … */
-    uint32_t step;        /* `definition` is there in this step only */
     uint32_t index;       /* of the document in its file */
     bool whole;           /* nothing is wrong with it by itself, nor with the file's YAML */
+    uint32_t step;        /* `definition` is there in this step only */
+    void *definition;     /* struct flag … */
 };
 
 /* One file as one commit has it. Counted: by the commit's table, and once for each of its versions
@@ -37,14 +37,13 @@ struct source_file {
     uint64_t hash; /* of the path */
     uint32_t references;
     struct blob_id blob;
-    size_t size;                   /* bytes of the file */
-    bool is_read;                  /* is one of definitions */
-    bool unreadable, unidentified; /* as struct read_file has them */
-    uint32_t version_count;
+    size_t size;                                          /* bytes of the file */
+    bool is_read;                                         /* is one of definitions */
+    bool unreadable, unidentified;                        /* as struct read_file has them */
     struct diagnostics *faults;                           /* or NULL */
     struct source_file *troubled_before, *troubled_after; /* the list of those with faults */
-    struct version *versions;                             /* source_make_room() */
-    struct version only;                                  /* where there is just one, as mostly */
+    struct version *versions;
+    uint32_t version_count;
     struct text path;
 };
 
@@ -52,15 +51,12 @@ struct source_file {
 struct entry {
     uint64_t hash; /* of kind and name */
     enum kind kind;
-    uint32_t place; /* in inventory->kinds[kind] */
     struct text name;
-    struct version *wanted;      /* each document of the commit that defines it; NULL: none does */
-    struct version *in_force;    /* NULL: none */
-    union {                      /* what the version in force asks for, each once */
-        struct entry *reference; /* where that is just one, as mostly */
-        struct entry **references;
-    };
-    struct entry **referrers; /* those whose version in force asks for this */
+    size_t place;              /* in inventory->kinds[kind] */
+    struct version *wanted;    /* each document of the commit that defines it; NULL: none does */
+    struct version *in_force;  /* NULL: none */
+    struct entry **references; /* what the version in force asks for, each once */
+    struct entry **referrers;  /* those whose version in force asks for this */
     uint32_t reference_count, referrer_count, referrer_size;
     struct work *work; /* in the midst of a step: reconcile_private.h */
 };
@@ -102,8 +98,6 @@ void inventory_forget(struct inventory *inventory, struct entry *entry);
 /* A source by itself, with one reference; NULL without memory. */
 struct source_file *source_new(struct text path, const struct blob_id *blob);
 void source_release(struct source_file *source); /* NULL is fine */
-/* Room for `count` versions, once; version_count stays 0. */
-bool source_make_room(struct source_file *source, size_t count) MUST_CHECK;
 
 struct source_file *inventory_source(const struct inventory *inventory, struct text path);
 /* Takes over the reference. Its versions become wanted. */

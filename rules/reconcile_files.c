@@ -87,7 +87,8 @@ static bool make_versions(struct step *step, struct source_file *source,
     for (const struct read_document *document = file->documents; document;
          document = document->next)
         count++;
-    if (!source_make_room(source, count))
+    source->versions = count ? calloc(count, sizeof *source->versions) : NULL;
+    if (count && !source->versions)
         return false;
     for (const struct read_document *document = file->documents; document;
          document = document->next) {
