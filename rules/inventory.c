@@ -311,3 +311,10 @@ bool inventory_put_in_force(struct entry *entry, struct version *version,
     entry->reference_count = (uint32_t)count;
     return true;
 }
+
+void inventory_exchange(struct entry *entry, struct version *version)
+{
+    version->source->references++;
+    source_release(entry->in_force->source);
+    entry->in_force = version;
+}

@@ -111,6 +111,9 @@ bool inventory_remove(struct inventory *inventory, struct source_file *source,
 bool inventory_put_in_force(struct entry *entry, struct version *version,
                             struct entry *const *references, size_t count) MUST_CHECK;
 
+/* The same for one that says just what the one in force says. */
+void inventory_exchange(struct entry *entry, struct version *version);
+
 const struct inventory_document *inventory_document(const struct inventory *inventory,
                                                     struct text environment);
 

@@ -17,7 +17,8 @@ struct work {
     bool reached;              /* by a walk of this round */
     uint32_t round;            /* in which it was last in the world */
     struct version *wanted;    /* whole, the only one; NULL: none */
-    struct version *chosen;    /* of a candidate: the one that counts in this round; NULL: absent */
+    struct version *chosen;    /* of a candidate: the one that counts in this round, before that
+                                  the one that people are told of; NULL: absent */
     struct entry **references; /* of the version that counts, in this round */
     size_t reference_count;
 };

@@ -235,6 +235,85 @@ START_TEST(circles_stand_as_they_were)
 }
 END_TEST
 
+#define ON_FLAG(name, value)                                                                       \
+    "{variants: {v: " value ", w: 0}, default: v, rules: [{when: {flag: {name: " name              \
+    ", is: v}}, serve: w}]}"
+
+/* Whoever was there in between: a document that is what is in force is not left out, so nothing
+ * stands because of it. */
+START_TEST(a_document_that_comes_back_is_the_same)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "flags/c.yaml", FLAG("c", PLAIN("4294967296")));
+    put(&example, "flags/d.yaml", FLAG("d", ON_FLAG("c", "1")));
+    commit(&example);
+    struct tree good = example.tree;
+    put(&example, "flags/c.yaml", FLAG("c", "{variants: {v: 1}, default: nope}"));
+    commit(&example);
+    expect_fault(&example, CODE_UNKNOWN_VARIANT, "flags/c.yaml");
+    example.tree = good;
+    put(&example, "environments/production.yaml",
+        ENVIRONMENT("production", "{evaluators: [weir, java]}"));
+    commit(&example);
+    expect_fault(&example, CODE_ENCODING, "flags/c.yaml");
+    put(&example, "flags/d.yaml", FLAG("d", ON_FLAG("c", "2")));
+    commit(&example);
+    expect_fault(&example, CODE_ENCODING, "flags/c.yaml");
+    expect_value(&example, "d", "2");
+    ck_assert_uint_eq(example.way.inventory.quarantined.count, 1);
+    way_dispose(&example.way);
+}
+END_TEST
+
+START_TEST(an_environment_is_not_to_blame_for_a_new_fault_of_a_flag)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "environments/dev.yaml", ENVIRONMENT("dev", "{}"));
+    put(&example, "environments/production.yaml",
+        ENVIRONMENT("production", "{promotesFrom: dev, evaluators: [weir, java]}"));
+    commit(&example);
+    ck_assert_msg(example.way.result.whole, "%s", story(&example.way.result.diagnostics));
+    put(&example, "flags/a.yaml", FLAG("a", PLAIN("4294967296")));
+    put(&example, "environments/dev.yaml", ENVIRONMENT("dev", "{onInvalid: hold}"));
+    put(&example, "environments/production.yaml",
+        ENVIRONMENT("production",
+                    "{promotesFrom: dev, evaluators: [weir, java], onInvalid: hold}"));
+    put(&example, "environments/test.yaml", ENVIRONMENT("test", "{evaluators: [weir, java]}"));
+    commit(&example);
+    expect_fault(&example, CODE_ENCODING, "flags/a.yaml");
+    expect_value(&example, "a", "1");
+    ck_assert_uint_eq(example.way.inventory.quarantined.count, 1);
+    ck_assert_uint_eq(example.way.inventory.document_count, 3);
+    ck_assert(example.way.inventory.documents[0].holds && example.way.inventory.documents[1].holds);
+    way_dispose(&example.way);
+}
+END_TEST
+
+#define TARGET(name, path)                                                                         \
+    "apiVersion: weir/v1\nkind: Target\nmetadata: {name: " name "}\nspec: {environment: "          \
+    "production, file: {path: " path "}}\n"
+
+START_TEST(a_target_in_the_way_of_another_holds_back_no_environment)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "targets/one.yaml", TARGET("one", "same.json"));
+    commit(&example);
+    ck_assert_msg(example.way.result.whole, "%s", story(&example.way.result.diagnostics));
+    put(&example, "targets/two.yaml", TARGET("two", "same.json"));
+    put(&example, "environments/production.yaml",
+        ENVIRONMENT("production", "{evaluators: [weir]}"));
+    commit(&example);
+    ck_assert(!example.way.result.whole);
+    ck_assert_uint_eq(example.way.inventory.quarantined.count, 1);
+    ck_assert_uint_eq(example.way.result.target_count, 1);
+    ck_assert_uint_eq(example.way.inventory.documents[0].evaluators, EVALUATOR_WEIR);
+    way_dispose(&example.way);
+}
+END_TEST
+
 START_TEST(only_what_a_commit_concerns_is_read_and_compiled)
 {
     struct example example;
@@ -261,4 +340,7 @@ UNIT_MAIN("reconcile", the_faulty_one_stands_and_the_rest_goes_live,
           nothing_vanishes_while_something_cannot_be_read,
           an_environment_that_nothing_compiles_for_stands, a_name_that_is_defined_twice_stands,
           emptying_the_repository_harms_nobody, circles_stand_as_they_were,
+          a_document_that_comes_back_is_the_same,
+          an_environment_is_not_to_blame_for_a_new_fault_of_a_flag,
+          a_target_in_the_way_of_another_holds_back_no_environment,
           only_what_a_commit_concerns_is_read_and_compiled)

@@ -72,7 +72,8 @@ static void write_flag(struct buffer *out, const char *name)
     const struct scope from = {name[0] == 'z' ? 8 : (unsigned)(name[0] - 'a') + 1, 0};
     buffer_printf(out, "apiVersion: weir/v1\nkind: %s\nmetadata: {name: %s}\nspec:\n",
                   goes_wrong(40) ? "Flga" : "Flag", name);
-    buffer_printf(out, "  variants: {on: %u, off: %u%s}\n  default: %s\n", chance(100), chance(100),
+    buffer_printf(out, "  variants: {on: %s%u, off: %u%s}\n  default: %s\n",
+                  goes_wrong(6) ? "42949672" : "", chance(100), chance(100),
                   chance(3) ? "" : ", third: 3", goes_wrong(20) ? "nope" : "off");
     if (chance(3)) {
         buffer_append_string(out, "  rules: [{serve: on, when: ");
@@ -116,6 +117,23 @@ static void write_target(struct buffer *out, const char *name)
                   goes_wrong(3) ? "same" : name);
 }
 
+#define FLAG_ASKING                                                                                \
+    "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: deep}\nspec: {variants: {on: 1, off: 0}, "  \
+    "default: off, rules: [{serve: on, when: {segment: link-%u}}]}\n"
+
+/* Segments inside one another, to about where it becomes too many. */
+static void write_chain(struct buffer *out)
+{
+    unsigned links = 25 + chance(goes_wrong(4) ? 12 : 2), first = chance(3);
+    for (unsigned i = 0; i < links; i++)
+        buffer_printf(out,
+                      "---\napiVersion: weir/v1\nkind: Segment\nmetadata: {name: link-%u}\nspec: "
+                      "{match: {%s: %s%u%s}}\n",
+                      i, i + 1 < links ? "segment" : "attribute", i + 1 < links ? "link-" : "x",
+                      i + 1, i + 1 < links ? "" : ", is: 1");
+    buffer_printf(out, "---\n" FLAG_ASKING, first);
+}
+
 static void write_any(struct buffer *out, size_t file)
 {
     if (file < 3) {
@@ -132,8 +150,10 @@ static void write_any(struct buffer *out, size_t file)
         write_segment(out, pick(segment_names, 4));
     } else if (file < 20) {
         write_target(out, file == 18 ? "one" : "two");
-    } else if (file == 20) {
+    } else if (file == 20 ? chance(5) > 0 : file == 21 && chance(5) == 0) {
         write_flag(out, "z");
+    } else if (file == 22) {
+        write_chain(out);
     } else {
         buffer_append_string(out, "just: words\n");
     }
@@ -144,6 +164,10 @@ static void change_file(struct tree *tree, size_t file)
 {
     bool doubled = file == 11 || file == 12 || file == 17 || file == 23;
     struct buffer text;
+    if (file == 23 && goes_wrong(4)) {
+        tree->files[file] = LINK;
+        return;
+    }
     if (doubled ? !goes_wrong(2) : goes_wrong(12)) {
         tree->files[file] = 0;
         return;
@@ -161,24 +185,30 @@ static void compare_with_bundle(const struct way *way, const struct tree *tree)
     struct rig rig;
     rig_init(&rig);
     for (size_t i = 0; i < FILES; i++) {
-        if (tree->files[i])
+        if (tree->files[i] == LINK)
+            bundle_note(&rig.faults, text_of(paths[i]), BUNDLE_LINK);
+        else if (tree->files[i])
             ck_assert_int_eq(bundle_take(&rig.bundle, text_of(paths[i]),
                                          text_of(texts[tree->files[i]]), &rig.faults),
                              STATUS_OK);
     }
-    enum status status = rig_link(&rig);
-    for (size_t i = 0; i < rig.catalog.environment_count && status == STATUS_OK; i++) {
+    enum status status = rig_link(&rig), linked = status;
+    if (rig.faults.errors)
+        linked = status = STATUS_INVALID;
+    for (size_t i = 0; i < rig.catalog.environment_count && linked == STATUS_OK; i++) {
         const struct environment *environment = rig.catalog.environments[i];
         const struct inventory_document *document =
             inventory_document(&way->inventory, environment->name.text);
-        status = rig_compile(&rig, environment->name.text.data, NULL);
-        if (status == STATUS_OK && way->result.whole)
+        if (rig_compile(&rig, environment->name.text.data, NULL) != STATUS_OK)
+            status = STATUS_INVALID;
+        if (rig.document && way->result.whole)
             ck_assert(document && document_equal(document->document, rig.document));
         document_release(rig.document);
         rig.document = NULL;
     }
     ck_assert_msg((status == STATUS_OK) == way->result.whole, "whole: %d, but:\n%s\nor:\n%s",
                   way->result.whole, rig_story(&rig), story(&way->result.diagnostics));
+    ck_assert_str_eq(rig_story(&rig), story(&way->result.diagnostics));
     if (status == STATUS_OK)
         ck_assert_uint_eq(way->inventory.document_count, rig.catalog.environment_count);
     rig_dispose(&rig);
@@ -199,11 +229,53 @@ static void compare_with_known(struct way *known, const struct way *way, const s
     arena_dispose(&arena);
 }
 
+/* What is known of a commit, as a controller keeps it. */
+struct kept {
+    struct arena arena;
+    struct exception *exceptions;
+    size_t count;
+};
+
+static void keep(struct kept *kept, const struct inventory *inventory)
+{
+    arena_dispose(&kept->arena);
+    arena_init(&kept->arena, 0);
+    ck_assert_int_eq(reconcile_exceptions(inventory, &kept->arena, &kept->exceptions, &kept->count),
+                     STATUS_OK);
+}
+
+/* From wherever the other way is to the parent by what was kept of it, then one step. */
+static void compare_with_restarted(struct way *other, const struct way *way,
+                                   const struct kept *kept, const struct tree *trees, size_t tip)
+{
+    struct kept mine = {0}, others = {0};
+    if (chance(2))
+        way_restart(other);
+    if (chance(2))
+        way_go(other, &trees[tip - chance(tip < 3 ? (unsigned)tip : 3)]);
+    ck_assert_int_eq(way_step(other, &trees[tip - 1], kept->exceptions, kept->count, true),
+                     STATUS_OK);
+    way_go(other, &trees[tip]);
+    expect_same_documents(&way->inventory, &other->inventory, "restarted");
+    keep(&mine, &way->inventory);
+    keep(&others, &other->inventory);
+    ck_assert_uint_eq(mine.count, others.count);
+    for (size_t i = 0; i < mine.count; i++) {
+        ck_assert_int_eq(mine.exceptions[i].kind, others.exceptions[i].kind);
+        ck_assert(text_equal(mine.exceptions[i].name, others.exceptions[i].name));
+        ck_assert(text_equal(mine.exceptions[i].path, others.exceptions[i].path));
+    }
+    ck_assert_str_eq(story(&way->result.diagnostics), story(&other->result.diagnostics));
+    arena_dispose(&mine.arena);
+    arena_dispose(&others.arena);
+}
+
 /* How many of the commits were whole. */
 static size_t play(unsigned seed, size_t commits)
 {
     struct tree *trees = calloc(commits, sizeof *trees);
-    struct way way, fresh, known;
+    struct way way, fresh, known, restarted;
+    struct kept kept = {0};
     size_t whole = 0;
     ck_assert_ptr_nonnull(trees);
     srand(seed);
@@ -211,6 +283,7 @@ static size_t play(unsigned seed, size_t commits)
     way_init(&way);
     way_init(&fresh);
     way_init(&known);
+    way_init(&restarted);
     for (size_t i = 0; i < commits; i++) {
         unsigned changes = i ? 1 + chance(chance(8) ? 3 : 20) : 0;
         if (i)
@@ -229,10 +302,15 @@ static size_t play(unsigned seed, size_t commits)
             expect_same_documents(&way.inventory, &fresh.inventory, "fresh");
         }
         compare_with_known(&known, &way, &trees[i]);
+        if (i)
+            compare_with_restarted(&restarted, &way, &kept, trees, i);
+        keep(&kept, &way.inventory);
     }
     way_dispose(&way);
     way_dispose(&fresh);
     way_dispose(&known);
+    way_dispose(&restarted);
+    arena_dispose(&kept.arena);
     for (uint32_t i = 1; i <= text_count; i++)
         free(texts[i]);
     free(trees);
