@@ -52,6 +52,8 @@ struct step {
 struct work *step_work(struct step *step, struct entry *entry);
 /* The version that counts in this round; NULL: none. */
 struct version *step_version(const struct entry *entry);
+/* Whether it is a candidate that does not stand: its new version is in this round's world. */
+bool work_counts(const struct work *work);
 bool works_add(struct works *works, struct work *work) MUST_CHECK;
 
 /* reconcile_files.c: the changes to files become the inventory's. */

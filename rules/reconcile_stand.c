@@ -7,9 +7,9 @@ static void let_stand(struct work *work)
     work->chosen = work->entry->in_force;
 }
 
-static bool counts(const struct work *work)
+bool work_counts(const struct work *work)
 {
-    return work && work->candidate && !work->stands;
+    return work->candidate && !work->stands;
 }
 
 static void let_all_stand(struct step *step)
@@ -64,7 +64,7 @@ static bool let_reached_stand(struct step *step)
     bool some = false;
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
-        if (counts(work) && work->reached) {
+        if (work_counts(work) && work->reached) {
             let_stand(work);
             some = true;
         }
@@ -72,23 +72,18 @@ static bool let_reached_stand(struct step *step)
     return some;
 }
 
+/* Those that are faulty and count; where all that are faulty stand, what they ask for. */
 void step_stand_by_faults(struct step *step)
 {
-    bool some = false;
     reach_none(step);
     for (size_t i = 0; i < step->world.count; i++) {
         struct work *work = step->world.items[i];
-        if (!work->faulty)
-            continue;
-        if (counts(work)) {
-            let_stand(work);
-            some = true;
-        } else {
-            work->reached = true; /* it stands, so what it asks for has to stand too */
-        }
+        work->reached = work->faulty;
     }
+    if (let_reached_stand(step))
+        return;
     reach_down(step);
-    if (!let_reached_stand(step) && !some)
+    if (!let_reached_stand(step))
         let_all_stand(step); /* nobody's fault in particular */
 }
 
