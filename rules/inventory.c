@@ -205,6 +205,9 @@ bool inventory_add(struct inventory *inventory, struct source_file *source)
     for (uint32_t i = 0; i < source->version_count; i++) {
         struct version *version = &source->versions[i];
         version->next = version->entry->wanted;
+        version->link = &version->entry->wanted;
+        if (version->next)
+            version->next->link = &version->next;
         version->entry->wanted = version;
     }
     return true;
@@ -231,12 +234,13 @@ bool inventory_remove(struct inventory *inventory, struct source_file *source,
     count_source(inventory, source, false);
     leave_troubled(inventory, source);
     for (uint32_t i = 0; i < source->version_count; i++) {
-        struct version **link = &source->versions[i].entry->wanted;
-        while (*link != &source->versions[i])
-            link = &(*link)->next;
-        *link = source->versions[i].next;
-        source->versions[i].next = NULL;
-        good = good && (!touched || entries_add(touched, source->versions[i].entry));
+        struct version *version = &source->versions[i];
+        *version->link = version->next;
+        if (version->next)
+            version->next->link = version->link;
+        version->next = NULL;
+        version->link = NULL;
+        good = good && (!touched || entries_add(touched, version->entry));
     }
     source_release(source);
     return good;

@@ -24,11 +24,12 @@ struct blob_id {
 struct version {
     struct source_file *source;
     struct entry *entry;
-    struct version *next; /* another document of the commit that defines the same name */
-    uint32_t index;       /* of the document in its file */
-    bool whole;           /* nothing is wrong with it by itself, nor with the file's YAML */
-    uint32_t step;        /* `definition` is there in this step only */
-    void *definition;     /* struct flag … */
+    struct version *next;  /* another document of the commit that defines the same name */
+    struct version **link; /* what points to this one, while the commit wants it */
+    uint32_t index;        /* of the document in its file */
+    bool whole;            /* nothing is wrong with it by itself, nor with the file's YAML */
+    uint32_t step;         /* `definition` is there in this step only */
+    void *definition;      /* struct flag … */
 };
 
 /* One file as one commit has it. Counted: by the commit's table, and once for each of its versions

@@ -29,6 +29,7 @@ struct work *step_work(struct step *step, struct entry *entry)
     if (!work || !works_add(&step->all, work))
         return NULL;
     work->entry = entry;
+    work->place = step->all.count - 1;
     entry->work = work;
     return work;
 }
@@ -297,9 +298,7 @@ static enum status next_round(struct step *step)
 static enum status settle_dependence(struct step *step)
 {
     enum status status = step_make_world(step, false);
-    if (status == STATUS_OK)
-        step_stand_by_dependence(step);
-    return status;
+    return status == STATUS_OK ? step_stand_by_dependence(step) : status;
 }
 
 static void let_all_stand(struct step *step)
@@ -311,29 +310,37 @@ static void let_all_stand(struct step *step)
     }
 }
 
+/* STATUS_INVALID: it went wrong too, and more stands now. */
+static enum status run_next_round(struct step *step)
+{
+    enum status status = STATUS_OK;
+    if (step->collapsed)
+        let_all_stand(step);
+    else
+        status = settle_dependence(step);
+    if (status == STATUS_OK)
+        status = next_round(step);
+    if (status != STATUS_INVALID)
+        return status;
+    if (step->collapsed)
+        return STATUS_SYSTEM; /* what stood before stands no more: it cannot be */
+    status = step_stand_by_faults(step);
+    return status == STATUS_OK ? STATUS_INVALID : status;
+}
+
 static enum status run_rounds(struct step *step)
 {
-    enum status status = first_round(step);
+    enum status status = first_round(step), found = STATUS_OK;
     bool others = step->troubled;
-    if (status == STATUS_INVALID && !step->task->is_known) {
-        /* What was found wrong only counts when nothing was absent for the telling's sake. */
-        for (size_t i = 0; i < step->candidates.count && !others; i++)
-            others = step->candidates.items[i]->stands;
-        if (!others)
-            step_stand_by_faults(step);
-    }
-    while (status == STATUS_INVALID) {
-        if (step->collapsed)
-            let_all_stand(step);
-        else
-            status = settle_dependence(step);
-        if (status == STATUS_INVALID || status == STATUS_OK)
-            status = next_round(step);
-        if (status == STATUS_INVALID && step->collapsed)
-            return STATUS_SYSTEM; /* what stood before stands no more: it cannot be */
-        if (status == STATUS_INVALID)
-            step_stand_by_faults(step);
-    }
+    /* What was found wrong only counts when nothing was absent for the telling's sake. */
+    for (size_t i = 0; i < step->candidates.count && !others; i++)
+        others = step->candidates.items[i]->stands;
+    if (status == STATUS_INVALID && !others)
+        found = step_stand_by_faults(step);
+    if (found != STATUS_OK)
+        return found;
+    while (status == STATUS_INVALID)
+        status = run_next_round(step);
     return status;
 }
 

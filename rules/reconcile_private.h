@@ -8,6 +8,7 @@
 /* What a step knows of an entry that it touches. */
 struct work {
     struct entry *entry;
+    size_t place;              /* in step->all */
     bool candidate;            /* what the commit wants is not what is in force */
     bool stands;               /* as in P: a candidate that does not count */
     bool known;                /* an exception says what counts */
@@ -80,7 +81,7 @@ enum status step_compile(struct step *step, struct diagnostics *diagnostics);
 void step_forget_documents(struct step *step);
 
 /* reconcile_stand.c: which candidates stand as in P, given what was found wrong. */
-void step_stand_by_faults(struct step *step);     /* after a round that went wrong */
-void step_stand_by_dependence(struct step *step); /* those that depend on one that stands */
+enum status step_stand_by_faults(struct step *step);     /* after a round that went wrong */
+enum status step_stand_by_dependence(struct step *step); /* those that depend on one that stands */
 
 #endif

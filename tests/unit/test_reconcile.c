@@ -26,7 +26,7 @@ static void example_init(struct example *example)
 static void put(struct example *example, const char *path, const char *text)
 {
     for (size_t i = 0; i < FILES; i++) {
-        if (strcmp(paths[i], path) == 0)
+        if (strcmp(tree_paths[i], path) == 0)
             example->tree.files[i] = text ? keep_text(text) : 0;
     }
 }

@@ -186,9 +186,9 @@ static void compare_with_bundle(const struct way *way, const struct tree *tree)
     rig_init(&rig);
     for (size_t i = 0; i < FILES; i++) {
         if (tree->files[i] == LINK)
-            bundle_note(&rig.faults, text_of(paths[i]), BUNDLE_LINK);
+            bundle_note(&rig.faults, text_of(tree_paths[i]), BUNDLE_LINK);
         else if (tree->files[i])
-            ck_assert_int_eq(bundle_take(&rig.bundle, text_of(paths[i]),
+            ck_assert_int_eq(bundle_take(&rig.bundle, text_of(tree_paths[i]),
                                          text_of(texts[tree->files[i]]), &rig.faults),
                              STATUS_OK);
     }
