@@ -48,16 +48,23 @@ struct source_file {
     struct text path;
 };
 
+/* One end of "this asks for that"; each end knows where the other stands, so that a segment that
+ * 100 000 flags ask for lets go of each of them at once. */
+struct reference {
+    struct entry *entry;
+    uint32_t place; /* of the other end, among the entry's referrers or references */
+};
+
 /* A name of one kind. */
 struct entry {
     uint64_t hash; /* of kind and name */
     enum kind kind;
     struct text name;
-    size_t place;              /* in inventory->kinds[kind] */
-    struct version *wanted;    /* each document of the commit that defines it; NULL: none does */
-    struct version *in_force;  /* NULL: none */
-    struct entry **references; /* what the version in force asks for, each once */
-    struct entry **referrers;  /* those whose version in force asks for this */
+    size_t place;                 /* in inventory->kinds[kind] */
+    struct version *wanted;       /* each document of the commit that defines it; NULL: none does */
+    struct version *in_force;     /* NULL: none */
+    struct reference *references; /* what the version in force asks for, each once */
+    struct reference *referrers;  /* those whose version in force asks for this */
     uint32_t reference_count, referrer_count, referrer_size;
     struct work *work; /* in the midst of a step: reconcile_private.h */
 };

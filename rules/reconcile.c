@@ -99,7 +99,7 @@ static enum status take_exception(struct step *step, const struct exception *exc
     if (!work->candidate && !works_add(&step->candidates, work))
         return STATUS_NO_MEMORY;
     work->candidate = work->stands = work->known = true;
-    status = step_given_version(step, exception, &work->chosen);
+    status = step_given_version(step, entry, exception, &work->chosen);
     return status == STATUS_NOT_FOUND ? STATUS_INVALID : status;
 }
 
@@ -179,7 +179,7 @@ static enum status find_dirty(struct step *step)
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         const struct entry *entry = list.items[i];
         for (size_t j = 0; j < entry->referrer_count && status == STATUS_OK; j++)
-            status = soil(step, entry->referrers[j], &list);
+            status = soil(step, entry->referrers[j].entry, &list);
     }
     entries_dispose(&list);
     for (size_t i = 0; i < step->inventory->document_count; i++) {

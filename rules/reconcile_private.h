@@ -61,9 +61,10 @@ bool works_add(struct works *works, struct work *work) MUST_CHECK;
 enum status step_take_files(struct step *step);
 /* Reads the definitions of versions whose files were not read in this step. */
 enum status step_read_versions(struct step *step, struct version *const *versions, size_t count);
-/* The version of an exception, read; NULL in *out: absent. STATUS_NOT_FOUND: there is none such. */
-enum status step_given_version(struct step *step, const struct exception *exception,
-                               struct version **out);
+/* The version of an entry that an exception tells, read; NULL in *out: absent. STATUS_NOT_FOUND:
+ * there is none such. */
+enum status step_given_version(struct step *step, const struct entry *entry,
+                               const struct exception *exception, struct version **out);
 /* Adds copies of what is wrong with the commit's files. */
 void step_tell_files(struct step *step);
 

@@ -257,6 +257,7 @@ static void compare_with_restarted(struct way *other, const struct way *way,
                      STATUS_OK);
     way_go(other, &trees[tip]);
     expect_same_documents(&way->inventory, &other->inventory, "restarted");
+    ck_assert_uint_eq(way->inventory.entries.count, other->inventory.entries.count);
     keep(&mine, &way->inventory);
     keep(&others, &other->inventory);
     ck_assert_uint_eq(mine.count, others.count);
