@@ -59,7 +59,7 @@ static bool documents_begin(struct effective_documents *documents, size_t most)
 static struct document *documents_find(const struct effective_documents *documents,
                                        struct text environment)
 {
-    for (size_t i = 0; i < documents->count; i++) {
+    for (size_t i = 0; documents->items && i < documents->count; i++) {
         if (text_is(environment, documents->items[i].environment))
             return documents->items[i].document;
     }
