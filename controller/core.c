@@ -226,7 +226,8 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
     struct snapshot *previous = hub_acquire(core->parts.hub);
     status = publish(core, previous, error);
     snapshot_release(previous);
-    effective_trim(&core->effective);
+    if (status == STATUS_OK) /* else it is published when the tip is taken again */
+        effective_trim(&core->effective);
     return status;
 }
 

@@ -131,6 +131,8 @@ static enum status step(struct effective *effective, const char *commit,
     enum status status =
         mirror_compare(effective->parts.mirror, effective->tree[0] ? effective->tree : NULL,
                        effective->entries, commit, &changes, error);
+    if (status == STATUS_OK && changes.overflow && known)
+        status = error_set(error, STATUS_INVALID, "commit %s is too large to be known", commit);
     if (status == STATUS_OK) {
         struct reconcile_task task = {.schemas = effective->parts.schemas,
                                       .crew = &effective->crew,
@@ -176,10 +178,14 @@ static enum status visit(struct effective *effective, const char *commit, bool f
 
 /* --- what is known --------------------------------------------------------------------------- */
 
+/* Exceptions are to what a commit's files say; where those were too many to be looked at, there is
+ * nothing to remember. */
 static enum status remember(struct effective *effective)
 {
     struct effective_known *last = &effective->last;
     effective_known_dispose(last);
+    if (strcmp(effective->tree, effective->commit) != 0)
+        return STATUS_OK;
     enum status status =
         reconcile_exceptions(&effective->inventory, &last->arena, &last->exceptions, &last->count);
     if (status == STATUS_OK) {
@@ -307,10 +313,10 @@ static enum status go_forward(struct effective *effective, const struct chain *c
     enum status status = STATUS_OK;
     for (size_t i = chain->count - 1; i > 0 && status == STATUS_OK; i--) {
         status = visit(effective, chain->commits[i - 1], true, error);
-        if (status == STATUS_OK && i % SAVE_EVERY == 0) {
+        if (status == STATUS_OK && i % SAVE_EVERY == 0)
             status = remember(effective);
+        if (status == STATUS_OK && i % SAVE_EVERY == 0 && effective->last.commit[0])
             effective_save(effective, &effective->last);
-        }
     }
     return status;
 }

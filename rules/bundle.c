@@ -276,6 +276,12 @@ static void note_at(struct diagnostics *diagnostics, struct text path, struct pl
             "UTF-8 or is over %d bytes",
             BUNDLE_MAX_PATH);
         break;
+    case BUNDLE_DOUBLED:
+        diagnostics_add(diagnostics, CODE_PATH,
+                        path.length ? place : (struct place){TEXT("."), 0, 0},
+                        "write the tree anew, \"git fsck\" tells of it",
+                        "folder has two entries of one name, and is not read");
+        break;
     }
 }
 

@@ -63,6 +63,7 @@ enum bundle_obstacle {
     BUNDLE_DEEP,      /* a folder below BUNDLE_MAX_DEPTH others: CODE_TREE_SIZE */
     BUNDLE_LARGE,     /* a file: CODE_FILE_SIZE */
     BUNDLE_NAME,      /* its path is not acceptable: CODE_PATH */
+    BUNDLE_DOUBLED,   /* a folder with two entries of one name: CODE_PATH */
 };
 /* Notes it, with the path escaped, unless it cannot hide definitions. */
 void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_obstacle obstacle);

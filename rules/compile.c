@@ -302,6 +302,8 @@ static void compile_parts(struct compilation *compilation, struct part *parts, u
             diagnostics_dispose(&parts[i].diagnostics);
             parts[i].status = STATUS_OK;
         }
+        for (size_t i = 0; i < compilation->count && compilation->task->faulty; i++)
+            compilation->task->faulty[compilation->chosen[i]] = false;
         refuse_size(compilation, &parts[0]);
         return;
     }

@@ -205,6 +205,9 @@ bool inventory_add(struct inventory *inventory, struct source_file *source)
     for (uint32_t i = 0; i < source->version_count; i++) {
         struct version *version = &source->versions[i];
         version->next = version->entry->wanted;
+        version->link = &version->entry->wanted;
+        if (version->next)
+            version->next->link = &version->next;
         version->entry->wanted = version;
     }
     return true;
@@ -231,12 +234,13 @@ bool inventory_remove(struct inventory *inventory, struct source_file *source,
     count_source(inventory, source, false);
     leave_troubled(inventory, source);
     for (uint32_t i = 0; i < source->version_count; i++) {
-        struct version **link = &source->versions[i].entry->wanted;
-        while (*link != &source->versions[i])
-            link = &(*link)->next;
-        *link = source->versions[i].next;
-        source->versions[i].next = NULL;
-        good = good && (!touched || entries_add(touched, source->versions[i].entry));
+        struct version *version = &source->versions[i];
+        *version->link = version->next;
+        if (version->next)
+            version->next->link = version->link;
+        version->next = NULL;
+        version->link = NULL;
+        good = good && (!touched || entries_add(touched, version->entry));
     }
     source_release(source);
     return good;
@@ -244,49 +248,60 @@ bool inventory_remove(struct inventory *inventory, struct source_file *source,
 
 /* --- in force -------------------------------------------------------------------------------- */
 
-static bool add_referrer(struct entry *entry, struct entry *referrer)
+static bool add_referrer(struct entry *entry, struct entry *referrer, uint32_t place, uint32_t *out)
 {
     if (entry->referrer_count == entry->referrer_size) {
         uint32_t size = entry->referrer_size ? entry->referrer_size * 2 : 2;
-        struct entry **referrers = reallocarray(entry->referrers, size, sizeof *referrers);
+        struct reference *referrers = reallocarray(entry->referrers, size, sizeof *referrers);
         if (!referrers)
             return false;
         entry->referrers = referrers;
         entry->referrer_size = size;
     }
-    entry->referrers[entry->referrer_count++] = referrer;
+    *out = entry->referrer_count;
+    entry->referrers[entry->referrer_count++] = (struct reference){referrer, place};
     return true;
 }
 
-/* The newest are the first to go, as a rule. */
-static void remove_referrer(struct entry *entry, const struct entry *referrer)
+/* The last one takes its place. */
+static void remove_referrer(struct entry *entry, uint32_t place)
 {
-    uint32_t i = entry->referrer_count;
-    while (entry->referrers[--i] != referrer)
-        ;
-    entry->referrers[i] = entry->referrers[--entry->referrer_count];
+    struct reference last = entry->referrers[--entry->referrer_count];
+    entry->referrers[place] = last;
+    last.entry->references[last.place].place = place;
 }
 
-static bool has(struct entry *const *list, size_t count, const struct entry *entry)
+static void let_go(struct entry *entry)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (list[i] == entry)
-            return true;
-    }
-    return false;
+    for (uint32_t i = 0; i < entry->reference_count; i++)
+        remove_referrer(entry->references[i].entry, entry->references[i].place);
+    free(entry->references);
+    entry->references = NULL;
+    entry->reference_count = 0;
+}
+
+static bool are_same(const struct entry *entry, struct entry *const *references, size_t count)
+{
+    bool same = entry->reference_count == count;
+    for (size_t i = 0; i < count && same; i++)
+        same = entry->references[i].entry == references[i];
+    return same;
 }
 
 /* Most versions of a definition ask for the same as the one before. */
 static bool change_references(struct entry *entry, struct entry *const *references, size_t count)
 {
-    for (uint32_t i = 0; i < entry->reference_count; i++) {
-        if (!has(references, count, entry->references[i]))
-            remove_referrer(entry->references[i], entry);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!has(entry->references, entry->reference_count, references[i]) &&
-            !add_referrer(references[i], entry))
+    if (are_same(entry, references, count))
+        return true;
+    let_go(entry);
+    entry->references = count ? calloc(count, sizeof *entry->references) : NULL;
+    if (count && !entry->references)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        entry->references[i].entry = references[i];
+        if (!add_referrer(references[i], entry, i, &entry->references[i].place))
             return false;
+        entry->reference_count++;
     }
     return true;
 }
@@ -294,20 +309,19 @@ static bool change_references(struct entry *entry, struct entry *const *referenc
 bool inventory_put_in_force(struct entry *entry, struct version *version,
                             struct entry *const *references, size_t count)
 {
-    struct entry **copy = count ? calloc(count, sizeof *copy) : NULL;
-    if ((count && !copy) || !change_references(entry, references, count)) {
-        free(copy);
+    if (!change_references(entry, references, count))
         return false;
-    }
     if (version)
         version->source->references++;
     if (entry->in_force)
         source_release(entry->in_force->source);
     entry->in_force = version;
-    if (count)
-        memcpy(copy, references, count * sizeof *copy);
-    free(entry->references);
-    entry->references = copy;
-    entry->reference_count = (uint32_t)count;
     return true;
+}
+
+void inventory_exchange(struct entry *entry, struct version *version)
+{
+    version->source->references++;
+    source_release(entry->in_force->source);
+    entry->in_force = version;
 }

@@ -24,11 +24,12 @@ struct blob_id {
 struct version {
     struct source_file *source;
     struct entry *entry;
-    struct version *next; /* another document of the commit that defines the same name */
-    uint32_t index;       /* of the document in its file */
-    bool whole;           /* nothing is wrong with it by itself, nor with the file's YAML */
-    uint32_t step;        /* `definition` is there in this step only */
-    void *definition;     /* struct flag … */
+    struct version *next;  /* another document of the commit that defines the same name */
+    struct version **link; /* what points to this one, while the commit wants it */
+    uint32_t index;        /* of the document in its file */
+    bool whole;            /* nothing is wrong with it by itself, nor with the file's YAML */
+    uint32_t step;         /* `definition` is there in this step only */
+    void *definition;      /* struct flag … */
 };
 
 /* One file as one commit has it. Counted: by the commit's table, and once for each of its versions
@@ -47,16 +48,23 @@ struct source_file {
     struct text path;
 };
 
+/* One end of "this asks for that"; each end knows where the other stands, so that a segment that
+ * 100 000 flags ask for lets go of each of them at once. */
+struct reference {
+    struct entry *entry;
+    uint32_t place; /* of the other end, among the entry's referrers or references */
+};
+
 /* A name of one kind. */
 struct entry {
     uint64_t hash; /* of kind and name */
     enum kind kind;
     struct text name;
-    size_t place;              /* in inventory->kinds[kind] */
-    struct version *wanted;    /* each document of the commit that defines it; NULL: none does */
-    struct version *in_force;  /* NULL: none */
-    struct entry **references; /* what the version in force asks for, each once */
-    struct entry **referrers;  /* those whose version in force asks for this */
+    size_t place;                 /* in inventory->kinds[kind] */
+    struct version *wanted;       /* each document of the commit that defines it; NULL: none does */
+    struct version *in_force;     /* NULL: none */
+    struct reference *references; /* what the version in force asks for, each once */
+    struct reference *referrers;  /* those whose version in force asks for this */
     uint32_t reference_count, referrer_count, referrer_size;
     struct work *work; /* in the midst of a step: reconcile_private.h */
 };
@@ -110,6 +118,9 @@ bool inventory_remove(struct inventory *inventory, struct source_file *source,
  * the inventory is only good for disposing. */
 bool inventory_put_in_force(struct entry *entry, struct version *version,
                             struct entry *const *references, size_t count) MUST_CHECK;
+
+/* The same for one that says just what the one in force says. */
+void inventory_exchange(struct entry *entry, struct version *version);
 
 const struct inventory_document *inventory_document(const struct inventory *inventory,
                                                     struct text environment);

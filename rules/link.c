@@ -482,6 +482,19 @@ static void check_targets(struct linker *linker)
     free(sorted);
 }
 
+/* That there is none is nobody's fault in particular. One with faults of its own will be there. */
+static void check_environments(struct linker *linker)
+{
+    const struct catalog *catalog = linker->catalog;
+    bool may_come = catalog->unreadable > 0;
+    for (const struct broken *broken = catalog->broken; broken; broken = broken->next)
+        may_come = may_come || broken->kind == KIND_ENVIRONMENT;
+    if (catalog->environment_count == 0 && catalog->flag_count && !may_come)
+        diagnostics_add(linker->diagnostics, CODE_NO_ENVIRONMENT, catalog->flags[0]->name.place,
+                        "add environments/production.yaml with kind: Environment",
+                        "flags are defined, but no environment to evaluate them in");
+}
+
 void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics,
                   struct link_faults *faults)
 {
@@ -493,13 +506,7 @@ void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics
     }
     check_names(&linker);
     check_targets(&linker);
-    linker.faults = NULL; /* nobody's in particular */
-    if (catalog->environment_count == 0 && catalog->flag_count &&
-        !may_exist(&linker, KIND_ENVIRONMENT, TEXT("")))
-        diagnostics_add(diagnostics, CODE_NO_ENVIRONMENT, catalog->flags[0]->name.place,
-                        "add environments/production.yaml with kind: Environment",
-                        "flags are defined, but no environment to evaluate them in");
-    linker.faults = faults;
+    check_environments(&linker);
     for (size_t i = 0; i < catalog->environment_count; i++)
         check_circles_in(&linker, catalog->environments[i]->name.text);
     if (catalog->environment_count == 0)

@@ -29,11 +29,32 @@ struct work *step_work(struct step *step, struct entry *entry)
     if (!work || !works_add(&step->all, work))
         return NULL;
     work->entry = entry;
+    work->place = step->all.count - 1;
     entry->work = work;
     return work;
 }
 
 /* --- candidates ------------------------------------------------------------------------------ */
+
+/* Of several documents with one name, the one that the others are told to be like: the first. */
+static struct version *first_whole(const struct entry *entry)
+{
+    struct version *first = NULL;
+    for (struct version *version = entry->wanted; version; version = version->next) {
+        int order = first ? text_compare(version->source->path, first->source->path) : -1;
+        if (version->whole && (order < 0 || (order == 0 && version->index < first->index)))
+            first = version;
+    }
+    return first;
+}
+
+/* The same document, though a commit between took the file away or changed it, and another brought
+ * it back. */
+static bool is_same(const struct version *a, const struct version *b)
+{
+    return a && b && a->index == b->index && text_equal(a->source->path, b->source->path) &&
+           memcmp(&a->source->blob, &b->source->blob, sizeof a->source->blob) == 0;
+}
 
 /* What the commit has, and whether that can count at all. */
 static enum status judge(struct step *step, struct entry *entry)
@@ -46,14 +67,13 @@ static enum status judge(struct step *step, struct entry *entry)
         return STATUS_OK; /* judged before */
     work->broken = wanted && (wanted->next || !wanted->whole);
     work->wanted = work->broken ? NULL : wanted;
+    if (is_same(work->wanted, entry->in_force))
+        inventory_exchange(entry, work->wanted);
     if (!work->broken && work->wanted == entry->in_force)
         return STATUS_OK;
     work->candidate = true;
-    work->chosen = work->wanted;
-    if (work->broken || (!wanted && step->inventory->unidentified)) {
-        work->stands = true;
-        work->chosen = entry->in_force;
-    }
+    work->stands = work->broken || (!wanted && step->inventory->unidentified);
+    work->chosen = work->broken ? first_whole(entry) : wanted; /* for the telling */
     return works_add(&step->candidates, work) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -79,7 +99,7 @@ static enum status take_exception(struct step *step, const struct exception *exc
     if (!work->candidate && !works_add(&step->candidates, work))
         return STATUS_NO_MEMORY;
     work->candidate = work->stands = work->known = true;
-    status = step_given_version(step, exception, &work->chosen);
+    status = step_given_version(step, entry, exception, &work->chosen);
     return status == STATUS_NOT_FOUND ? STATUS_INVALID : status;
 }
 
@@ -122,12 +142,22 @@ static enum status environment_matters(struct step *step, const struct work *wor
     *matters = true;
     if (!versions[0] || !versions[1])
         return STATUS_OK;
+    *matters = false;
+    if (work->stands && !work->known)
+        return STATUS_OK; /* nothing is compiled for the telling */
     enum status status = step_read_versions(step, versions, 2);
     if (status != STATUS_OK)
         return status;
     const struct environment *old = versions[0]->definition, *new = versions[1]->definition;
     *matters = old->evaluators != new->evaluators;
     return STATUS_OK;
+}
+
+/* That it is absent while there is something else wrong that may have been it. */
+static bool nobody_is_told(const struct step *step, const struct work *work)
+{
+    return work->stands && !work->known && !work->chosen &&
+           (work->broken || step->inventory->unreadable > 0);
 }
 
 /* Everything that a candidate, or something that depends on one, may change. */
@@ -138,8 +168,8 @@ static enum status find_dirty(struct step *step)
     for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
         const struct work *work = step->candidates.items[i];
         bool matters = true;
-        if (work->chosen == work->entry->in_force)
-            continue; /* it stands, whatever else happens */
+        if (work->chosen == work->entry->in_force || nobody_is_told(step, work))
+            continue;
         if (work->entry->kind == KIND_ENVIRONMENT)
             status = environment_matters(step, work, &matters);
         if (status == STATUS_OK && matters)
@@ -149,7 +179,7 @@ static enum status find_dirty(struct step *step)
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         const struct entry *entry = list.items[i];
         for (size_t j = 0; j < entry->referrer_count && status == STATUS_OK; j++)
-            status = soil(step, entry->referrers[j], &list);
+            status = soil(step, entry->referrers[j].entry, &list);
     }
     entries_dispose(&list);
     for (size_t i = 0; i < step->inventory->document_count; i++) {
@@ -233,11 +263,7 @@ static void tell_empty(struct step *step)
 static enum status first_round(struct step *step)
 {
     struct diagnostics *diagnostics = &step->result->diagnostics;
-    for (size_t i = 0; i < step->candidates.count; i++) {
-        struct work *work = step->candidates.items[i];
-        if (work->broken)
-            work->chosen = NULL; /* only for the telling */
-    }
+    bool some_stand = false;
     enum status status = step_make_world(step, true);
     if (status == STATUS_OK)
         status = step_link(step, diagnostics);
@@ -245,16 +271,13 @@ static enum status first_round(struct step *step)
         status = step_compile(step, diagnostics);
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
-        if (work->broken)
+        if (work->stands)
             work->chosen = work->entry->in_force;
+        some_stand = some_stand || work->stands;
     }
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; i < step->candidates.count; i++) {
-        if (step->candidates.items[i]->stands)
-            return STATUS_INVALID;
-    }
-    return diagnostics->errors ? STATUS_INVALID : STATUS_OK;
+    return some_stand || diagnostics->errors ? STATUS_INVALID : STATUS_OK;
 }
 
 /* What counts so far, with those standing that stand. */
@@ -275,9 +298,7 @@ static enum status next_round(struct step *step)
 static enum status settle_dependence(struct step *step)
 {
     enum status status = step_make_world(step, false);
-    if (status == STATUS_OK)
-        step_stand_by_dependence(step);
-    return status;
+    return status == STATUS_OK ? step_stand_by_dependence(step) : status;
 }
 
 static void let_all_stand(struct step *step)
@@ -289,29 +310,37 @@ static void let_all_stand(struct step *step)
     }
 }
 
+/* STATUS_INVALID: it went wrong too, and more stands now. */
+static enum status run_next_round(struct step *step)
+{
+    enum status status = STATUS_OK;
+    if (step->collapsed)
+        let_all_stand(step);
+    else
+        status = settle_dependence(step);
+    if (status == STATUS_OK)
+        status = next_round(step);
+    if (status != STATUS_INVALID)
+        return status;
+    if (step->collapsed)
+        return STATUS_SYSTEM; /* what stood before stands no more: it cannot be */
+    status = step_stand_by_faults(step);
+    return status == STATUS_OK ? STATUS_INVALID : status;
+}
+
 static enum status run_rounds(struct step *step)
 {
-    enum status status = first_round(step);
+    enum status status = first_round(step), found = STATUS_OK;
     bool others = step->troubled;
-    if (status == STATUS_INVALID && !step->task->is_known) {
-        /* What was found wrong only counts when nothing was absent for the telling's sake. */
-        for (size_t i = 0; i < step->candidates.count && !others; i++)
-            others = step->candidates.items[i]->stands;
-        if (!others)
-            step_stand_by_faults(step);
-    }
-    while (status == STATUS_INVALID) {
-        if (step->collapsed)
-            let_all_stand(step);
-        else
-            status = settle_dependence(step);
-        if (status == STATUS_INVALID || status == STATUS_OK)
-            status = next_round(step);
-        if (status == STATUS_INVALID && step->collapsed)
-            return STATUS_SYSTEM; /* what stood before stands no more: it cannot be */
-        if (status == STATUS_INVALID)
-            step_stand_by_faults(step);
-    }
+    /* What was found wrong only counts when nothing was absent for the telling's sake. */
+    for (size_t i = 0; i < step->candidates.count && !others; i++)
+        others = step->candidates.items[i]->stands;
+    if (status == STATUS_INVALID && !others)
+        found = step_stand_by_faults(step);
+    if (found != STATUS_OK)
+        return found;
+    while (status == STATUS_INVALID)
+        status = run_next_round(step);
     return status;
 }
 

@@ -5,10 +5,12 @@
  * in force before. Each definition of C counts, but for
  *   - those with faults of their own, and names that are defined twice;
  *   - names that C lacks, while C holds something that cannot be read or named: it may be them;
- *   - those that do not link, or do not compile for some environment, among what counts so far;
+ *   - those that do not link, or do not compile for some environment, among what counts so far; and
+ *     an environment that is new, or has other evaluators, when what stands as in P does not
+ *     compile for it;
  *   - those that depend, by C's own words, on one that does not count;
- * which stand as in P, or are absent as in P. When one that stands as in P does not link, all that
- * it depends on stands as in P too. Repeated until nothing is wrong; at the worst all stands as in
+ * which stand as in P, or are absent as in P. When all that does not link or compile stands as in
+ * P, so does all that it depends on. Repeated until nothing is wrong; at the worst all stands as in
  * P. Every round is a function of C and P alone, so the outcome is the same on every machine, from
  * whichever commit the inventory came.
  *

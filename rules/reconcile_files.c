@@ -307,6 +307,11 @@ static enum status given_source(struct step *step, const struct exception *excep
         status = STATUS_NO_MEMORY;
     if (files)
         read_files_dispose(files, 1);
+    /* Of its other names some may be nobody's: the step's end looks at all that it worked on. */
+    for (uint32_t i = 0; i < source->version_count && status == STATUS_OK; i++) {
+        if (!step_work(step, source->versions[i].entry))
+            status = STATUS_NO_MEMORY;
+    }
     if (status == STATUS_OK && !table_add(&step->given, source))
         status = STATUS_NO_MEMORY;
     if (status != STATUS_OK)
@@ -316,34 +321,33 @@ static enum status given_source(struct step *step, const struct exception *excep
     return status;
 }
 
-static struct version *find_version(struct source_file *source, const struct exception *exception)
+/* Entries of a source's other names may be gone: they are compared, never looked into. */
+static struct version *find_version(struct source_file *source, const struct entry *entry,
+                                    uint32_t index)
 {
     for (uint32_t i = 0; i < source->version_count; i++) {
         struct version *version = &source->versions[i];
-        if (version->index == exception->index && version->whole &&
-            version->entry->kind == exception->kind &&
-            text_equal(version->entry->name, exception->name))
+        if (version->index == index && version->whole && version->entry == entry)
             return version;
     }
     return NULL;
 }
 
-enum status step_given_version(struct step *step, const struct exception *exception,
-                               struct version **out)
+enum status step_given_version(struct step *step, const struct entry *entry,
+                               const struct exception *exception, struct version **out)
 {
-    const struct entry *entry = inventory_find(step->inventory, exception->kind, exception->name);
     struct source_file *source;
     *out = NULL;
     if (exception->path.length == 0)
         return STATUS_OK;
-    if (entry && entry->in_force && is_given(entry->in_force->source, exception)) {
-        *out = find_version(entry->in_force->source, exception);
+    if (entry->in_force && is_given(entry->in_force->source, exception)) {
+        *out = find_version(entry->in_force->source, entry, exception->index);
         if (*out)
             return STATUS_OK;
     }
     enum status status = given_source(step, exception, &source);
     if (status != STATUS_OK)
         return status;
-    *out = find_version(source, exception);
+    *out = find_version(source, entry, exception->index);
     return *out ? STATUS_OK : STATUS_NOT_FOUND;
 }

@@ -8,6 +8,7 @@
 /* What a step knows of an entry that it touches. */
 struct work {
     struct entry *entry;
+    size_t place;              /* in step->all */
     bool candidate;            /* what the commit wants is not what is in force */
     bool stands;               /* as in P: a candidate that does not count */
     bool known;                /* an exception says what counts */
@@ -17,7 +18,8 @@ struct work {
     bool reached;              /* by a walk of this round */
     uint32_t round;            /* in which it was last in the world */
     struct version *wanted;    /* whole, the only one; NULL: none */
-    struct version *chosen;    /* of a candidate: the one that counts in this round; NULL: absent */
+    struct version *chosen;    /* of a candidate: the one that counts in this round, before that
+                                  the one that people are told of; NULL: absent */
     struct entry **references; /* of the version that counts, in this round */
     size_t reference_count;
 };
@@ -51,15 +53,18 @@ struct step {
 struct work *step_work(struct step *step, struct entry *entry);
 /* The version that counts in this round; NULL: none. */
 struct version *step_version(const struct entry *entry);
+/* Whether it is a candidate that does not stand: its new version is in this round's world. */
+bool work_counts(const struct work *work);
 bool works_add(struct works *works, struct work *work) MUST_CHECK;
 
 /* reconcile_files.c: the changes to files become the inventory's. */
 enum status step_take_files(struct step *step);
 /* Reads the definitions of versions whose files were not read in this step. */
 enum status step_read_versions(struct step *step, struct version *const *versions, size_t count);
-/* The version of an exception, read; NULL in *out: absent. STATUS_NOT_FOUND: there is none such. */
-enum status step_given_version(struct step *step, const struct exception *exception,
-                               struct version **out);
+/* The version of an entry that an exception tells, read; NULL in *out: absent. STATUS_NOT_FOUND:
+ * there is none such. */
+enum status step_given_version(struct step *step, const struct entry *entry,
+                               const struct exception *exception, struct version **out);
 /* Adds copies of what is wrong with the commit's files. */
 void step_tell_files(struct step *step);
 
@@ -77,7 +82,7 @@ enum status step_compile(struct step *step, struct diagnostics *diagnostics);
 void step_forget_documents(struct step *step);
 
 /* reconcile_stand.c: which candidates stand as in P, given what was found wrong. */
-void step_stand_by_faults(struct step *step);     /* after a round that went wrong */
-void step_stand_by_dependence(struct step *step); /* those that depend on one that stands */
+enum status step_stand_by_faults(struct step *step);     /* after a round that went wrong */
+enum status step_stand_by_dependence(struct step *step); /* those that depend on one that stands */
 
 #endif

@@ -89,9 +89,10 @@ static enum status compile_one(struct step *step, size_t index, struct compile_t
     struct inventory_document *made = &step->documents[step->document_count];
     const bool *wanted = task->wanted;
     size_t flag_count = step->catalog.flag_count;
+    bool is_read_anew = !old || old->evaluators != environment->evaluators;
     task->environment = environment;
     task->previous = old && !is_worn(old->document) ? old->document : NULL;
-    if (!task->previous || old->evaluators != environment->evaluators)
+    if (!task->previous || is_read_anew)
         task->wanted = NULL; /* all flags are in the catalog then: prepare() */
     if (flag_count)
         memset(task->faulty, 0, flag_count * sizeof *task->faulty);
@@ -103,11 +104,12 @@ static enum status compile_one(struct step *step, size_t index, struct compile_t
     enum status status = compile_document(task, &made->document, diagnostics);
     for (size_t i = 0; i < flag_count; i++) {
         step->result->compiled += !task->wanted || task->wanted[i];
-        if (task->faulty[i]) {
-            flags[i]->faulty = true;
-            /* Perhaps because of the environment. */
+        if (!task->faulty[i])
+            continue;
+        flags[i]->faulty = true;
+        /* What went well before went wrong because of who reads it now. */
+        if (is_read_anew && !work_counts(flags[i]))
             works_of(step, KIND_ENVIRONMENT)[index]->faulty = true;
-        }
     }
     task->wanted = wanted;
     step->document_count++; /* its name is to be freed in any case */

@@ -191,16 +191,61 @@ static enum status walk_entries(struct walk *walk, const git_tree *old, const gi
     return status;
 }
 
+static int by_order(const void *a, const void *b)
+{
+    return compare_entries(*(const git_tree_entry *const *)a, *(const git_tree_entry *const *)b);
+}
+
+/* Whether it has a name twice, which only a tree written by hand can: nobody could say which of the
+ * two a commit after it changes. Others are in order, which is as good as having looked. */
+static enum status find_doubled(const git_tree *tree, bool *doubled)
+{
+    const size_t count = git_tree_entrycount(tree);
+    bool ordered = true;
+    *doubled = false;
+    for (size_t i = 1; i < count && ordered; i++)
+        ordered = compare_entries(git_tree_entry_byindex(tree, i - 1),
+                                  git_tree_entry_byindex(tree, i)) < 0;
+    if (ordered)
+        return STATUS_OK;
+    const git_tree_entry **sorted = calloc(count, sizeof *sorted);
+    if (!sorted)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = git_tree_entry_byindex(tree, i);
+    qsort(sorted, count, sizeof *sorted, by_order);
+    for (size_t i = 1; i < count; i++)
+        *doubled = *doubled || compare_entries(sorted[i - 1], sorted[i]) == 0;
+    free(sorted);
+    return STATUS_OK;
+}
+
+/* NULL in *out where there is no tree, or one that is an obstacle as a whole: that is noted. */
+static enum status open_tree(struct walk *walk, const git_oid *id, bool here, git_tree **out)
+{
+    bool doubled;
+    *out = NULL;
+    if (!id)
+        return STATUS_OK;
+    if (git_tree_lookup(out, walk->mirror->repository, id) != 0)
+        return fail(walk);
+    enum status status = find_doubled(*out, &doubled);
+    if (status != STATUS_OK || !doubled)
+        return status;
+    git_tree_free(*out);
+    *out = NULL;
+    return note_obstacle(walk, BUNDLE_DOUBLED, here);
+}
+
 /* At most BUNDLE_MAX_DEPTH deep. Either may be NULL. */
 static enum status walk_trees(struct walk *walk, const git_oid *old, const git_oid *new,
                               unsigned depth)
 {
     git_tree *before = NULL, *after = NULL;
-    enum status status = STATUS_OK;
-    if ((old && git_tree_lookup(&before, walk->mirror->repository, old) != 0) ||
-        (new &&git_tree_lookup(&after, walk->mirror->repository, new) != 0))
-        status = fail(walk);
-    else
+    enum status status = open_tree(walk, old, false, &before);
+    if (status == STATUS_OK)
+        status = open_tree(walk, new, true, &after);
+    if (status == STATUS_OK)
         status = walk_entries(walk, before, after, depth);
     git_tree_free(before);
     git_tree_free(after);

@@ -66,7 +66,7 @@ static inline enum status rig_link(struct rig *rig)
 
 static inline const char *rig_story(struct rig *rig)
 {
-    static char story[4000];
+    static char story[64000];
     struct buffer out;
     buffer_init(&out, 0);
     diagnostics_write_text(&out, &rig->faults, false);

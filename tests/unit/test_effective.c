@@ -355,6 +355,94 @@ START_TEST(a_cache_that_is_damaged_costs_time_only)
 }
 END_TEST
 
+/* What is known of a commit is told by its files; of one with too many of them they are not. */
+START_TEST(a_tree_that_is_too_large_is_known_by_nothing)
+{
+    struct effective effective;
+    char good[COMMIT_TEXT_SIZE];
+    begin_history();
+    commit_of("%s && %s && %s", ENVIRONMENTS, flag("a", "1", "v"), flag("b", "1", "v"));
+    snprintf(good, sizeof good, "%s", commit(flag("b", "2", "nope")));
+    const char *tree = shell("cd work && git hash-object -w --stdin < /dev/null");
+    for (int depth = 0; depth < 3; depth++)
+        tree =
+            shell("cd work && for i in $(seq 130); do printf '%s %s\\t%%s\\n' $i; done | LC_ALL=C "
+                  "sort -k 4 | git mktree",
+                  depth ? "040000 tree" : "100644 blob", tree);
+    const char *large =
+        shell("cd work && t=$( { git ls-tree HEAD; printf '040000 tree %s\\tz\\n'; } | git mktree) "
+              "&& git commit-tree -m large -p %s $t",
+              tree, good);
+    const char *tip = shell(
+        "cd work && git reset -q --hard && %s && git add -A && git push -q origin $(git "
+        "commit-tree -m tip -p %s $(git write-tree)):refs/heads/main 2>&1 && git -C "
+        "../remote.git rev-parse main",
+        "echo '{apiVersion: weir/v1, kind: Flag, metadata: {name: a}, spec: {variants: {v: 2, "
+        "w: 3}, default: v, rules: [{when: {flag: {name: b, is: v}}, serve: w}]}}' > "
+        "flags/a.yaml",
+        large);
+    ck_assert_ok(mirror_open_local(below(root, "remote.git"), &mirror, &failure));
+    for (int i = 0; i < 2; i++) {
+        start(&effective, below(root, "cache"));
+        if (i == 0) {
+            ck_assert_ok(effective_go(&effective, large, &failure));
+            ck_assert_str_eq(value(&effective, "production", "a"), "1");
+        } else {
+            ck_assert_ok(effective_go(&effective, tip, &failure));
+            ck_assert_str_eq(value(&effective, "production", "a"), "1");
+            ck_assert_str_eq(value(&effective, "production", "b"), "1");
+        }
+        effective_dispose(&effective);
+    }
+    end_history();
+}
+END_TEST
+
+/* A tree with two files a.yaml, which Git makes for nobody who does not ask it to. */
+static char *commit_twice(const char *parent, unsigned a, unsigned b)
+{
+    return shell(
+        "cd work && blob() { echo \"{apiVersion: weir/v1, kind: Flag, metadata: {name: $1}, spec: "
+        "{variants: {v: $2}, default: v}}\" | git hash-object -w --stdin; } && t=$(printf '100644 "
+        "blob %%s\\ta.yaml\\n' $(blob a %u) $(blob b %u) | git mktree) && t=$( { git ls-tree %s | "
+        "grep -v flags; printf '040000 tree %%s\\tflags\\n' $t; } | git mktree) && c=$(git "
+        "commit-tree -m twice -p %s $t) && git push -q -f origin $c:refs/heads/main 2>&1 && echo "
+        "$c",
+        a, b, parent, parent);
+}
+
+START_TEST(a_path_that_a_tree_has_twice_is_none)
+{
+    struct effective effective, fresh;
+    begin_history();
+    const char *first =
+        commit_of("%s && %s && %s", ENVIRONMENTS, flag("a", "1", "v"), flag("b", "1", "v"));
+    const char *commits_after[4];
+    commits_after[0] = commit_twice(first, 2, 3);
+    commits_after[1] = commit_twice(commits_after[0], 2, 4);
+    commits_after[2] = commit_twice(commits_after[1], 5, 4);
+    commits_after[3] = shell("cd work && c=$(git commit-tree -m good -p %s %s^{tree}) && git push "
+                             "-q -f origin $c:refs/heads/main 2>&1 && echo $c",
+                             commits_after[2], first);
+    ck_assert_ok(mirror_open_local(below(root, "remote.git"), &mirror, &failure));
+    start(&effective, NULL);
+    ck_assert_ok(effective_go(&effective, first, &failure));
+    for (unsigned i = 0; i < 4; i++) {
+        start(&fresh, NULL);
+        ck_assert_ok(effective_go(&effective, commits_after[i], &failure));
+        ck_assert_ok(effective_go(&fresh, commits_after[i], &failure));
+        ck_assert_str_eq(value(&effective, "production", "a"), "1");
+        ck_assert_str_eq(value(&effective, "production", "b"), "1");
+        expect_same(&effective, &fresh, i, "a fresh way");
+        ck_assert(effective.result.whole == (i == 3));
+        effective_dispose(&fresh);
+    }
+    effective_dispose(&effective);
+    end_history();
+}
+END_TEST
+
 UNIT_MAIN("effective", every_way_to_a_commit_leads_to_the_same,
           an_environment_that_holds_waits_for_a_commit_without_faults,
-          a_long_way_back_is_walked_once, a_cache_that_is_damaged_costs_time_only)
+          a_long_way_back_is_walked_once, a_cache_that_is_damaged_costs_time_only,
+          a_tree_that_is_too_large_is_known_by_nothing, a_path_that_a_tree_has_twice_is_none)

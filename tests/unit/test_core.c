@@ -1,0 +1,75 @@
+/* The owner of what is in force: what it tells targets when it takes a tip again. */
+#include "../../controller/core.h"
+#include "../../controller/log.h"
+#include "../../controller/snapshot.h"
+#include "repositories.h"
+
+#define PATIENCE (20 * NANOSECONDS_PER_SECOND)
+
+struct site {
+    struct config config;
+    struct telemetry *telemetry;
+    struct hub hub;
+    struct fleet *fleet;
+    struct core *core;
+};
+
+static void open_site(struct site *site)
+{
+    *site = (struct site){0};
+    config_init(&site->config);
+    ck_assert_ok(config_set_path(&site->config.data, below(root, "data"), &failure));
+    ck_assert_ok(config_set_path(&site->config.repo, below(root, "remote.git"), &failure));
+    ck_assert_ok(config_finish(&site->config, &failure));
+    shell("mkdir -p data");
+    site->telemetry = telemetry_new();
+    ck_assert_ptr_nonnull(site->telemetry);
+    ck_assert_int_eq(hub_init(&site->hub), STATUS_OK);
+    site->fleet = fleet_new(&site->config.reach, &system_clock, site->telemetry);
+    ck_assert_ptr_nonnull(site->fleet);
+    const struct core_parts parts = {.config = &site->config,
+                                     .clock = &system_clock,
+                                     .telemetry = site->telemetry,
+                                     .hub = &site->hub,
+                                     .fleet = site->fleet};
+    ck_assert_ok(mirror_open_local(below(root, "remote.git"), &mirror, &failure));
+    ck_assert_ok(core_new(&parts, mirror, &site->core, &failure));
+}
+
+static void close_site(struct site *site)
+{
+    core_free(site->core);
+    fleet_free(site->fleet, PATIENCE);
+    hub_dispose(&site->hub);
+    telemetry_free(site->telemetry);
+    config_dispose(&site->config);
+}
+
+/* Something of the repository cannot be read for a while: when it can again, targets have what
+ * they are to have. */
+START_TEST(a_tip_that_is_taken_again_keeps_its_targets)
+{
+    struct site site;
+    struct target_status statuses[2];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    commit("mkdir environments targets && printf 'apiVersion: weir/v1\\nkind: Environment\\n"
+           "metadata: {name: production}\\n' > environments/p.yaml && printf 'apiVersion: "
+           "weir/v1\\nkind: Target\\nmetadata: {name: t}\\nspec: {environment: production, file: "
+           "{path: t.json}}\\n' > targets/t.yaml");
+    const char *side = shell("cd work && git commit-tree -m side HEAD^{tree}");
+    const char *tip = shell("cd work && git reset -q --hard $(git commit-tree -m merge -p HEAD -p "
+                            "%s HEAD^{tree}) && git push -q origin HEAD 2>&1 && git rev-parse HEAD",
+                            side);
+    open_site(&site);
+    shell("mv remote.git/objects/%.2s/%s away", side, side + 2);
+    ck_assert_int_ne(core_take(site.core, tip, &failure), STATUS_OK);
+    shell("mv away remote.git/objects/%.2s/%s", side, side + 2);
+    ck_assert_ok(core_take(site.core, tip, &failure));
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    close_site(&site);
+    end();
+}
+END_TEST
+
+UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets)
