@@ -440,13 +440,14 @@ static void set_up_log(const struct config *config)
         log_set_level(level);
 }
 
-/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for
- * stop_git(). */
+/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for stop_git().
+ * A closed pipe and a file that may not grow (`ulimit -f`) are failed writes, told as such. */
 static void prepare_signals(sigset_t *waited)
 {
     struct sigaction interrupt = {.sa_handler = do_nothing}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGUSR1, &interrupt, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
     sigemptyset(waited);
     sigaddset(waited, SIGTERM);
     sigaddset(waited, SIGINT);

@@ -1,7 +1,7 @@
 """A random history of definitions: good commits and faulty ones, branches, and merges of every shape.
 
-`main` is moved on in ways that a forge allows: always to a descendant, but not always along first parents (a branch that
-has merged main may become main). The files of each commit are drawn from what its parents hold, so a merge may take any
+`main` is moved on in ways that a forge allows: always to a descendant, but not always along first parents (a branch
+that has merged main may become main). The files of each commit are drawn from what its parents hold, so a merge may take any
 mixture of both sides, both sides' faults, or neither side.
 """
 import pathlib
@@ -24,12 +24,17 @@ def flag(chance, name):
     rules = chance.choice(["", f"  rules: [{{when: {{segment: {chance.choice(SEGMENTS)}}}, serve: b}}]\n",
                            f"  rules: [{{when: {{attribute: plan, is: {chance.choice('xyz')}}}, serve: b}}]\n",
                            f"  rules: [{{when: {{flag: {{name: {chance.choice(NAMES)}, is: a}}}}, serve: b}}]\n"])
-    return (f"{HEADER}kind: Flag\nmetadata: {{name: {name}}}\nspec:\n  variants: {{a: \"{chance.randrange(10**6)}\", b: no}}\n"
-            f"  default: a\n{rules}")
+    return (f"{HEADER}kind: Flag\nmetadata: {{name: {name}}}\nspec:\n"
+            f"  variants: {{a: \"{chance.randrange(10**6)}\", b: no}}\n  default: a\n{rules}")
+
+
+def plain_segment(name):
+    return f"{HEADER}kind: Segment\nmetadata: {{name: {name}}}\nspec: {{include: [u]}}\n"
 
 
 def segment(chance, name):
-    match = chance.choice([f"{{attribute: team, is: t{chance.randrange(9)}}}", f"{{segment: {chance.choice(SEGMENTS)}}}"])
+    match = chance.choice([f"{{attribute: team, is: t{chance.randrange(9)}}}",
+                           f"{{segment: {chance.choice(SEGMENTS)}}}"])
     return f"{HEADER}kind: Segment\nmetadata: {{name: {name}}}\nspec: {{match: {match}}}\n"
 
 
@@ -48,7 +53,7 @@ def change(chance, files):
             if number % 2:
                 files[f"flags/{mended}.yaml"] = flag(chance, mended)
         for mended in SEGMENTS:
-            files[f"segments/{mended}.yaml"] = f"{HEADER}kind: Segment\nmetadata: {{name: {mended}}}\nspec: {{include: [u]}}\n"
+            files[f"segments/{mended}.yaml"] = plain_segment(mended)
         for path in [p for p in files if p.startswith("extra/")]:
             del files[path]
     elif kind == "type":
@@ -100,7 +105,7 @@ class History:
         for name in NAMES:
             first[f"flags/{name}.yaml"] = flag(chance, name)
         for name in SEGMENTS:
-            first[f"segments/{name}.yaml"] = f"{HEADER}kind: Segment\nmetadata: {{name: {name}}}\nspec: {{include: [u]}}\n"
+            first[f"segments/{name}.yaml"] = plain_segment(name)
         self.parents.append([])
         self.trees.append(first)
         self.heads = {"main": 0, "left": 0, "right": 0}

@@ -122,8 +122,8 @@ class Rounds:
                 self.end()
             files.check()
             hashes.check()
-            return (f"{self.count} kills, {self.killed_before_ready} of them before anything was served; the branch came "
-                    f"to commit {self.line.tip}; the file was read {files.looks} times and held {len(files.seen)} "
+            return (f"{self.count} kills, {self.killed_before_ready} of them before anything was served; the branch "
+                    f"came to commit {self.line.tip}; the file was read {files.looks} times and held {len(files.seen)} "
                     f"documents, Redis {hashes.looks} and {len(hashes.seen)}; "
                     f"served {self.slowest * 1000:.0f} ms after a start at the latest")
         finally:

@@ -1,6 +1,6 @@
 """State is a function of Git: of a random history with faults and merges of every shape the same digests come of `weir
-build` on two clones, of a controller that followed commit by commit, and of controllers that jumped, with what they keep
-on the disk and without. `make soak-determinism` does the same with 200 commits.
+build` on two clones, of a controller that followed commit by commit, and of controllers that jumped, with what they
+keep on the disk and without. `make soak-determinism` does the same with 200 commits.
 """
 import determining
 import pytest

@@ -1,7 +1,7 @@
 """What the proofs that nothing goes backwards share: a line of commits, and watchers of targets that never look away.
 
-Line makes commits by fast-import, which is quick enough for thousands, and pushes them by moving the branch. Each commit
-is of one kind:
+Line makes commits by fast-import, which is quick enough for thousands, and pushes them by moving the branch. Each is
+of one kind:
 
     good      the counter holds the commit's number
     faulty    the same, beside a flag that does not validate
@@ -153,7 +153,8 @@ class Watcher:
         assert not self.faults, "\n".join(self.faults)
         assert self.looks > 0
         for commit, mark in self.seen.items():
-            assert hashlib.sha256(self.shape(self.line.built(commit))).hexdigest() == mark, f"not the document of {commit}"
+            built = hashlib.sha256(self.shape(self.line.built(commit))).hexdigest()
+            assert built == mark, f"not the document of {commit}"
         for commit in sorted(self.digests, key=self.line.index.get)[-digests:]:
             assert self.line.digest(commit) == self.digests[commit], f"not the digest of {commit}"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`make soak-determinism`: tests/integration/test_determinism.py with as many commits as one likes; exits 1 when two ways
-to a commit lead to different digests.
+"""`make soak-determinism`: tests/integration/test_determinism.py with as many commits as one likes; exits 1 when two
+ways to a commit lead to different digests.
 
     python3 tests/soak/determinism.py [--commits 200] [--seed N]
 """

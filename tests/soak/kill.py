@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`make soak-kill`: tests/integration/test_kill.py for as many rounds as one likes; exits 1 when anything goes backwards.
+"""`make soak-kill`: tests/integration/test_kill.py for as many rounds as one likes; exits 1 when anything goes
+backwards.
 
     python3 tests/soak/kill.py [--rounds 500] [--seed N]
 """
