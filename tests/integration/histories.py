@@ -1,8 +1,8 @@
 """A random history of definitions: good commits and faulty ones, branches, and merges of every shape.
 
 `main` is moved on in ways that a forge allows: always to a descendant, but not always along first parents (a branch
-that has merged main may become main). The files of each commit are drawn from what its parents hold, so a merge may take any
-mixture of both sides, both sides' faults, or neither side.
+that has merged main may become main). The files of each commit are drawn from what its parents hold, so a merge may
+take any mixture of both sides, both sides' faults, or neither side.
 """
 import pathlib
 import subprocess

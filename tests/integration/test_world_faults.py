@@ -6,7 +6,6 @@ Whatever happens, what was served goes on being served, the fault is told, and w
 import contextlib
 import json
 import os
-import pathlib
 import random
 import resource
 import shutil
@@ -226,14 +225,8 @@ class Clock:
             file.write(struct.pack("l", seconds))
 
 
-def sanitized():
-    """A sanitizer wants to be the first library that is loaded."""
-    return b"__asan_init" in pathlib.Path(weir.program()).read_bytes() or \
-        b"__tsan_init" in pathlib.Path(weir.program()).read_bytes()
-
-
 @pytest.mark.skipif(not shutil.which("cc"), reason="cc is not installed")
-@pytest.mark.skipif(sanitized(), reason="a sanitizer's runtime and a replaced clock do not go together")
+@pytest.mark.skipif(weir.is_sanitized(), reason="a sanitizer's runtime and a replaced clock do not go together")
 @pytest.mark.parametrize("seconds", [86400 * 400, -86400 * 400], ids=["forwards", "backwards"])
 def test_a_clock_that_jumps_changes_nothing_but_the_time(repository, tmp_path, seconds):
     clock = Clock(tmp_path)
