@@ -1,9 +1,10 @@
 """Two controllers that lose Git and Redis at random while commits arrive: see test_converge.py.
 
-Each reaches Git and Redis by proxies of its own. Definitions are the same for both, so there are two targets for one key
-in one Redis, each by another proxy, and each controller may only contact its own. A file target is written by both, another
-by each in its own data folder. An episode is some seconds of commits and cuts; it ends when the last cut is healed, and
-then everything has to be the same everywhere.
+Each reaches Git and Redis by proxies of its own. Definitions are the same for both, so there are two targets for one
+key in one Redis, each by another proxy, and each controller may only contact its own. A file target is written by both,
+another by each in its own data folder. One that has lost Git may be killed and started again: then it knows an old
+state only, which must not replace what the other has pushed. An episode is some seconds of all that; it ends when the
+last cut is healed, and then everything has to be the same everywhere.
 """
 import contextlib
 import random
@@ -26,22 +27,26 @@ def targets(ports, shared):
     head = "apiVersion: weir/v1\nkind: Target\nmetadata: {{name: {}}}\nspec:\n  environment: production\n"
     made = [head.format(f"redis-{side}") + f"  redis: {{url: \"redis://127.0.0.1:{port}\", key: \"weir:production\"}}\n"
             for side, port in ports.items()]
-    made += [head.format("shared") + f"  file: {{path: {shared}}}\n", head.format("own") + "  file: {path: flags.json}\n"]
+    made += [head.format(name) + f"  file: {{path: {path}}}\n"
+             for name, path in (("shared", shared), ("own", "flags.json"))]
     return {"targets/all.yaml": "---\n".join(made)}
 
 
 class Side:
     """A controller and its two ways into the world."""
 
-    def __init__(self, name, folder, git, redis):
+    def __init__(self, name, folder, git, redis, shared):
         self.name, self.data, self.git, self.redis = name, folder / name, git, redis
-        self.running = None
+        self.shared, self.running, self.kills = shared, None, 0
 
-    def start(self, shared):
+    def restart(self):
+        if self.running:
+            self.running.kill()  # by SIGKILL
+            self.kills += 1
         self.running = weir.Controller(
             "--repo", f"http://127.0.0.1:{self.git.port}/line.git", "--branch", "main", "--data", self.data, "--listen",
             "127.0.0.1:0", "--poll", "200ms", "--git-timeout", "1s", "--allow-host", f"127.0.0.1:{self.redis.port}",
-            "--allow-path", shared.parent)
+            "--allow-path", self.shared.parent)
 
     def lacks(self, commit):
         """What has not come to `commit` yet, in words; empty: all has."""
@@ -61,7 +66,7 @@ class Weather:
     """Breaks one way after the other, each for a while."""
 
     def __init__(self, sides, chance):
-        self.chance, self.broken = chance, {}
+        self.sides, self.chance, self.broken = sides, chance, {}
         self.ways = [(way, kind) for side in sides for way, kind in ((side.git, "git"), (side.redis, "redis"))]
 
     def turn(self, now):
@@ -74,6 +79,9 @@ class Weather:
             self.broken[way] = now + self.chance.uniform(0.05, LONGEST_CUT)
         if self.chance.random() < 0.05:
             way.drop()
+        for side in self.sides:
+            if side.git in self.broken and self.chance.random() < 0.02:
+                side.restart()
 
     def _break(self, way, kind):
         after, towards = self.chance.choice((0, 100, 1000)), self.chance.choice(("client", "server"))
@@ -82,6 +90,9 @@ class Weather:
         if kind == "git":  # what Redis is sent is not protected against a byte that changes
             faults.append(lambda: way.corrupt(after, towards))
         self.chance.choice(faults)()
+
+    def count(self):
+        return sum(count for way, _ in self.ways for kind, count in way.happened.items() if kind != "connect")
 
     def heal(self):
         for way, _ in self.ways:
@@ -106,10 +117,11 @@ class Everything:
         self.line = Line(self.folder, int(self.seconds * COMMITS_A_SECOND) + 50, self.chance, files)
         self.line.push(0)
         server = enter(gitserver.HttpServer(self.folder))
-        self.sides = [Side(side, self.folder, enter(Proxy("127.0.0.1", server.port)), proxies[side]) for side in SIDES]
+        self.sides = [Side(side, self.folder, enter(Proxy("127.0.0.1", server.port)), proxies[side], self.shared)
+                      for side in SIDES]
         for side in self.sides:
-            side.start(self.shared)
-            self.stack.callback(side.running.kill)
+            self.stack.callback(lambda side=side: side.running and side.running.kill())
+            side.restart()
         self.watchers = [enter(RedisWatcher(self.line, redis.port)), enter(FileWatcher(self.line, self.shared))]
         self.watchers += [enter(FileWatcher(self.line, side.data / "targets/flags.json")) for side in self.sides]
         return self
@@ -123,10 +135,12 @@ class Everything:
     def together(self, what):
         """All serve and hold the tip; how long that took."""
         begun, commit = time.monotonic(), self.line.commits[self.line.tip]
-        weir.wait_until(lambda: not [late for side in self.sides for late in side.lacks(commit)], f"{what}: all is at {commit}")
+        weir.wait_until(lambda: not any(side.lacks(commit) for side in self.sides), f"{what}: all is at {commit}")
         took = time.monotonic() - begun
         assert len({side.digest() for side in self.sides} | {self.line.digest(commit)}) == 1
-        weir.wait_until(lambda: all(w.last == self.line.tip for w in self.watchers), "the watchers have seen it")
+        weir.wait_until(lambda: all(w.faults or w.last == self.line.tip for w in self.watchers), "the watchers see it")
+        faults = [fault for watcher in self.watchers for fault in watcher.faults]
+        assert not faults, "\n".join(faults)
         return took
 
     def episode(self):
@@ -138,13 +152,11 @@ class Everything:
                 self.line.push(self.line.tip + 1)
                 next_commit = now + self.chance.uniform(0.5, 1.5) / COMMITS_A_SECOND
             weather.turn(now)
-            self.cuts = sum(count for way, _ in weather.ways for kind, count in way.happened.items() if kind != "connect")
             time.sleep(0.02)
         weather.heal()
+        self.cuts = weather.count()
         took = self.together(f"episode {self.episodes + 1}")
         self.slowest, self.episodes = max(self.slowest, took), self.episodes + 1
-        faults = [fault for watcher in self.watchers for fault in watcher.faults]
-        assert not faults, "\n".join(faults)
         return took
 
     def run(self, tell=lambda episode, took: None):
@@ -162,5 +174,5 @@ class Everything:
             assert code == 0, f"it ended with {code}\n{self.logs()}"
         looks = ", ".join(f"{watcher.looks}" for watcher in self.watchers)
         return (f"{self.episodes} times all came together, {self.slowest:.2f} s after the last heal at the latest; "
-                f"{self.line.tip} commits, {self.cuts} times something was done to a connection; looks at Redis and the "
-                f"three files: {looks}")
+                f"{self.line.tip} commits, {self.cuts} times something was done to a connection, "
+                f"{sum(side.kills for side in self.sides)} kills; looks at Redis and the three files: {looks}")

@@ -1,4 +1,4 @@
-"""Two controllers on one repository, one Redis and files, which both lose Git and Redis at random.
+"""Two controllers on one repository, one Redis and files, which both lose Git and Redis at random, and are killed.
 
 No target ever shows an older generation after a newer one, and soon after the last cut is healed all hold the same.
 `make soak-converge MINUTES=5` does the same for longer.
