@@ -146,7 +146,9 @@ def read_only(disk):
 def test_a_disk_that_turns_read_only_harms_nobody(repository, disk):
     before = weir.git(repository.work, "rev-parse", "HEAD")
     data = disk.path / "data"
-    with weir.controller(repository.url, data) as running:
+    # libgit2 1.5 forgets 40 bytes when it cannot make the file of a pack (pack_backend__writepack).
+    forgetful = weir.environment(ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+    with weir.controller(repository.url, data, env=forgetful) as running:
         arrives(running, before)
         with read_only(disk):
             commit = change(repository, large=os.urandom(100_000))
