@@ -32,6 +32,8 @@
 #define PATIENCE_GIT (3 * NANOSECONDS_PER_SECOND)
 #define RETRY_FIRST (1 * NANOSECONDS_PER_SECOND)
 #define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
+/* A remote that has been away for this long is asked less often than the poll says. */
+#define RETRY_PATIENCE (60 * NANOSECONDS_PER_SECOND)
 /* From the beginning of a fetch to that of the next, however many ask for one. */
 #define FETCH_INTERVAL (100 * NANOSECONDS_PER_MILLISECOND)
 
@@ -223,10 +225,26 @@ static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE]
     return true;
 }
 
+/* From a fetch to the next; `failures` is how many have failed in a row, since `since`. */
+static int64_t wait_after_fetch(const struct controller *controller, unsigned failures,
+                                int64_t since)
+{
+    const struct clock *clock = controller->clock;
+    int64_t poll = controller->config->poll;
+    int64_t wait = clock_jitter(clock, poll, 10);
+    if (!failures)
+        return wait;
+    int64_t longest = poll > RETRY_LONGEST ? poll : RETRY_LONGEST;
+    int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
+    bool is_away = clock->monotonic(clock->self) - since >= RETRY_PATIENCE;
+    return retry < wait || is_away ? retry : wait;
+}
+
 static void *git_main(void *argument)
 {
     struct controller *controller = argument;
     const struct clock *clock = controller->clock;
+    int64_t since = 0; /* when the first of the failures was */
     char tip[COMMIT_TEXT_SIZE] = "", problem[256] = "";
     unsigned failures = 0;
     struct error error;
@@ -236,16 +254,11 @@ static void *git_main(void *argument)
     while (!atomic_load(&controller->stopping)) {
         struct timespec earliest = deadline_after(FETCH_INTERVAL);
         failures = fetch_once(controller, tip, problem) ? 0 : failures + 1;
+        if (failures == 1)
+            since = clock->monotonic(clock->self);
         note_iteration(controller, "git");
         keep_up(controller);
-        int64_t wait = clock_jitter(clock, controller->config->poll, 10);
-        if (failures) {
-            int64_t longest =
-                controller->config->poll > RETRY_LONGEST ? controller->config->poll : RETRY_LONGEST;
-            int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
-            wait = retry < wait || failures > 5 ? retry : wait;
-        }
-        wait_for_poll(controller, wait, &earliest);
+        wait_for_poll(controller, wait_after_fetch(controller, failures, since), &earliest);
     }
     pthread_mutex_lock(&controller->lock);
     controller->git_ended = true;
@@ -440,13 +453,14 @@ static void set_up_log(const struct config *config)
         log_set_level(level);
 }
 
-/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for
- * stop_git(). */
+/* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for stop_git().
+ * A closed pipe and a file that may not grow (`ulimit -f`) are failed writes, told as such. */
 static void prepare_signals(sigset_t *waited)
 {
     struct sigaction interrupt = {.sa_handler = do_nothing}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGUSR1, &interrupt, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
     sigemptyset(waited);
     sigaddset(waited, SIGTERM);
     sigaddset(waited, SIGINT);

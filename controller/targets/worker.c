@@ -8,6 +8,10 @@
 
 #define FIRST_WAIT (200 * NANOSECONDS_PER_MILLISECOND)
 #define LONGEST_WAIT (30 * NANOSECONDS_PER_SECOND)
+/* Most outages are short, and what was missed is wanted at once when they end: only a target that
+ * fails for minutes is asked less often than every second. */
+#define SHORT_WAIT (1 * NANOSECONDS_PER_SECOND)
+#define SHORT_FAILURES 120
 /* How often a target that has everything is asked whether it still has: a Redis may come back
  * empty. */
 #define CHECK_INTERVAL LONGEST_WAIT
@@ -187,7 +191,9 @@ static int64_t wait_after(const struct target_worker *worker, enum status status
         return clock_jitter(clock, CHECK_INTERVAL, CHECK_JITTER);
     if (status == STATUS_REFUSED)
         return clock_backoff(clock, 1, LONGEST_WAIT, LONGEST_WAIT);
-    return clock_backoff(clock, failures, FIRST_WAIT, LONGEST_WAIT);
+    if (failures <= SHORT_FAILURES)
+        return clock_backoff(clock, failures, FIRST_WAIT, SHORT_WAIT);
+    return clock_backoff(clock, failures - SHORT_FAILURES, SHORT_WAIT, LONGEST_WAIT);
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */

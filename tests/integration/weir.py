@@ -66,6 +66,12 @@ def program():
     return str(pathlib.Path(os.environ.get("WEIR") or ROOT / "build" / "weir").absolute())
 
 
+def is_sanitized():
+    """Built with a sanitizer: slower, and wanting to be the first library that is loaded."""
+    code = pathlib.Path(program()).read_bytes()
+    return b"__asan_init" in code or b"__tsan_init" in code
+
+
 def wait_until(condition, what, seconds=PATIENCE):
     """Polls until condition() is true and returns its value; fails after `seconds`."""
     end = time.monotonic() + seconds

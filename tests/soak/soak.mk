@@ -11,4 +11,19 @@ soak-git:
 	$(MAKE_ALL) $(BUILD)/tests/soak/git
 	@$(BUILD)/tests/soak/git $(FETCHES)
 
+# Proof that nothing goes backwards; each has its short form in `make test`.
+ROUNDS ?= 500
+DETERMINISM_COMMITS ?= 200
+MINUTES ?= 5
+.PHONY: soak-kill soak-determinism soak-converge
+soak-kill soak-determinism soak-converge:
+	$(DEPS) build test
+	$(MAKE_ALL) $(BUILD)/weir
+	@WEIR=$(BUILD)/weir /usr/bin/python3 tests/soak/$(@:soak-%=%).py \
+	  $(if $(filter %kill,$@),--rounds $(ROUNDS))$(if $(filter %determinism,$@),--commits $(DETERMINISM_COMMITS))$(if \
+	  $(filter %converge,$@),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 HELP_MORE += 'make soak-git     fetches FETCHES=5000 commits one by one and tells what stays open and how long it takes'
+HELP_MORE += 'make soak-kill    kills the controller ROUNDS=500 times at random moments while commits arrive' \
+             'make soak-determinism  the digests of DETERMINISM_COMMITS=200 commits, by every way to them' \
+             'make soak-converge  two controllers, MINUTES=5 of random commits and cuts: all end with the same'
