@@ -170,7 +170,7 @@ differential:
 	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
-THREADS := pthread_create|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start|http_site\.h
+THREADS := pthread_create|state_keeper_start|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start|http_site\.h
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 sanitize:
 	+@failed=; \

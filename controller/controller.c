@@ -4,6 +4,7 @@
  *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
  *   core     turns tips into snapshots            (no network)
  *   targets  one worker each                      (fleet.c)
+ *   keeper   writes what is served to the disk    (state_keeper.c)
  *   http     answers                              (http/server.c) */
 #include "controller.h"
 
@@ -24,6 +25,8 @@
 #include "http/server.h"
 #include "limits.h"
 #include "log.h"
+#include "state_file.h"
+#include "state_keeper.h"
 #include "supervisor.h"
 #include "telemetry_families.h"
 
@@ -45,6 +48,7 @@ struct controller {
     struct hooks *hooks; /* NULL: no forge may call */
     struct http_server *http;
     struct supervisor *supervisor; /* NULL: nobody supervises */
+    struct state_keeper *keeper;
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
     struct upkeep *upkeep;             /* of the clone; git's thread */
@@ -310,6 +314,15 @@ static enum status open_mirrors(struct controller *controller, struct error *err
     return status;
 }
 
+/* Where what is served comes from: the disk, until core has put a commit in force. */
+static void write_source(struct controller *controller, struct buffer *out)
+{
+    struct snapshot *snapshot = hub_acquire(&controller->hub);
+    const char *source = !snapshot ? "null" : snapshot->from_disk ? "\"disk\"" : "\"git\"";
+    buffer_printf(out, ",\"source\":%s", source);
+    snapshot_release(snapshot);
+}
+
 static void write_status(void *context, struct buffer *out)
 {
     struct controller *controller = context;
@@ -318,6 +331,7 @@ static void write_status(void *context, struct buffer *out)
     if (out->failed || !text_ends_with(buffer_text(out), TEXT("}\n")))
         return;
     out->length -= sizeof end - 1;
+    write_source(controller, out);
     buffer_append_string(out, ",\"upkeep\":");
     upkeep_write_status(controller->upkeep, out);
     buffer_append_string(out, end);
@@ -348,6 +362,17 @@ static enum status make_parts(struct controller *controller, struct error *error
     struct core_parts parts = {controller->config, controller->clock, controller->telemetry,
                                &controller->hub,   controller->fleet, &controller->stopping};
     return core_new(&parts, controller->reading, &controller->core, error);
+}
+
+/* What the last run served is served at once; what core puts in force takes its place, and is kept
+ * in its turn. */
+static enum status keep_state(struct controller *controller, struct error *error)
+{
+    char folder[4200];
+    snprintf(folder, sizeof folder, "%s/served", controller->config->data);
+    state_file_serve(folder, controller->config->default_environment, &controller->hub);
+    return state_keeper_start(&controller->hub, folder, controller->clock, &controller->keeper,
+                              error);
 }
 
 static enum status make_hooks(struct controller *controller, struct error *error)
@@ -502,6 +527,7 @@ static bool stop_threads(struct controller *controller)
     pthread_mutex_unlock(&controller->lock);
     if (controller->has_core_thread)
         pthread_join(controller->core_thread, NULL);
+    state_keeper_stop(controller->keeper);
     if (controller->fleet)
         fleet_free(controller->fleet, PATIENCE_TARGETS);
     return !controller->has_git_thread || stop_git(controller);
@@ -553,6 +579,8 @@ enum status controller_run(const struct config *config,
         status = open_mirrors(controller, error);
     if (status == STATUS_OK)
         status = make_parts(controller, error);
+    if (status == STATUS_OK)
+        status = keep_state(controller, error);
     if (status == STATUS_OK)
         status = make_hooks(controller, error);
     if (status == STATUS_OK)
