@@ -176,7 +176,7 @@ sanitize:
 	+@failed=; \
 	$(MAKE) --no-print-directory SANITIZER=address test || failed=1; \
 	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \
-	  integration/test_serving_limits integration/test_hooks integration/test_systemd integration/test_target_http" || failed=1; \
+	  integration/test_serving_limits integration/test_restart integration/test_edge integration/test_hooks integration/test_systemd integration/test_target_http" || failed=1; \
 	test -z "$$failed"
 
 # Minutes of load on a running controller. STREAMS, RATE (evaluations a second), COMMITS.

@@ -27,7 +27,14 @@ enum status data_folder_take(struct data_folder *folder, const char *path, struc
     if (status != STATUS_OK)
         return status;
     snprintf(lock, sizeof lock, "%s/lock", path);
-    folder->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    folder->lock = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (folder->lock >= 0) {
+        /* A new file is of now, when nothing has been fetched yet. */
+        const struct timespec never[2] = {{0}, {0}};
+        (void)futimens(folder->lock, never);
+    } else if (errno == EEXIST) {
+        folder->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    }
     if (folder->lock < 0)
         return error_set(error, STATUS_SYSTEM, "data folder %s is not writable: %s", path,
                          strerror(errno));
