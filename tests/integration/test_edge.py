@@ -1,7 +1,9 @@
 """An edge serves what a controller, a file or a Redis says, and goes on when that is away."""
 import contextlib
+import http.server
 import json
 import os
+import threading
 
 import pytest
 import weir
@@ -189,6 +191,78 @@ def test_an_environment_that_is_not_there(repository, tmp_path):
         with edge(url(source), tmp_path / "edge", "-e", "nowhere") as running:
             weir.wait_until(lambda: "404" in (running.status()["lastFetch"]["error"] or ""), "404")
             assert not running.is_ready()
+
+
+class Liar:
+    """A server that answers every GET with what it is told to."""
+
+    def __init__(self, source):
+        good = source.get("/env/production/flagd.json")
+        self.good = {name: good.headers[name] for name in ("Weir-Commit", "Weir-Generation", "Weir-Digest")}
+        self.body = good.body
+        self.tell()
+        liar = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                liar.asked += 1
+                self.send_response(liar.status)
+                for name, value in liar.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(liar.answer)))
+                self.end_headers()
+                if liar.status != 304:
+                    self.wfile.write(liar.answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def tell(self, status=200, body=None, **headers):
+        self.headers = {**self.good, **{f"Weir-{name.title()}": value for name, value in headers.items()}}
+        self.status, self.answer, self.asked = status, self.body if body is None else body, 0
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def test_a_source_that_lies_is_not_believed(repository, tmp_path):
+    with weir.controller(repository.url, tmp_path / "data") as source:
+        source.wait_ready()
+        liar = Liar(source)
+    other = "sha256:" + "0" * 64
+    lies = [
+        ({"body": liar.body.replace(b"Hello", b"Jello"), "digest": other}, "does not have the digest"),
+        ({"body": liar.body[:-30], "digest": other}, "cannot be read"),
+        ({"body": b"<html>", "digest": ""}, "does not name a digest"),
+        ({"generation": "f" * 31}, "generation"),
+        ({"generation": "0" * 32}, "older"),
+        ({"commit": "../../etc"}, "commit"),
+        ({"status": 304, "digest": other}, "nothing has changed"),
+        ({"status": 500, "body": b"\x1b[31mforged\nline"}, "500"),
+        ({"status": 302}, "redirects without saying where"),
+    ]
+    try:
+        with edge(liar.url, tmp_path / "edge", "-e", "production") as running:
+            running.wait_ready()
+            before = running.get("/env/production/flagd.json")
+            for lie, words in lies:
+                liar.tell(**lie)
+                weir.wait_until(lambda w=words: w in (running.status()["lastFetch"]["error"] or ""), f"{lie}: {words}")
+                assert running.get("/env/production/flagd.json").body == before.body
+                liar.tell()
+                running.fetch()
+                weir.wait_until(lambda: running.status()["lastFetch"]["error"] is None, "the truth")
+            assert "\x1b" not in running.log()
+            assert running.value("banner") == "Hello"
+    finally:
+        liar.close()
 
 
 # --- a file -------------------------------------------------------------------------------------------------------
