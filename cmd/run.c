@@ -1,16 +1,11 @@
 /* weir run: the controller, told by a configuration file and by options. */
 #include <unistd.h>
 
-#include "../controller/config_http.h"
 #include "../controller/controller.h"
 #include "commands.h"
+#include "serving_options.h"
 
 /* --- what it is told ------------------------------------------------------------------------- */
-
-static int refuse(const char *option, const struct error *error)
-{
-    return command_fail("\"--%s\": %s", option, error->message);
-}
 
 static int set_texts(struct config *config, const struct arguments *arguments)
 {
@@ -20,11 +15,6 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         enum status (*set)(char **member, const char *text, struct error *error);
     } texts[] = {
         {"branch", &config->branch, config_set_text},
-        {"listen", &config->listen, config_set_text},
-        {"default-environment", &config->default_environment, config_set_text},
-        {"data", &config->data, config_set_path},
-        {"log-format", &config->log_format, config_set_log_format},
-        {"log-level", &config->log_level, config_set_log_level},
         {"allowed-signers", &config->allowed_signers, config_set_path},
         {"verify", &config->verify, config_set_verify},
         {"verify-since", &config->verify_since, config_set_commit},
@@ -36,13 +26,12 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         {"ssh-key", &config->git.ssh_key, config_set_path},
         {"ssh-known-hosts", &config->git.ssh_known_hosts, config_set_path},
         {"ssh-passphrase-file", &config->git.ssh_passphrase_file, config_set_path},
-        {"ca-file", &config->reach.ca_file, config_set_path},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         const char *value = argument_given(arguments, texts[i].option);
         if (value && texts[i].set(texts[i].member, value, &error) != STATUS_OK)
-            return refuse(texts[i].option, &error);
+            return serving_refuse(texts[i].option, &error);
     }
     return EXIT_FINE;
 }
@@ -54,10 +43,6 @@ static int set_others(struct config *config, const struct arguments *arguments)
         enum status (*set)(struct config *config, const char *text, struct error *error);
     } others[] = {
         {"repo", config_set_repo},
-        {"poll", config_set_poll},
-        {"http-threads", config_set_threads},
-        {"event-streams", config_set_event_streams},
-        {"event-heartbeat", config_set_event_heartbeat},
         {"allow-path", config_allow_path},
         {"allow-host", config_allow_host},
         {"hook-secret", config_add_hook},
@@ -69,23 +54,7 @@ static int set_others(struct config *config, const struct arguments *arguments)
         for (size_t j = 0; j < argument_count(arguments, others[i].option); j++) {
             if (others[i].set(config, argument_at(arguments, others[i].option, j), &error) !=
                 STATUS_OK)
-                return refuse(others[i].option, &error);
-        }
-    }
-    return EXIT_FINE;
-}
-
-static int set_http(struct config *config, const struct arguments *arguments)
-{
-    struct error error;
-    for (const struct http_key *key = http_keys; key->name; key++) {
-        bool is_switch = key->type == HTTP_KEY_SWITCH;
-        size_t count =
-            is_switch ? argument_flag(arguments, key->name) : argument_count(arguments, key->name);
-        for (size_t i = 0; i < count; i++) {
-            const char *value = is_switch ? NULL : argument_at(arguments, key->name, i);
-            if (key->set(&config->http, value, &error) != STATUS_OK)
-                return refuse(key->name, &error);
+                return serving_refuse(others[i].option, &error);
         }
     }
     return EXIT_FINE;
@@ -115,14 +84,6 @@ static int read_file(struct config *config, const char *path)
 
 /* --- the command ----------------------------------------------------------------------------- */
 
-static void announce(void *context, const char *address)
-{
-    const struct config *config = context;
-    /* Who started it may wait for this line, so it must not wait in a buffer. */
-    printf("listening on %s://%s\n", config->http.tls_certificate ? "https" : "http", address);
-    fflush(stdout);
-}
-
 static int configure(struct config *config, const struct arguments *arguments)
 {
     struct error error = {0};
@@ -130,7 +91,7 @@ static int configure(struct config *config, const struct arguments *arguments)
     if (code == EXIT_FINE)
         code = set_others(config, arguments);
     if (code == EXIT_FINE)
-        code = set_http(config, arguments);
+        code = serving_configure(config, arguments);
     if (code == EXIT_FINE)
         code = read_file(config, argument_given(arguments, "config"));
     if (code == EXIT_FINE && config_finish(config, &error) != STATUS_OK)
@@ -145,7 +106,8 @@ static int run(const struct arguments *arguments)
     struct error error = {0};
     config_init(&config);
     int code = configure(&config, arguments);
-    if (code == EXIT_FINE && controller_run(&config, announce, &config, &error) != STATUS_OK)
+    if (code == EXIT_FINE &&
+        controller_run(&config, serving_announce, &config, &error) != STATUS_OK)
         code = command_fail("%s", error.message);
     config_dispose(&config);
     return code;
@@ -197,79 +159,12 @@ static const struct option options[] = {
      .argument = "FILE",
      .complete = COMPLETE_FILE,
      .help = "certificates (PEM) of those who vouch for https targets (default: the system's)"},
-    {.name = "http-threads",
-     .type = OPTION_STRING,
-     .argument = "N",
-     .help = "threads that answer requests (default: one a core)"},
-    {.name = "tokens",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "the tokens that 'weir token' keeps; read again when it changes"},
-    {.name = "require-token",
-     .type = OPTION_FLAG,
-     .help = "evaluation needs a token on a loopback address too"},
-    {.name = "tls-cert",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "serve HTTPS with this certificate (PEM, with its chain); SIGHUP reads it again"},
-    {.name = "tls-key",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "the key of that certificate (PEM, without a password)"},
-    {.name = "cors-origin",
-     .type = OPTION_LIST,
-     .argument = "ORIGIN",
-     .help = "an origin whose pages may evaluate from a browser, or * for all"},
-    {.name = "server-name",
-     .type = OPTION_LIST,
-     .argument = "NAME",
-     .help = "a name by which clients call this server on a loopback address, as behind a proxy"},
-    {.name = "max-connections",
-     .type = OPTION_STRING,
-     .argument = "N",
-     .help = "open connections at a time (default: 10000)"},
-    {.name = "max-connections-per-address",
-     .type = OPTION_STRING,
-     .argument = "N",
-     .help = "the same of one address (default: any number)"},
-    {.name = "rate-limit",
-     .type = OPTION_STRING,
-     .argument = "N/s",
-     .help = "requests a second of one token, or of one address without one (default: any number)"},
-    {.name = "request-timeout",
-     .type = OPTION_STRING,
-     .argument = "DURATION",
-     .help = "how long one request may take from its first byte to its last (default: 30s)"},
-    {.name = "max-state-age",
-     .type = OPTION_STRING,
-     .argument = "DURATION",
-     .help = "/readyz turns false when no fetch has succeeded for this long (default: 0, never)"},
-    {.name = "answer-commit",
-     .type = OPTION_FLAG,
-     .help = "tell the commit in the metadata of every evaluation, as weir.commit"},
-    {.name = "event-streams",
-     .type = OPTION_STRING,
-     .argument = "N",
-     .help = "event streams open at a time; 0 offers none (default: 10000)"},
-    {.name = "event-heartbeat",
-     .type = OPTION_STRING,
-     .argument = "TIME",
-     .help = "how long an event stream may be silent (default: 15s)"},
+    SERVING_OPTIONS,
     {.name = "hook-secret",
      .type = OPTION_LIST,
      .argument = "FORGE=FILE",
      .help = "take webhooks of github, gitlab or gitea at /hooks/FORGE, signed with this secret"},
-    {.name = "log-format",
-     .type = OPTION_STRING,
-     .argument = "FORMAT",
-     .help = "logfmt or json: one line an event on standard error (default: logfmt)"},
-    {.name = "log-level",
-     .type = OPTION_STRING,
-     .argument = "LEVEL",
-     .help = "the least that is logged: debug, info, warn or error (default: info)"},
+    LOG_OPTIONS,
     {.name = "git-token-file",
      .type = OPTION_STRING,
      .argument = "FILE",

@@ -296,17 +296,29 @@ static enum status check_verify(const struct config *config, struct error *error
     return STATUS_OK;
 }
 
-enum status config_finish(struct config *config, struct error *error)
+enum status config_finish_serving(struct config *config, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (!config->repo)
-        return error_set(error, STATUS_INVALID,
-                         "no repository is given: use \"--repo URL|PATH\", or \"repo:\" in the "
-                         "configuration file");
     if (!config->listen)
         status = config_set_text(&config->listen, DEFAULT_LISTEN, error);
     if (status == STATUS_OK && !config->data)
         status = config_set_path(&config->data, DEFAULT_DATA, error);
+    if (config->poll == 0)
+        config->poll = DEFAULT_POLL;
+    if (!config->has_event_streams)
+        config->event_streams = DEFAULT_EVENT_STREAMS;
+    if (config->event_heartbeat == 0)
+        config->event_heartbeat = DEFAULT_HEARTBEAT;
+    return status ? status : config_http_finish(&config->http, error);
+}
+
+enum status config_finish(struct config *config, struct error *error)
+{
+    if (!config->repo)
+        return error_set(error, STATUS_INVALID,
+                         "no repository is given: use \"--repo URL|PATH\", or \"repo:\" in the "
+                         "configuration file");
+    enum status status = config_finish_serving(config, error);
     if (status)
         return status;
     if (config->data && strcmp(config->data, config->repo) == 0)
@@ -314,15 +326,6 @@ enum status config_finish(struct config *config, struct error *error)
             error, STATUS_INVALID,
             "the data folder is the repository itself, \"%.120s\"; give another one by \"--data\"",
             config->data);
-    if (config->poll == 0)
-        config->poll = DEFAULT_POLL;
-    status = config_http_finish(&config->http, error);
-    if (status)
-        return status;
-    if (!config->has_event_streams)
-        config->event_streams = DEFAULT_EVENT_STREAMS;
-    if (config->event_heartbeat == 0)
-        config->event_heartbeat = DEFAULT_HEARTBEAT;
     status = git_access_check(&config->git, config->repo, error);
     if (status)
         return status;

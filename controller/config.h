@@ -77,6 +77,8 @@ enum status config_set_git_timeout(struct config *config, const char *duration,
                                    struct error *error);
 enum status config_safe_directory(struct config *config, const char *folder, struct error *error);
 /* Fills in the defaults and checks what belongs together. */
+enum status config_finish_serving(struct config *config,
+                                  struct error *error); /* what is not about Git */
 enum status config_finish(struct config *config, struct error *error);
 
 #endif

@@ -4,26 +4,26 @@
  *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
  *   core     turns tips into snapshots            (no network)
  *   targets  one worker each                      (fleet.c)
+ *   keeper   writes what is served to the disk    (state_keeper.c)
  *   http     answers                              (http/server.c) */
 #include "controller.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core.h"
+#include "data_folder.h"
 #include "git/leftovers.h"
 #include "git/upkeep.h"
 #include "http/hooks.h"
 #include "http/server.h"
 #include "limits.h"
 #include "log.h"
+#include "state_file.h"
+#include "state_keeper.h"
 #include "supervisor.h"
 #include "telemetry_families.h"
 
@@ -47,11 +47,11 @@ struct controller {
     struct hooks *hooks; /* NULL: no forge may call */
     struct http_server *http;
     struct supervisor *supervisor; /* NULL: nobody supervises */
+    struct state_keeper *keeper;
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
     struct upkeep *upkeep;             /* of the clone; git's thread */
-    int lock_file;
-    _Atomic int64_t last_fetch; /* the last successful one, in wall seconds; 0: never */
+    struct data_folder folder;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
@@ -186,16 +186,6 @@ static void count_fetch(struct controller *controller, const char *result, int64
         clock_seconds(controller->clock));
 }
 
-/* The age of what is served outlives a restart: it is the lock file's time. */
-static void note_state_age(struct controller *controller)
-{
-    int64_t now = clock_seconds(controller->clock);
-    struct timespec times[2] = {{.tv_sec = (time_t)now}, {.tv_sec = (time_t)now}};
-    atomic_store(&controller->last_fetch, now);
-    /* Where it fails, the state is only taken for older than it is after a restart. */
-    (void)futimens(controller->lock_file, times);
-}
-
 /* One fetch. `tip` is the newest that is known, also afterwards. Returns false when it failed. */
 static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE], char problem[256])
 {
@@ -217,7 +207,7 @@ static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE]
     if (problem[0])
         log_event(LOG_LEVEL_INFO, "fetch_works_again", NULL);
     problem[0] = '\0';
-    note_state_age(controller);
+    data_folder_note(&controller->folder, clock_seconds(controller->clock));
     count_fetch(controller, strcmp(found, tip) == 0 ? "unchanged" : "changed", started);
     core_note_fetch(controller->core, NULL);
     memcpy(tip, found, COMMIT_TEXT_SIZE);
@@ -269,41 +259,6 @@ static void *git_main(void *argument)
 
 /* --- starting -------------------------------------------------------------------------------- */
 
-static enum status make_folder(const char *path, struct error *error)
-{
-    struct stat info;
-    if (mkdir(path, 0755) == 0)
-        return STATUS_OK;
-    int why = errno;
-    if (why == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return STATUS_OK;
-    return error_set(error, STATUS_SYSTEM, "folder %s cannot be made: %s", path,
-                     why == EEXIST ? "a file is in its place" : strerror(why));
-}
-
-/* One controller a data folder: two would fetch into one clone. */
-static enum status take_data_folder(struct controller *controller, struct error *error)
-{
-    const char *data = controller->config->data;
-    char path[4200];
-    enum status status = make_folder(data, error);
-    if (status != STATUS_OK)
-        return status;
-    snprintf(path, sizeof path, "%s/lock", data);
-    controller->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (controller->lock_file < 0)
-        return error_set(error, STATUS_SYSTEM, "data folder %s is not writable: %s", data,
-                         strerror(errno));
-    if (flock(controller->lock_file, LOCK_EX | LOCK_NB) != 0)
-        return error_set(error, STATUS_SYSTEM,
-                         "data folder %s is in use by another weir: give each its own --data",
-                         data);
-    struct stat about;
-    if (fstat(controller->lock_file, &about) == 0)
-        atomic_store(&controller->last_fetch, (int64_t)about.st_mtim.tv_sec);
-    return STATUS_OK;
-}
-
 static enum status open_mirrors(struct controller *controller, struct error *error)
 {
     char path[4200];
@@ -323,6 +278,15 @@ static enum status open_mirrors(struct controller *controller, struct error *err
     return status;
 }
 
+/* Where what is served comes from: the disk, until core has put a commit in force. */
+static void write_source(struct controller *controller, struct buffer *out)
+{
+    struct snapshot *snapshot = hub_acquire(&controller->hub);
+    const char *source = !snapshot ? "null" : snapshot->from_disk ? "\"disk\"" : "\"git\"";
+    buffer_printf(out, ",\"source\":%s", source);
+    snapshot_release(snapshot);
+}
+
 static void write_status(void *context, struct buffer *out)
 {
     struct controller *controller = context;
@@ -331,6 +295,7 @@ static void write_status(void *context, struct buffer *out)
     if (out->failed || !text_ends_with(buffer_text(out), TEXT("}\n")))
         return;
     out->length -= sizeof end - 1;
+    write_source(controller, out);
     buffer_append_string(out, ",\"upkeep\":");
     upkeep_write_status(controller->upkeep, out);
     buffer_append_string(out, end);
@@ -361,6 +326,17 @@ static enum status make_parts(struct controller *controller, struct error *error
     struct core_parts parts = {controller->config, controller->clock, controller->telemetry,
                                &controller->hub,   controller->fleet, &controller->stopping};
     return core_new(&parts, controller->reading, &controller->core, error);
+}
+
+/* What the last run served is served at once; what core puts in force takes its place, and is kept
+ * in its turn. */
+static enum status keep_state(struct controller *controller, struct error *error)
+{
+    char folder[4200];
+    snprintf(folder, sizeof folder, "%s/served", controller->config->data);
+    state_file_serve(folder, controller->config->default_environment, &controller->hub);
+    return state_keeper_start(&controller->hub, folder, controller->clock, &controller->keeper,
+                              error);
 }
 
 static enum status make_hooks(struct controller *controller, struct error *error)
@@ -404,7 +380,7 @@ static enum status start_http(struct controller *controller,
                                .write_status = write_status,
                                .status_context = controller,
                                .settings = &controller->config->http,
-                               .last_fetch = &controller->last_fetch,
+                               .last_fetch = &controller->folder.last_success,
                                .event_streams = controller->config->event_streams,
                                .event_heartbeat = controller->config->event_heartbeat,
                                .hooks = controller->hooks};
@@ -516,6 +492,7 @@ static bool stop_threads(struct controller *controller)
     pthread_mutex_unlock(&controller->lock);
     if (controller->has_core_thread)
         pthread_join(controller->core_thread, NULL);
+    state_keeper_stop(controller->keeper);
     if (controller->fleet)
         fleet_free(controller->fleet, PATIENCE_TARGETS);
     return !controller->has_git_thread || stop_git(controller);
@@ -537,8 +514,7 @@ static void dispose(struct controller *controller)
         pthread_cond_destroy(&controller->changed);
         pthread_mutex_destroy(&controller->lock);
     }
-    if (controller->lock_file >= 0)
-        close(controller->lock_file);
+    data_folder_release(&controller->folder);
     free(controller);
     mirror_shutdown();
 }
@@ -553,7 +529,7 @@ enum status controller_run(const struct config *config,
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     controller->config = config;
     controller->clock = &system_clock;
-    controller->lock_file = -1;
+    controller->folder.lock = -1;
     set_up_log(config);
     prepare_signals(&waited);
     limits_raise_descriptors();
@@ -562,11 +538,13 @@ enum status controller_run(const struct config *config,
         free(controller);
         return status;
     }
-    status = take_data_folder(controller, error);
+    status = data_folder_take(&controller->folder, config->data, error);
     if (status == STATUS_OK)
         status = open_mirrors(controller, error);
     if (status == STATUS_OK)
         status = make_parts(controller, error);
+    if (status == STATUS_OK)
+        status = keep_state(controller, error);
     if (status == STATUS_OK)
         status = make_hooks(controller, error);
     if (status == STATUS_OK)

@@ -186,6 +186,7 @@ static enum status publish(struct core *core, const struct snapshot *previous, s
         return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
     note_flags(core, previous, snapshot);
     hub_publish(core->parts.hub, snapshot_reference(snapshot));
+    core->has_published = true;
     gauge(core, &family_snapshot_version, NULL, (int64_t)atomic_load(&core->parts.hub->version));
     /* Answers first: users have the new state before any target or disk is asked for anything. */
     struct error problem;
@@ -209,7 +210,7 @@ static enum status publish(struct core *core, const struct snapshot *previous, s
 static bool is_barren(const struct core *core)
 {
     return core->effective.documents.count == 0 && !core->effective.result.whole &&
-           atomic_load(&core->parts.hub->version) == 0;
+           !core->has_published;
 }
 
 /* Puts a commit in force, and publishes that. STATUS_INVALID: there is nothing to publish. */
@@ -299,7 +300,7 @@ static void hold(struct core *core, const char *tip, const char *reason, struct 
     count(core, &family_commits, "refused", 1);
     note_judgement(core, tip, false, faults);
     log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", reason, NULL);
-    if (atomic_load(&core->parts.hub->version) > 0)
+    if (core->has_published)
         return;
     enum status status = mirror_accepted(core->mirror, accepted, &error);
     if (status == STATUS_OK)

@@ -13,7 +13,8 @@ struct core {
     struct schema_set *schemas;
     struct effective effective; /* what is in force; owner's thread only */
     bool has_effective;
-    char cache[4200]; /* where it keeps what it found out */
+    bool has_published; /* what the hub holds may also come from the disk; owner's thread only */
+    char cache[4200];   /* where it keeps what it found out */
     char
         judged[COMMIT_TEXT_SIZE]; /* the last tip that was served or refused; owner's thread only */
 

@@ -2,55 +2,9 @@
  * place. */
 #include "../rules/json.h"
 #include "core_private.h"
+#include "status_write.h"
 
 #define STATUS_TARGETS 1024
-
-static void write_member(struct buffer *out, const char *name, const char *value)
-{
-    buffer_printf(out, "\"%s\":", name);
-    if (value && *value)
-        json_write_string(out, text_of(value));
-    else
-        buffer_append_string(out, "null");
-}
-
-static void write_time(struct buffer *out, const char *name, int64_t seconds)
-{
-    char text[TIME_TEXT_SIZE];
-    if (seconds)
-        time_format(seconds, text);
-    write_member(out, name, seconds ? text : NULL);
-}
-
-static void write_environments(struct buffer *out, const struct snapshot *snapshot)
-{
-    buffer_append_string(out, ",\"environments\":[");
-    for (size_t i = 0; snapshot && i < snapshot->environment_count; i++) {
-        const struct snapshot_environment *environment = &snapshot->environments[i];
-        char digest[DIGEST_TEXT_SIZE];
-        document_digest_text(environment->document, digest);
-        buffer_printf(out,
-                      "%s{\"default\":%s,\"digest\":\"%s\",\"flags\":%zu,\"name\":", i ? "," : "",
-                      snapshot->standard == environment ? "true" : "false", digest,
-                      environment->document->count);
-        json_write_string(out, environment->name);
-        buffer_append_char(out, '}');
-    }
-    buffer_append_char(out, ']');
-}
-
-static void write_served(struct buffer *out, const struct snapshot *snapshot)
-{
-    char generation[GENERATION_TEXT_SIZE];
-    write_member(out, "commit", snapshot ? snapshot->commit : NULL);
-    write_environments(out, snapshot);
-    if (snapshot)
-        generation_format(snapshot->generation, generation);
-    buffer_append_char(out, ',');
-    write_member(out, "generation", snapshot ? generation : NULL);
-    buffer_append_char(out, ',');
-    write_time(out, "since", snapshot ? snapshot->since : 0);
-}
 
 /* The members that belong to Git; the lock is held. */
 static void write_repository(struct buffer *out, const struct core *core)
@@ -64,15 +18,15 @@ static void write_repository(struct buffer *out, const struct core *core)
         diagnostic_write_json(out, &core->faults.items[i]);
     }
     buffer_printf(out, "],\"errors\":%zu,\"lastFetch\":{", core->faults.errors);
-    write_member(out, "error", core->fetch_problem);
+    status_write_member(out, "error", core->fetch_problem);
     buffer_printf(out, ",\"failures\":%u,", core->fetch_failures);
-    write_time(out, "succeeded", core->last_success);
+    status_write_time(out, "succeeded", core->last_success);
     buffer_append_char(out, ',');
-    write_time(out, "tried", core->last_attempt);
+    status_write_time(out, "tried", core->last_attempt);
     buffer_append_string(out, "},\"quarantined\":[");
     buffer_append_text(out, buffer_text(&core->quarantined));
     buffer_printf(out, "],\"quarantinedCount\":%zu,", core->quarantined_count);
-    write_member(out, "tip", core->tip);
+    status_write_member(out, "tip", core->tip);
     buffer_printf(out, ",\"tipServed\":%s,\"tipWhole\":%s,\"warnings\":%zu",
                   core->tip_is_served ? "true" : "false", core->tip_is_whole ? "true" : "false",
                   core->faults.warnings);
@@ -81,30 +35,30 @@ static void write_repository(struct buffer *out, const struct core *core)
 static void write_target(struct buffer *out, const struct target_status *target)
 {
     buffer_append_char(out, '{');
-    write_member(out, "commit", target->commit);
+    status_write_member(out, "commit", target->commit);
     buffer_append_char(out, ',');
-    write_member(out, "digest", target->digest);
+    status_write_member(out, "digest", target->digest);
     buffer_append_char(out, ',');
-    write_member(out, "environment", target->environment);
+    status_write_member(out, "environment", target->environment);
     buffer_printf(out, ",\"failures\":%u,", target->failures);
     if (target->problem[0]) {
         buffer_append_string(out, "\"fault\":{");
-        write_member(out, "code", target->code);
+        status_write_member(out, "code", target->code);
         buffer_printf(out, ",\"column\":%u,\"line\":%u,", target->column, target->line);
-        write_member(out, "message", target->problem);
+        status_write_member(out, "message", target->problem);
         buffer_append_char(out, ',');
-        write_member(out, "path", target->path);
+        status_write_member(out, "path", target->path);
         buffer_append_string(out, "},");
     }
-    write_member(out, "generation", target->generation);
+    status_write_member(out, "generation", target->generation);
     buffer_append_char(out, ',');
-    write_time(out, "lastSuccess", target->last_success);
+    status_write_time(out, "lastSuccess", target->last_success);
     buffer_append_char(out, ',');
-    write_member(out, "name", target->name);
+    status_write_member(out, "name", target->name);
     buffer_append_char(out, ',');
-    write_member(out, "state", target_condition_name(target->condition));
+    status_write_member(out, "state", target_condition_name(target->condition));
     buffer_append_char(out, ',');
-    write_member(out, "type", target->type);
+    status_write_member(out, "type", target->type);
     buffer_append_char(out, '}');
 }
 
@@ -130,7 +84,7 @@ void core_write_status(struct core *core, struct buffer *out)
 {
     struct snapshot *snapshot = hub_acquire(core->parts.hub);
     buffer_append_char(out, '{');
-    write_served(out, snapshot);
+    status_write_served(out, snapshot);
     pthread_mutex_lock(&core->lock);
     write_repository(out, core);
     pthread_mutex_unlock(&core->lock);

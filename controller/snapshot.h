@@ -33,7 +33,8 @@ struct snapshot {
     _Atomic uint32_t references;
     char commit[COMMIT_TEXT_SIZE]; /* full SHA-1, lower case */
     struct generation generation;
-    int64_t since;                             /* wall seconds at which it was published */
+    int64_t since;  /* wall seconds at which it was published */
+    bool from_disk; /* kept by an earlier run (state_file.h), and not yet confirmed by its source */
     struct snapshot_environment *environments; /* sorted by name */
     size_t environment_count;
     const struct snapshot_environment

@@ -29,7 +29,9 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_target_behind, /* weir_target_behind{target}: 1 while what is acknowledged is not what is
                              served */
     family_target_last_success, /* weir_target_last_success_timestamp_seconds{target} */
-    family_loop_iterations,     /* weir_loop_iterations_total{loop} */
-    family_loop_last;           /* weir_loop_last_iteration_timestamp_seconds{loop} */
+    family_state_age,           /* weir_state_age_seconds: of an edge */
+    family_edge_polls,      /* weir_edge_polls_total{result}: changed, unchanged, older, failed */
+    family_loop_iterations, /* weir_loop_iterations_total{loop} */
+    family_loop_last;       /* weir_loop_last_iteration_timestamp_seconds{loop} */
 
 #endif

@@ -41,6 +41,15 @@ static const struct whole *take_whole(struct worker *worker, const struct docume
     return worker->whole;
 }
 
+/* A source that was never read has no age to tell. */
+static void tell_age(const struct http_parts *parts, struct answer *answer)
+{
+    int64_t last = parts->is_edge ? atomic_load(parts->last_fetch) : 0;
+    int64_t age = clock_seconds(parts->clock) - last;
+    answer->tells_age = last != 0;
+    answer->age = age > 0 ? age : 0;
+}
+
 void document_answer(struct worker *worker, const struct request *request, struct answer *answer)
 {
     char digest[DIGEST_TEXT_SIZE];
@@ -48,6 +57,7 @@ void document_answer(struct worker *worker, const struct request *request, struc
     if (!environment)
         return;
     answer->provenance = worker->reader.snapshot;
+    tell_age(worker->parts, answer);
     document_digest_text(environment->document, digest);
     write_digest_tag(answer, digest);
     if (request->if_none_match.data && ofrep_etag_matches(request->if_none_match, answer->etag))

@@ -234,20 +234,24 @@ static bool add_page_headers(struct MHD_Response *response, const struct answer 
          answer->preflight ? "Authorization, Content-Type, If-None-Match, X-API-Key" : NULL},
         {MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, answer->preflight ? "7200" : NULL},
         {MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
-         answer->preflight ? NULL : "ETag, Retry-After, Weir-Commit, Weir-Digest, Weir-Generation"},
+         answer->preflight
+             ? NULL
+             : "ETag, Retry-After, Weir-Age, Weir-Commit, Weir-Digest, Weir-Generation"},
     };
     return add_all(response, headers, COUNT_OF(headers));
 }
 
 static bool add_provenance(struct MHD_Response *response, const struct answer *answer)
 {
-    char generation[GENERATION_TEXT_SIZE], digest[DIGEST_TEXT_SIZE + 2] = "";
+    char generation[GENERATION_TEXT_SIZE], digest[DIGEST_TEXT_SIZE + 2] = "", age[24];
+    snprintf(age, sizeof age, "%lld", (long long)answer->age);
     generation_format(answer->provenance->generation, generation);
     snprintf(digest, sizeof digest, "%.*s", (int)strcspn(answer->etag + 1, "\""), answer->etag + 1);
     const struct header headers[] = {
         {"Weir-Commit", answer->provenance->commit},
         {"Weir-Generation", generation},
         {"Weir-Digest", digest},
+        {"Weir-Age", answer->tells_age ? age : NULL},
     };
     return add_all(response, headers, COUNT_OF(headers));
 }

@@ -21,14 +21,16 @@ static bool is_stale(struct worker *worker)
     if (last && age <= limit)
         return false;
     if (last)
-        buffer_printf(&worker->details,
-                      "not ready: the repository was last fetched %lld s ago, and --max-state-age "
-                      "is %lld s; see lastFetch at /status",
-                      (long long)age, (long long)limit);
+        buffer_printf(
+            &worker->details,
+            "not ready: the %s was last %s %lld s ago, and --max-state-age is %lld s; see "
+            "lastFetch at /status",
+            parts->is_edge ? "source" : "repository", parts->is_edge ? "read" : "fetched",
+            (long long)age, (long long)limit);
     else
-        buffer_append_string(&worker->details,
-                             "not ready: the repository has not been fetched yet; see lastFetch at "
-                             "/status");
+        buffer_printf(&worker->details, "not ready: the %s yet; see lastFetch at /status",
+                      parts->is_edge ? "source has not been read"
+                                     : "repository has not been fetched");
     return true;
 }
 

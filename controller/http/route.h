@@ -94,6 +94,8 @@ struct answer {
     bool vary_origin;
     const char *preflight;             /* static: the methods that a page may use; or NULL */
     const struct snapshot *provenance; /* the worker's: told in headers; or NULL */
+    bool tells_age;                    /* with the provenance: */
+    int64_t age;                       /* seconds since the source was last read */
     char etag[DIGEST_TEXT_SIZE + 2];   /* with quotes, or empty */
     struct buffer *body;               /* the worker's; empty for 304 */
     struct whole *whole;               /* the worker's: stands in for `body`; or NULL */

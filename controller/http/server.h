@@ -27,6 +27,7 @@ struct http_parts {
     const struct http_settings *settings; /* NULL: the defaults */
     /* When the repository was last fetched from, in wall seconds, 0: never; NULL: nobody knows. */
     const _Atomic int64_t *last_fetch;
+    bool is_edge;            /* last_fetch is of a source, whose age documents tell (Weir-Age) */
     struct gate *gate;       /* the server's own; NULL where there is no server, in tests */
     unsigned event_streams;  /* OFREP's, at most so many at a time; 0: none are offered */
     int64_t event_heartbeat; /* nanoseconds; 0: 15 s */

@@ -221,9 +221,11 @@ class Client:
 class Controller(Client):
     """`weir run`, started by the constructor; stop() or kill() ends it. `log` is a file that takes its log."""
 
+    command = "run"
+
     def __init__(self, *arguments, cwd=None, env=None):
         self._log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program(), "run", *map(str, arguments)], cwd=cwd, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([program(), self.command, *map(str, arguments)], cwd=cwd, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self._log, env=env or environment())
         try:
             self.line = self._first_line()
