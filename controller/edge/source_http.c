@@ -86,11 +86,12 @@ static enum status http_source_open(const struct source_parts *parts, void **out
                                                .file = (char *)(uintptr_t)parts->token_file,
                                                .hosts = &source->server,
                                                .host_count = 1};
-        const struct http_settings settings = {.reach = &source->reach,
-                                               .secret = parts->token_file ? &source->secret : NULL,
-                                               .ca_file = parts->ca_file,
-                                               .answer_maximum = DOCUMENT_MAXIMUM,
-                                               .answer_limit = ANSWER_LIMIT};
+        const struct http_client_settings settings = {.reach = &source->reach,
+                                                      .secret = parts->token_file ? &source->secret
+                                                                                  : NULL,
+                                                      .ca_file = parts->ca_file,
+                                                      .answer_maximum = DOCUMENT_MAXIMUM,
+                                                      .answer_limit = ANSWER_LIMIT};
         source->client = http_client_new(&settings);
         if (!source->client)
             status = error_set(error, STATUS_NO_MEMORY, "no memory");

@@ -17,7 +17,7 @@
 #define BYTES_PER_SECOND ((size_t)1 << 20) /* that a body is given time for */
 
 struct http_client {
-    struct http_settings settings;
+    struct http_client_settings settings;
     char *ca_file; /* or NULL */
     CURL *easy;
     CURLM *multi;
@@ -171,7 +171,7 @@ static bool set_up(struct http_client *client)
     return failed == CURLE_OK;
 }
 
-struct http_client *http_client_new(const struct http_settings *settings)
+struct http_client *http_client_new(const struct http_client_settings *settings)
 {
     pthread_once(&once, start_curl);
     struct http_client *client = curl_is_ready ? calloc(1, sizeof *client) : NULL;

@@ -28,7 +28,7 @@
 #define HTTP_REDIRECTS 3
 
 /* What a client may do. `reach` and `secret` are borrowed and outlive it. */
-struct http_settings {
+struct http_client_settings {
     const struct reach *reach;         /* what may be contacted */
     const struct reach_secret *secret; /* what the requests carry, or NULL */
     const char *ca_file;               /* copied; NULL: the one of reach, else the system's */
@@ -40,7 +40,7 @@ struct http_settings {
 struct http_client;
 
 /* Contacts nobody. NULL without memory. */
-struct http_client *http_client_new(const struct http_settings *settings);
+struct http_client *http_client_new(const struct http_client_settings *settings);
 void http_client_free(struct http_client *client); /* NULL is fine */
 
 /* A header field of the answer that the caller wants: its value, cleaned and cut, empty when it did

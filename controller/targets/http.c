@@ -76,7 +76,7 @@ static void *http_open(const struct target_definition *definition, const struct 
     }
     if (find_secret(target, reach) != STATUS_OK)
         return target;
-    const struct http_settings settings = {.reach = reach, .secret = target->secret};
+    const struct http_client_settings settings = {.reach = reach, .secret = target->secret};
     target->client = http_client_new(&settings);
     if (target->client)
         return target;

@@ -99,10 +99,10 @@ enum status kubernetes_server_open(const char *location, const char *secret,
                              ? open_in_cluster(out, &ca_file, error)
                              : open_url(out, location, secret, reach, error);
     if (status == STATUS_OK) {
-        const struct http_settings settings = {.reach = reach,
-                                               .secret = out->secret,
-                                               .ca_file = ca_file,
-                                               .answer_maximum = KUBERNETES_ANSWER_MAXIMUM};
+        const struct http_client_settings settings = {.reach = reach,
+                                                      .secret = out->secret,
+                                                      .ca_file = ca_file,
+                                                      .answer_maximum = KUBERNETES_ANSWER_MAXIMUM};
         out->client = http_client_new(&settings);
         if (!out->client)
             status = no_memory(error);

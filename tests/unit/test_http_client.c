@@ -10,7 +10,7 @@ struct rig {
     struct scripted_server server;
     struct reach_host hosts[2];
     struct reach reach;
-    struct http_settings settings;
+    struct http_client_settings settings;
     struct http_client *client;
     struct http_url url;
     struct http_answer answer;
