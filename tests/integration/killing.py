@@ -41,14 +41,15 @@ def start(line, data, redis):
 
 
 def served(running, line):
-    """(the place in the line of what is served, its document); None when nothing is."""
+    """(the place in the line of what is served, its document, its digest, whether it is from the disk); None when
+    nothing is."""
     before = running.status()
     document = running.get("/env/production/flagd.json")
     after = running.status()
     if document.status != 200 or before.get("commit") != after.get("commit") or not after.get("commit"):
         return None
     digest = next(e["digest"] for e in after["environments"] if e["name"] == "production")
-    return line.index[after["commit"]], document.body, digest
+    return line.index[after["commit"]], document.body, digest, after["source"] == "disk"
 
 
 class Rounds:
@@ -65,20 +66,22 @@ class Rounds:
         self.killed_before_ready, self.slowest = 0, 0.0
 
     def look(self, running, begun):
-        """What is served first after a restart, at once: never older than what was served before."""
+        """What is served after a restart: from the disk at once, which may be a little older than the last that was
+        served, then from Git, which is not; and never an older one after a newer one."""
         until = begun + self.chance.uniform(0, LONGEST)
-        first = True
+        first, floor = True, -1
         while True:
             found = served(running, self.line)
             if found:
-                place, document, digest = found
-                assert place >= self.last, f"{place} is served after {self.last}\n{running.log()}"
+                place, document, digest, from_disk = found
+                assert place >= floor, f"{place} is served after {floor}\n{running.log()}"
+                assert from_disk or place >= self.last, f"{place} is served after {self.last}\n{running.log()}"
                 assert number_of(json.loads(document)) == self.line.numbers[place]
                 if first or place > self.last:
                     assert document == self.line.built(self.line.commits[place]), f"not the document of {place}"
                 if first:
                     self.slowest = max(self.slowest, time.monotonic() - begun)
-                self.last, first = place, False
+                self.last, floor, first = max(self.last, place), place, False
                 self.digests[place] = digest
             if time.monotonic() >= until:
                 self.killed_before_ready += first
