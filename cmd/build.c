@@ -138,6 +138,9 @@ const struct command build_command = {
         "Compiles the definitions for one environment and prints its state document: flag "
         "definitions as flagd reads them, in canonical JSON. The same commit gives the same "
         "bytes on every machine, so what a controller serves can be rebuilt and compared.\n\n"
+        "Of a commit with faults (--rev, --repo) the document is what a controller serves: what "
+        "is wrong stands as it stood before, and the faults are told on standard error. A folder "
+        "must be without faults.\n\n"
         "The digest is the one that the controller shows in its status and writes beside "
         "the document in every target.",
     .options = options,
