@@ -128,17 +128,38 @@ bool bundle_is_conventional_folder(struct text name)
 bool bundle_is_folder_read(struct text path)
 {
     struct text part;
-    for (bool first = true; next_part(&path, &part); first = false) {
-        if (is_hidden(part) || (first && text_is(part, "state")))
+    bool state = false;
+    for (size_t depth = 0; next_part(&path, &part); depth++) {
+        state = state || (depth == 0 && text_is(part, "state"));
+        if (is_hidden(part) || (state && depth > 1))
             return false;
     }
     return true;
 }
 
+bool bundle_state_name(struct text path, struct text *name)
+{
+    struct text parts[3];
+    size_t count = 0;
+    const char *first = path.data;
+    while (count < 3 && next_part(&path, &parts[count]))
+        count++;
+    if (count != 3 || path.data || !text_is(parts[0], "state") || is_hidden(parts[1]) ||
+        is_hidden(parts[2]) || !text_ends_with(parts[2], TEXT(".yaml")) ||
+        parts[1].length > STATE_NAME_MOST || parts[2].length > STATE_NAME_MOST + 5)
+        return false;
+    size_t start = (size_t)(parts[1].data - first);
+    *name =
+        (struct text){parts[1].data, (size_t)(parts[2].data - first) + parts[2].length - 5 - start};
+    return true;
+}
+
 enum bundle_interest bundle_interest(struct text path)
 {
-    struct text part = {NULL, 0};
+    struct text part = {NULL, 0}, name;
     bool conventional = false;
+    if (bundle_state_name(path, &name))
+        return BUNDLE_STRICT;
     for (bool first = true; next_part(&path, &part); first = false) {
         bool folder = path.data != NULL;
         if (is_hidden(part) || (first && folder && text_is(part, "state")))

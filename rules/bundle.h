@@ -39,7 +39,8 @@ bool bundle_source(void *bundle, struct text path, struct text *out);
 /* --- which files of a tree are definitions --------------------------------------------------- */
 
 enum bundle_interest {
-    BUNDLE_IGNORE, /* not a YAML file, or hidden, or below a hidden folder, or below state/ */
+    BUNDLE_IGNORE, /* not a YAML file, or hidden, or below a hidden folder, or elsewhere below
+                      state/ */
     BUNDLE_STRICT, /* *.yaml, *.yml below a conventional folder: every document must be ours */
     BUNDLE_MARKED, /* another YAML file: counts when it holds "weir/v" (bundle_is_marked) */
 };
@@ -47,7 +48,11 @@ enum bundle_interest bundle_interest(struct text path);
 bool bundle_is_marked(struct text bytes);
 /* True for the name of a folder whose YAML files must all be definitions. */
 bool bundle_is_conventional_folder(struct text name);
-/* False for a folder in which nothing counts, whatever it holds: a hidden one, or state/. */
+#define STATE_NAME_MOST 63 /* bytes of an environment's or a rollout's name */
+/* Whether it is state/ENVIRONMENT/ROLLOUT.yaml; `name` is ENVIRONMENT/ROLLOUT, in the path. */
+bool bundle_state_name(struct text path, struct text *name);
+/* False for a folder in which nothing counts, whatever it holds: a hidden one, or one too deep
+ * below state/. */
 bool bundle_is_folder_read(struct text path);
 /* Control characters, "..", empty parts, a leading "/", not UTF-8, or too long: such a path is
  * refused with CODE_PATH. */

@@ -71,10 +71,9 @@ static void drop_duplicates(struct builder *builder, enum kind kind)
     list->count = kept;
 }
 
-static bool take_list(struct builder *builder, enum kind kind, void *items, size_t *count)
+static bool take_list(struct builder *builder, enum kind kind, void ***out, size_t *count)
 {
     struct list *list = &builder->lists[kind];
-    void ***out = items;
     if (list->count)
         qsort(list->items, list->count, sizeof *list->items, by_name);
     drop_duplicates(builder, kind);
@@ -90,23 +89,22 @@ static bool take_list(struct builder *builder, enum kind kind, void *items, size
 
 static enum status take_lists(struct builder *builder)
 {
-    struct catalog *catalog = builder->catalog;
-    if (take_list(builder, KIND_FLAG, &catalog->flags, &catalog->flag_count) &&
-        take_list(builder, KIND_SEGMENT, &catalog->segments, &catalog->segment_count) &&
-        take_list(builder, KIND_ENVIRONMENT, &catalog->environments, &catalog->environment_count) &&
-        take_list(builder, KIND_TARGET, &catalog->targets, &catalog->target_count))
-        return STATUS_OK;
-    return STATUS_NO_MEMORY;
+    for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+        void **items;
+        size_t count;
+        if (!take_list(builder, (enum kind)kind, &items, &count))
+            return STATUS_NO_MEMORY;
+        catalog_set_list(builder->catalog, (enum kind)kind, items, count);
+    }
+    return catalog_index_releases(builder->catalog, &builder->catalog->arena);
 }
 
 static void note_empty(struct builder *builder, const struct bundle *bundle)
 {
-    const struct catalog *catalog = builder->catalog;
-    if (builder->diagnostics->errors)
-        return;
-    if (catalog->flag_count + catalog->segment_count + catalog->environment_count +
-            catalog->target_count ==
-        0)
+    size_t count = 0;
+    for (size_t kind = 0; kind < KIND_COUNT; kind++)
+        count += catalog_list(builder->catalog, (enum kind)kind).count;
+    if (count == 0 && !builder->diagnostics->errors)
         diagnostics_add(
             builder->diagnostics, CODE_NO_DEFINITIONS, (struct place){TEXT("."), 0, 0},
             "put YAML documents with \"apiVersion: " API_VERSION "\" below flags/, segments/, "
@@ -176,6 +174,37 @@ const struct environment *catalog_environment(const struct catalog *catalog, str
 {
     size_t index = catalog_index(catalog->environments, catalog->environment_count, name);
     return index < catalog->environment_count ? catalog->environments[index] : NULL;
+}
+
+/* Where each kind's list stands in the struct. */
+#define LIST(kind, member)                                                                         \
+    [kind] = {offsetof(struct catalog, member##s), offsetof(struct catalog, member##_count)}
+static const struct {
+    size_t items, count;
+} lists[KIND_COUNT] = {
+    LIST(KIND_FLAG, flag),
+    LIST(KIND_SEGMENT, segment),
+    LIST(KIND_ENVIRONMENT, environment),
+    LIST(KIND_TARGET, target),
+    LIST(KIND_PHASE_PLAN, phase_plan),
+    LIST(KIND_METRIC, metric),
+    LIST(KIND_ROLLOUT, rollout),
+    LIST(KIND_ROLLOUT_STATE, rollout_state),
+};
+#undef LIST
+
+struct catalog_list catalog_list(const struct catalog *catalog, enum kind kind)
+{
+    struct catalog_list list;
+    memcpy(&list.items, (const char *)catalog + lists[kind].items, sizeof list.items);
+    memcpy(&list.count, (const char *)catalog + lists[kind].count, sizeof list.count);
+    return list;
+}
+
+void catalog_set_list(struct catalog *catalog, enum kind kind, void **items, size_t count)
+{
+    memcpy((char *)catalog + lists[kind].items, &items, sizeof items);
+    memcpy((char *)catalog + lists[kind].count, &count, sizeof count);
 }
 
 struct flag_settings flag_settings_in(const struct flag *flag, struct text environment)

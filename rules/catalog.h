@@ -10,6 +10,7 @@
 #include "bundle.h"
 #include "crew.h"
 #include "definitions.h"
+#include "rollout_state.h"
 #include "schema.h"
 
 struct catalog {
@@ -18,8 +19,14 @@ struct catalog {
     struct segment **segments;
     struct environment **environments;
     struct target **targets;
+    struct phase_plan **phase_plans;
+    struct metric **metrics;
+    struct rollout **rollouts;
+    struct rollout_state **rollout_states; /* by ENVIRONMENT/ROLLOUT */
     size_t flag_count, segment_count, environment_count, target_count;
-    size_t files;      /* that were read as definitions */
+    size_t phase_plan_count, metric_count, rollout_count, rollout_state_count;
+    struct rollout **releases; /* the rollouts by flag, then by name: catalog_index_releases() */
+    size_t files;              /* that were read as definitions */
     size_t unreadable; /* of these, files that are not YAML: what they define is not known */
     struct broken
         *broken; /* documents with faults of their own, so that nobody is told they do not exist */
@@ -46,6 +53,30 @@ void catalog_dispose(struct catalog *catalog);
 const struct flag *catalog_flag(const struct catalog *catalog, struct text name);
 const struct segment *catalog_segment(const struct catalog *catalog, struct text name);
 const struct environment *catalog_environment(const struct catalog *catalog, struct text name);
+
+/* A kind's list. */
+struct catalog_list {
+    void *const *items; /* each begins with its struct name */
+    size_t count;
+};
+struct catalog_list catalog_list(const struct catalog *catalog, enum kind kind);
+void catalog_set_list(struct catalog *catalog, enum kind kind, void **items, size_t count);
+
+const struct phase_plan *catalog_phase_plan(const struct catalog *catalog, struct text name);
+const struct metric *catalog_metric(const struct catalog *catalog, struct text name);
+const struct rollout *catalog_rollout(const struct catalog *catalog, struct text name);
+/* The state of a rollout; NULL where it has none, or one of another identity. */
+const struct rollout_state *catalog_rollout_state(const struct catalog *catalog,
+                                                  const struct rollout *rollout);
+/* The phases that a rollout is to walk through: its own, or its plan's. NULL: the plan is not
+ * there. */
+const struct phases *catalog_phases(const struct catalog *catalog, const struct rollout *rollout);
+/* Once all lists are set: fills `releases`. */
+enum status catalog_index_releases(struct catalog *catalog, struct arena *arena) MUST_CHECK;
+#define RELEASES_MAX 32 /* rollouts of one flag in one environment */
+/* The rollouts of a flag, in all environments, in the order of their names; *count of them. */
+struct rollout *const *catalog_releases(const struct catalog *catalog, struct text flag,
+                                        size_t *count);
 
 /* The place of `name` among `count` pointers to definitions sorted by name (catalog->flags …), or
  * `count`. */

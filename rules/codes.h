@@ -42,6 +42,10 @@
     X(CODE_FIELD_LATER, "W212", SEVERITY_ERROR, "field does not work yet")                         \
     X(CODE_VARIANT_TYPES, "W213", SEVERITY_ERROR, "variants are of different types")               \
     X(CODE_ATTRIBUTE, "W214", SEVERITY_ERROR, "attribute path is refused")                         \
+    X(CODE_PHASE_NAME, "W215", SEVERITY_ERROR, "two phases of one name")                           \
+    X(CODE_FREEZE, "W216", SEVERITY_ERROR, "freeze ends before it begins")                         \
+    X(CODE_METRIC, "W217", SEVERITY_ERROR, "metric contradicts itself")                            \
+    X(CODE_STATE_PATH, "W218", SEVERITY_ERROR, "state is not where it belongs")                    \
     X(CODE_DUPLICATE_NAME, "W301", SEVERITY_ERROR, "two documents of one name")                    \
     X(CODE_UNKNOWN_SEGMENT, "W302", SEVERITY_ERROR, "unknown segment")                             \
     X(CODE_UNKNOWN_VARIANT, "W303", SEVERITY_ERROR, "unknown variant")                             \
@@ -51,6 +55,20 @@
     X(CODE_WEIGHTS, "W307", SEVERITY_ERROR, "weights do not sum to 100")                           \
     X(CODE_NO_ENVIRONMENT, "W308", SEVERITY_ERROR, "no environment is defined")                    \
     X(CODE_SAME_TARGET, "W309", SEVERITY_ERROR, "two targets write to one place")                  \
+    X(CODE_UNKNOWN_PHASE_PLAN, "W310", SEVERITY_ERROR, "unknown phase plan")                       \
+    X(CODE_UNKNOWN_METRIC, "W311", SEVERITY_ERROR, "unknown metric")                               \
+    X(CODE_SAME_VARIANT, "W312", SEVERITY_ERROR, "variant and control are the same")               \
+    X(CODE_TWO_ROLLOUTS, "W313", SEVERITY_ERROR, "two unfinished rollouts of one flag")            \
+    X(CODE_ROLLOUT_IDENTITY, "W314", SEVERITY_ERROR,                                               \
+      "rollout that is under way changes who gets what")                                           \
+    X(CODE_ROLLOUT_UNFINISHED, "W315", SEVERITY_ERROR, "unfinished rollout loses what it needs")   \
+    X(CODE_STATE_FOREIGN, "W316", SEVERITY_ERROR, "state was edited by hand")                      \
+    X(CODE_PHASE_SHRINKS, "W317", SEVERITY_WARNING, "phase does not expose anybody new")           \
+    X(CODE_RULE_HIDES, "W318", SEVERITY_WARNING, "rule hides users from a rollout")                \
+    X(CODE_METRIC_TEMPLATE, "W319", SEVERITY_WARNING, "metric does not tell the arms apart")       \
+    X(CODE_METRIC_LIMIT, "W320", SEVERITY_WARNING, "limit that a long rollout cannot survive")     \
+    X(CODE_START_FROZEN, "W321", SEVERITY_WARNING, "rollout starts in a freeze")                   \
+    X(CODE_NO_GUARDRAIL, "W322", SEVERITY_WARNING, "nothing watches a rollout at 100 %")           \
     X(CODE_ENCODING, "W401", SEVERITY_ERROR,                                                       \
       "an evaluator of this environment cannot evaluate it")                                       \
     X(CODE_FRAGMENT_SIZE, "W402", SEVERITY_ERROR, "flag compiles to too much")                     \

@@ -67,18 +67,10 @@ static void check_numbers(const struct encoder *encoder, const struct flag *flag
 
 static void write_flag(struct encoder *encoder, const struct flag *flag)
 {
-    struct flag_settings settings = flag_settings_in(flag, encoder->environment);
     struct buffer *out = encoder->out;
     if (encoder->evaluators & EVALUATOR_JAVA)
         check_numbers(encoder, flag);
-    buffer_append_string(out, "{\"defaultVariant\":");
-    json_write_string(out, settings.default_variant.text);
-    buffer_append_string(out,
-                         settings.enabled ? ",\"state\":\"ENABLED\"" : ",\"state\":\"DISABLED\"");
-    if (settings.rule_count) {
-        buffer_append_string(out, ",\"targeting\":");
-        encode_targeting(encoder, flag, &settings);
-    }
+    encode_flag_head(encoder, flag);
     buffer_append_string(out, ",\"variants\":{");
     const struct variant *last = NULL;
     for (size_t written = 0; written < flag->variant_count; written++) {

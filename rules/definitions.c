@@ -4,6 +4,7 @@
 
 #include "codes.h"
 #include "read.h"
+#include "rollout_state.h"
 
 static const struct {
     const char *name, *schema;
@@ -12,6 +13,10 @@ static const struct {
     [KIND_SEGMENT] = {"Segment", "segment.json"},
     [KIND_ENVIRONMENT] = {"Environment", "environment.json"},
     [KIND_TARGET] = {"Target", "target.json"},
+    [KIND_PHASE_PLAN] = {"PhasePlan", "phaseplan.json"},
+    [KIND_METRIC] = {"Metric", "metric.json"},
+    [KIND_ROLLOUT] = {"Rollout", "rollout.json"},
+    [KIND_ROLLOUT_STATE] = {"RolloutState", "rolloutstate.json"},
 };
 
 const char *kind_name(enum kind kind)
@@ -48,15 +53,14 @@ bool read_optional_text(struct reading *reading, const struct node *map, const c
     return !node || (node->type == NODE_STRING && arena_copy(reading->arena, node->string, out));
 }
 
-static bool read_optional_name(struct reading *reading, const struct node *map, const char *field,
-                               struct name *out)
+bool read_optional_name(struct reading *reading, const struct node *map, const char *field,
+                        struct name *out)
 {
     const struct node *node = node_get(map, field);
     return !node || read_name(reading, node, out);
 }
 
-static bool read_texts(struct reading *reading, const struct node *list, struct text **out,
-                       size_t *count)
+bool read_texts(struct reading *reading, const struct node *list, struct text **out, size_t *count)
 {
     if (!list)
         return true;
@@ -154,38 +158,44 @@ static bool read_target(struct reading *reading, const struct node *root, struct
            read_optional_name(reading, node_get(spec, "credentials"), "secret", &target->secret);
 }
 
+/* How big each kind's struct is, and who fills it in; all begin with their name. */
+#define READER(function, type)                                                                     \
+    static bool function##_any(struct reading *reading, const struct node *root, void *out)        \
+    {                                                                                              \
+        return function(reading, root, (type *)out);                                               \
+    }
+READER(read_flag, struct flag)
+READER(read_segment, struct segment)
+READER(read_environment, struct environment)
+READER(read_target, struct target)
+READER(read_phase_plan, struct phase_plan)
+READER(read_metric, struct metric)
+READER(read_rollout, struct rollout)
+READER(read_rollout_state, struct rollout_state)
+#undef READER
+
+static const struct {
+    size_t size;
+    bool (*read)(struct reading *reading, const struct node *root, void *out);
+} readers[KIND_COUNT] = {
+    [KIND_FLAG] = {sizeof(struct flag), read_flag_any},
+    [KIND_SEGMENT] = {sizeof(struct segment), read_segment_any},
+    [KIND_ENVIRONMENT] = {sizeof(struct environment), read_environment_any},
+    [KIND_TARGET] = {sizeof(struct target), read_target_any},
+    [KIND_PHASE_PLAN] = {sizeof(struct phase_plan), read_phase_plan_any},
+    [KIND_METRIC] = {sizeof(struct metric), read_metric_any},
+    [KIND_ROLLOUT] = {sizeof(struct rollout), read_rollout_any},
+    [KIND_ROLLOUT_STATE] = {sizeof(struct rollout_state), read_rollout_state_any},
+};
+
 static bool read_definition(struct reading *reading, const struct node *root,
                             struct definition *out, struct name name)
 {
-    switch (out->kind) {
-    case KIND_FLAG:
-        out->flag = ARENA_NEW(reading->arena, struct flag);
-        if (!out->flag)
-            return false;
-        out->flag->name = name;
-        return read_flag(reading, root, out->flag);
-    case KIND_SEGMENT:
-        out->segment = ARENA_NEW(reading->arena, struct segment);
-        if (!out->segment)
-            return false;
-        out->segment->name = name;
-        return read_segment(reading, root, out->segment);
-    case KIND_ENVIRONMENT:
-        out->environment = ARENA_NEW(reading->arena, struct environment);
-        if (!out->environment)
-            return false;
-        out->environment->name = name;
-        return read_environment(reading, root, out->environment);
-    case KIND_TARGET:
-        out->target = ARENA_NEW(reading->arena, struct target);
-        if (!out->target)
-            return false;
-        out->target->name = name;
-        return read_target(reading, root, out->target);
-    case KIND_COUNT:
-        break;
-    }
-    return false;
+    out->any = arena_allocate_zero(reading->arena, 1, readers[out->kind].size);
+    if (!out->any)
+        return false;
+    *(struct name *)out->any = name;
+    return readers[out->kind].read(reading, root, out->any);
 }
 
 enum status definitions_read(struct arena *arena, enum kind kind, struct text path,

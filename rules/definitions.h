@@ -1,4 +1,5 @@
-/* definitions.h - the typed form of what people write: Flag, Segment, Environment, Target.
+/* definitions.h - the typed form of what people write: Flag, Segment, Environment, Target; what
+ * rollouts are made of is in rollout.h, where they stand in rollout_state.h.
  *
  * definitions_read() turns one schema-valid document into one of these structs. All memory is the
  * given arena's. Everything that can be wrong in a later step keeps its place. Values (variants,
@@ -16,7 +17,17 @@ struct name {
     struct place place;
 };
 
-enum kind { KIND_FLAG, KIND_SEGMENT, KIND_ENVIRONMENT, KIND_TARGET, KIND_COUNT };
+enum kind {
+    KIND_FLAG,
+    KIND_SEGMENT,
+    KIND_ENVIRONMENT,
+    KIND_TARGET,
+    KIND_PHASE_PLAN,
+    KIND_METRIC,
+    KIND_ROLLOUT,
+    KIND_ROLLOUT_STATE,
+    KIND_COUNT
+};
 const char *kind_name(enum kind kind);   /* "Flag" */
 const char *kind_schema(enum kind kind); /* "flag.json" */
 
@@ -199,6 +210,11 @@ struct definition {
         struct segment *segment;
         struct environment *environment;
         struct target *target;
+        struct phase_plan *phase_plan;
+        struct metric *metric;
+        struct rollout *rollout;
+        struct rollout_state *rollout_state; /* its name is ENVIRONMENT/ROLLOUT */
+        void *any;                           /* all of them begin with a struct name */
     };
 };
 
@@ -216,5 +232,13 @@ struct condition *condition_read(struct arena *arena, struct text path, const st
 /* Reads RFC 3339 ("2026-01-01T00:00:00Z", also with an offset, also a bare date) into seconds since
  * 1970. */
 bool time_parse(struct text text, int64_t *seconds);
+/* A whole number and s, m, h, d or w ("90s", "2w"), at most ten years, in seconds. */
+bool period_parse(struct text text, int64_t *seconds);
+/* The largest of these units that it is a whole number of: "2w". */
+#define PERIOD_TEXT_SIZE 24
+void period_format(int64_t seconds, char out[PERIOD_TEXT_SIZE]);
+/* "2026-01-01T00:00:00Z"; years 0000 to 9999. */
+#define INSTANT_TEXT_SIZE 24
+void instant_format(int64_t seconds, char out[INSTANT_TEXT_SIZE]);
 
 #endif

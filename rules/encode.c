@@ -495,23 +495,27 @@ static void encode_flag(struct encoder *encoder, const struct condition *conditi
         flag ? flag_settings_in(flag, encoder->environment) : (struct flag_settings){0};
     if (!flag || !settings.enabled) {
         encode_raw(encoder, "false");
-    } else if (settings.rule_count == 0) {
+        return;
+    }
+    struct released released;
+    encode_released(encoder, flag, &released);
+    if (!encode_settings(&released, &settings)) {
         encode_raw(encoder, text_equal(settings.default_variant.text, condition->variant->text)
                                 ? "true"
                                 : "false");
-    } else {
-        struct buffer fallback;
-        buffer_init(&fallback, 0);
-        json_write_string(&fallback, settings.default_variant.text);
-        if (fallback.failed)
-            encoder->out->failed = fallback.failed;
-        encode_raw(encoder, "{\"===\":[");
-        encode_rules(encoder, flag, &settings, buffer_text(&fallback));
-        buffer_append_char(encoder->out, ',');
-        json_write_string(encoder->out, condition->variant->text);
-        encode_raw(encoder, "]}");
-        buffer_dispose(&fallback);
+        return;
     }
+    struct buffer fallback;
+    buffer_init(&fallback, 0);
+    json_write_string(&fallback, settings.default_variant.text);
+    if (fallback.failed)
+        encoder->out->failed = fallback.failed;
+    encode_raw(encoder, "{\"===\":[");
+    encode_rules(encoder, flag, &settings, &released, buffer_text(&fallback));
+    buffer_append_char(encoder->out, ',');
+    json_write_string(encoder->out, condition->variant->text);
+    encode_raw(encoder, "]}");
+    buffer_dispose(&fallback);
 }
 
 void encode_condition(struct encoder *encoder, const struct condition *condition)
@@ -543,16 +547,17 @@ void encode_condition(struct encoder *encoder, const struct condition *condition
 /* --- rules ----------------------------------------------------------------------------------- */
 
 static void encode_served(struct encoder *encoder, const struct flag *flag, const struct rule *rule,
-                          struct text fallback)
+                          const struct released *released, struct text fallback)
 {
     if (rule->split)
-        encode_split(encoder, flag, rule->split, fallback);
+        encode_split(encoder, flag, rule->split, released, fallback);
     else
-        json_write_string(encoder->out, rule->serve.text);
+        json_write_string(encoder->out, released_variant(released, rule->serve.text));
 }
 
 void encode_rules(struct encoder *encoder, const struct flag *flag,
-                  const struct flag_settings *settings, struct text fallback)
+                  const struct flag_settings *settings, const struct released *released,
+                  struct text fallback)
 {
     if (settings->rule_count > MOST_RULES) {
         diagnostics_add(encoder->diagnostics, CODE_ENCODING, settings->rules[MOST_RULES].place,
@@ -568,16 +573,25 @@ void encode_rules(struct encoder *encoder, const struct flag *flag,
         else
             encode_raw(encoder, "true");
         buffer_append_char(encoder->out, ',');
-        encode_served(encoder, flag, rule, fallback);
+        encode_served(encoder, flag, rule, released, fallback);
         buffer_append_char(encoder->out, ',');
     }
+    encode_exposures(encoder, released, fallback);
     buffer_append_text(encoder->out, fallback);
     encode_raw(encoder, "]}");
 }
 
-void encode_targeting(struct encoder *encoder, const struct flag *flag,
-                      const struct flag_settings *settings)
+void encode_flag_head(struct encoder *encoder, const struct flag *flag)
 {
-    if (settings->rule_count)
-        encode_rules(encoder, flag, settings, TEXT("null"));
+    struct flag_settings settings = flag_settings_in(flag, encoder->environment);
+    struct released released;
+    encode_released(encoder, flag, &released);
+    bool targeting = encode_settings(&released, &settings);
+    encode_raw(encoder, "{\"defaultVariant\":");
+    json_write_string(encoder->out, settings.default_variant.text);
+    encode_raw(encoder, settings.enabled ? ",\"state\":\"ENABLED\"" : ",\"state\":\"DISABLED\"");
+    if (!targeting)
+        return;
+    encode_raw(encoder, ",\"targeting\":");
+    encode_rules(encoder, flag, &settings, &released, TEXT("null"));
 }

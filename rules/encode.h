@@ -32,9 +32,9 @@ void segment_texts_dispose(struct segment_texts *texts);
 
 /* Appends one JSONLogic expression, true or false for every context. */
 void encode_condition(struct encoder *encoder, const struct condition *condition);
-/* Appends the targeting of a flag: {"if":[…,null]}. Nothing when the flag has no rules. */
-void encode_targeting(struct encoder *encoder, const struct flag *flag,
-                      const struct flag_settings *settings);
+/* Appends {"defaultVariant":…,"state":…} of a flag without the closing brace, with its targeting
+ * where it needs some: {"if":[rules…, what rollouts expose…, null]}. */
+void encode_flag_head(struct encoder *encoder, const struct flag *flag);
 
 /* --- guards -------------------------------------------------------------------------------------
  * Runs of `and` arguments that test a type. program_guard.c recognises exactly these bytes again

@@ -8,6 +8,8 @@
  * 120),  K = if PROBE is "2" then cat("xx", P) else P where PROBE is a fractional that gives the
  * number of its own generation. With v1 readers (java) the list is mirrored for the others: [a w]
  * [b 2(T−w)] [a w]. Verified on 5 207 keys in all engines. */
+#include <stdlib.h>
+
 #include "codes.h"
 #include "encode_private.h"
 #include "json.h"
@@ -15,9 +17,18 @@
 #define PADDED 120
 #define PROBE "{\"fractional\":[{\"cat\":[\"probe-0\"]},[\"3\",1],[\"2\",1],[\"1\",1]]}"
 
+/* A weight: so many, or of a ramp `fixed` + `slope` × the seconds of its window that are behind. */
+struct weight {
+    struct text variant;
+    int64_t fixed, slope;
+};
+
 struct drawing {
     struct encoder *encoder;
-    const struct split *split;
+    const struct weight *weights;
+    size_t count;
+    struct place place;
+    int64_t begin, length;     /* a ramp's window */
     struct text seed, operand; /* operand: KEY as JSON */
 };
 
@@ -73,36 +84,52 @@ static void write_key(const struct drawing *drawing)
     encode_raw(drawing->encoder, "]}");
 }
 
-static void write_share(const struct drawing *drawing, const struct share *share, uint32_t weight)
+/* The seconds of a ramp's window that are behind: flagd refuses fractions, Python divisions. */
+static void write_elapsed(const struct drawing *drawing)
 {
+    buffer_printf(drawing->encoder->out,
+                  "{\"min\":[{\"max\":[{\"-\":[{\"var\":\"$flagd.timestamp\"},%lld]},0]},%lld]}",
+                  (long long)drawing->begin, (long long)drawing->length);
+}
+
+static void write_share(const struct drawing *drawing, const struct weight *weight, uint32_t factor)
+{
+    struct buffer *out = drawing->encoder->out;
+    int64_t fixed = weight->fixed * factor, slope = weight->slope * factor;
     encode_raw(drawing->encoder, ",[");
-    json_write_string(drawing->encoder->out, share->variant.text);
-    buffer_append_char(drawing->encoder->out, ',');
-    buffer_append_u64(drawing->encoder->out, weight);
-    buffer_append_char(drawing->encoder->out, ']');
+    json_write_string(out, weight->variant);
+    buffer_append_char(out, ',');
+    if (slope) {
+        buffer_printf(out, "{\"%s\":[%lld,{\"*\":[%lld,", slope > 0 ? "+" : "-", (long long)fixed,
+                      (long long)(slope > 0 ? slope : -slope));
+        write_elapsed(drawing);
+        encode_raw(drawing->encoder, "]}]}");
+    } else {
+        buffer_append_u64(out, (uint64_t)fixed);
+    }
+    buffer_append_char(out, ']');
 }
 
 static void write_fractional(const struct drawing *drawing, uint32_t factor)
 {
     encode_raw(drawing->encoder, "{\"fractional\":[");
     write_key(drawing);
-    for (size_t i = 0; i < drawing->split->share_count; i++)
-        write_share(drawing, &drawing->split->shares[i], drawing->split->shares[i].weight * factor);
+    for (size_t i = 0; i < drawing->count; i++)
+        write_share(drawing, &drawing->weights[i], factor);
     encode_raw(drawing->encoder, "]}");
 }
 
 /* a b 2c b a: what v2 makes of it is what v1 makes of a b c. */
 static void write_mirrored(const struct drawing *drawing)
 {
-    const struct split *split = drawing->split;
-    size_t last = split->share_count - 1;
+    size_t last = drawing->count - 1;
     encode_raw(drawing->encoder, "{\"fractional\":[");
     write_key(drawing);
     for (size_t i = 0; i < last; i++)
-        write_share(drawing, &split->shares[i], split->shares[i].weight);
-    write_share(drawing, &split->shares[last], split->shares[last].weight * 2);
+        write_share(drawing, &drawing->weights[i], 1);
+    write_share(drawing, &drawing->weights[last], 2);
     for (size_t i = last; i-- > 0;)
-        write_share(drawing, &split->shares[i], split->shares[i].weight);
+        write_share(drawing, &drawing->weights[i], 1);
     encode_raw(drawing->encoder, "]}");
 }
 
@@ -148,32 +175,45 @@ static void check_seed(const struct drawing *drawing)
         who = "evaluator flagd";
     if (who)
         diagnostics_add(
-            drawing->encoder->diagnostics, CODE_ENCODING, drawing->split->place,
+            drawing->encoder->diagnostics, CODE_ENCODING, drawing->place,
             "use an ASCII seed of at most 58 characters that does not begin with a space",
             "this seed cannot be bucketed alike by the %s", who);
 }
 
-void encode_split(struct encoder *encoder, const struct flag *flag, const struct split *split,
-                  struct text fallback)
+/* flagd takes weights up to 2^31 − 1 in all, Java up to 2^31 / 100 each, and those are doubled. */
+static void check_total(const struct drawing *drawing)
 {
-    struct drawing drawing = {.encoder = encoder, .split = split};
+    bool java = drawing->encoder->evaluators & EVALUATOR_JAVA;
+    int64_t total = 0, most = java ? INT32_MAX / 200 : INT32_MAX;
+    for (size_t i = 0; i < drawing->count; i++)
+        total += drawing->weights[i].fixed;
+    if (total > most)
+        diagnostics_add(drawing->encoder->diagnostics, CODE_ENCODING, drawing->place,
+                        "make the ramp shorter, or its percentages whole numbers",
+                        "this ramp needs larger weights than the evaluator%s can count with",
+                        java ? " java" : "s");
+}
+
+static void encode_drawing(struct drawing *drawing, struct text bucket_by, struct text fallback)
+{
+    struct encoder *encoder = drawing->encoder;
     struct buffer operand;
     buffer_init(&operand, 0);
-    drawing.seed = split->seed.length ? split->seed : flag->name.text;
-    drawing.operand =
-        encode_operand(split->bucket_by.length ? split->bucket_by : TEXT("targetingKey"), &operand);
-    check_seed(&drawing);
+    drawing->operand =
+        encode_operand(bucket_by.length ? bucket_by : TEXT("targetingKey"), &operand);
+    check_seed(drawing);
+    check_total(drawing);
     encode_raw(encoder, "{\"if\":[{\"and\":[");
-    encode_guard(encoder->out, GUARD_STRING, drawing.operand, encoder->evaluators);
+    encode_guard(encoder->out, GUARD_STRING, drawing->operand, encoder->evaluators);
     encode_raw(encoder, "]},");
     if (encoder->evaluators & EVALUATOR_JAVA) {
         encode_raw(encoder, "{\"if\":[{\"===\":[" PROBE ",\"1\"]},");
-        write_fractional(&drawing, 2);
+        write_fractional(drawing, 2);
         buffer_append_char(encoder->out, ',');
-        write_mirrored(&drawing);
+        write_mirrored(drawing);
         encode_raw(encoder, "]}");
     } else {
-        write_fractional(&drawing, 1);
+        write_fractional(drawing, 1);
     }
     buffer_append_char(encoder->out, ',');
     buffer_append_text(encoder->out, fallback);
@@ -181,4 +221,56 @@ void encode_split(struct encoder *encoder, const struct flag *flag, const struct
     if (operand.failed)
         encoder->out->failed = operand.failed;
     buffer_dispose(&operand);
+}
+
+void encode_split(struct encoder *encoder, const struct flag *flag, const struct split *split,
+                  const struct released *released, struct text fallback)
+{
+    struct weight *weights = calloc(split->share_count + 1, sizeof *weights);
+    struct drawing drawing = {.encoder = encoder,
+                              .weights = weights,
+                              .count = split->share_count,
+                              .place = split->place,
+                              .seed = split->seed.length ? split->seed : flag->name.text};
+    for (size_t i = 0; weights && i < split->share_count; i++)
+        weights[i] = (struct weight){released_variant(released, split->shares[i].variant.text),
+                                     split->shares[i].weight, 0};
+    if (weights)
+        encode_drawing(&drawing, split->bucket_by, fallback);
+    else
+        encoder->out->failed = STATUS_NO_MEMORY;
+    free(weights);
+}
+
+/* The smallest total of which both ends of a ramp are whole parts. */
+static int64_t ramp_parts(const struct encode_draw *draw)
+{
+    int64_t parts = 100;
+    while (parts < SPLIT_TOTAL &&
+           (draw->from % (SPLIT_TOTAL / parts) != 0 || draw->share % (SPLIT_TOTAL / parts) != 0))
+        parts *= 10;
+    return parts;
+}
+
+/* DESIGN section 3, Ramps: A = p0·D + (p1 − p0)·C of N = q·D, and N − A for the others. */
+void encode_draw(struct encoder *encoder, const struct encode_draw *draw)
+{
+    struct weight weights[2] = {{draw->variant, draw->share, 0},
+                                {draw->control, (int64_t)SPLIT_TOTAL - draw->share, 0}};
+    struct drawing drawing = {.encoder = encoder,
+                              .weights = weights,
+                              .count = 2,
+                              .place = draw->place,
+                              .begin = draw->begin,
+                              .length = draw->length,
+                              .seed = draw->seed};
+    if (draw->is_ramp) {
+        int64_t parts = ramp_parts(draw), unit = SPLIT_TOTAL / parts;
+        int64_t from = draw->from / unit, slope = draw->share / unit - from;
+        weights[0].fixed = from * draw->over + slope * draw->done;
+        weights[1].fixed = parts * draw->over - weights[0].fixed;
+        weights[0].slope = draw->length ? slope : 0;
+        weights[1].slope = -weights[0].slope;
+    }
+    encode_drawing(&drawing, draw->bucket_by, draw->fallback);
 }

@@ -2,31 +2,18 @@
  * circle. */
 #include "catalog.h"
 #include "codes.h"
+#include "link_private.h"
 #include "similar.h"
 
 #define REFERENCE_DEPTH 32 /* segments and prerequisites inside one another */
-#define MOST_OFFERS                                                                                \
-    1000000 /* names compared for "did you mean": a segment that all flags miss must not cost      \
-               minutes */
-
-struct linker {
-    const struct catalog *catalog;
-    struct diagnostics *diagnostics;
-    size_t offers;              /* made so far */
-    bool *prerequisites;        /* of each flag, by its index in the catalog: whether it has any */
-    struct link_faults *faults; /* or NULL */
-    enum kind kind;             /* of the definition that is being checked */
-    size_t index;               /* its place in the catalog's list */
-};
-
-static void look_at(struct linker *linker, enum kind kind, size_t index)
+void link_look_at(struct linker *linker, enum kind kind, size_t index)
 {
     linker->kind = kind;
     linker->index = index;
 }
 
 /* The definition that is being checked does not link. */
-static void mark(struct linker *linker)
+void link_mark(struct linker *linker)
 {
     if (linker->faults)
         linker->faults->marked[linker->kind][linker->index] = true;
@@ -36,9 +23,9 @@ static void mark(struct linker *linker)
 
 /* A name whose document has faults of its own, or whose file could not be read, is not called
  * unknown. */
-static bool may_exist(struct linker *linker, enum kind kind, struct text name)
+bool link_may_exist(struct linker *linker, enum kind kind, struct text name)
 {
-    mark(linker); /* it does not link, whoever is told */
+    link_mark(linker); /* it does not link, whoever is told */
     for (const struct broken *broken = linker->catalog->broken; broken; broken = broken->next) {
         if (broken->kind == kind && text_equal(broken->name, name))
             return true;
@@ -47,8 +34,8 @@ static bool may_exist(struct linker *linker, enum kind kind, struct text name)
 }
 
 /* Offers the names of `count` definitions, all of whose structs begin with it. */
-static struct text nearest_of(struct linker *linker, const void *items, size_t count,
-                              struct text wanted)
+struct text link_nearest_of(struct linker *linker, const void *items, size_t count,
+                            struct text wanted)
 {
     void *const *list = items;
     struct similar best = {0};
@@ -60,35 +47,37 @@ static struct text nearest_of(struct linker *linker, const void *items, size_t c
     return best.name;
 }
 
-static void unknown(struct linker *linker, const char *code, const char *what,
-                    const struct name *name, struct text nearest)
+void link_unknown(struct linker *linker, const char *code, const char *what,
+                  const struct name *name, struct text nearest)
 {
-    mark(linker);
+    link_mark(linker);
     char hint[120];
     snprintf(hint, sizeof hint, "did you mean \"%.64s\"?", nearest.length ? nearest.data : "");
     diagnostics_add(linker->diagnostics, code, name->place, nearest.length ? hint : NULL,
                     "%s \"%.100s\" does not exist", what, name->text.data);
 }
 
-static void check_segment(struct linker *linker, const struct name *name)
+void link_check_segment(struct linker *linker, const struct name *name)
 {
     const struct catalog *catalog = linker->catalog;
-    if (catalog_segment(catalog, name->text) || may_exist(linker, KIND_SEGMENT, name->text))
+    if (catalog_segment(catalog, name->text) || link_may_exist(linker, KIND_SEGMENT, name->text))
         return;
-    unknown(linker, CODE_UNKNOWN_SEGMENT, "segment", name,
-            nearest_of(linker, catalog->segments, catalog->segment_count, name->text));
+    link_unknown(linker, CODE_UNKNOWN_SEGMENT, "segment", name,
+                 link_nearest_of(linker, catalog->segments, catalog->segment_count, name->text));
 }
 
-static void check_environment(struct linker *linker, const struct name *name)
+void link_check_environment(struct linker *linker, const struct name *name)
 {
     const struct catalog *catalog = linker->catalog;
-    if (catalog_environment(catalog, name->text) || may_exist(linker, KIND_ENVIRONMENT, name->text))
+    if (catalog_environment(catalog, name->text) ||
+        link_may_exist(linker, KIND_ENVIRONMENT, name->text))
         return;
-    unknown(linker, CODE_UNKNOWN_ENVIRONMENT, "environment", name,
-            nearest_of(linker, catalog->environments, catalog->environment_count, name->text));
+    link_unknown(
+        linker, CODE_UNKNOWN_ENVIRONMENT, "environment", name,
+        link_nearest_of(linker, catalog->environments, catalog->environment_count, name->text));
 }
 
-static void check_variant(struct linker *linker, const struct flag *flag, const struct name *name)
+void link_check_variant(struct linker *linker, const struct flag *flag, const struct name *name)
 {
     struct similar best = {0};
     for (size_t i = 0; i < flag->variant_count; i++) {
@@ -98,7 +87,7 @@ static void check_variant(struct linker *linker, const struct flag *flag, const 
     }
     char what[120];
     snprintf(what, sizeof what, "in flag \"%.80s\" variant", flag->name.text.data);
-    unknown(linker, CODE_UNKNOWN_VARIANT, what, name, best.name);
+    link_unknown(linker, CODE_UNKNOWN_VARIANT, what, name, best.name);
 }
 
 static void check_prerequisite(struct linker *linker, const struct condition *condition)
@@ -106,13 +95,14 @@ static void check_prerequisite(struct linker *linker, const struct condition *co
     const struct catalog *catalog = linker->catalog;
     const struct flag *flag = catalog_flag(catalog, condition->name.text);
     if (flag) {
-        check_variant(linker, flag, condition->variant);
+        link_check_variant(linker, flag, condition->variant);
         return;
     }
-    if (may_exist(linker, KIND_FLAG, condition->name.text))
+    if (link_may_exist(linker, KIND_FLAG, condition->name.text))
         return;
-    unknown(linker, CODE_UNKNOWN_FLAG, "flag", &condition->name,
-            nearest_of(linker, catalog->flags, catalog->flag_count, condition->name.text));
+    link_unknown(
+        linker, CODE_UNKNOWN_FLAG, "flag", &condition->name,
+        link_nearest_of(linker, catalog->flags, catalog->flag_count, condition->name.text));
 }
 
 /* What is inside of `all`, `any` and `not`. */
@@ -127,7 +117,7 @@ static bool check_condition(struct linker *linker, const struct condition *condi
     bool prerequisites = false;
     for (; condition; condition = condition->next) {
         if (condition->type == CONDITION_SEGMENT) {
-            check_segment(linker, &condition->name);
+            link_check_segment(linker, &condition->name);
         } else if (condition->type == CONDITION_FLAG) {
             check_prerequisite(linker, condition);
             prerequisites = true;
@@ -142,14 +132,14 @@ static bool check_settings(struct linker *linker, const struct flag *flag,
 {
     bool prerequisites = false;
     if (settings->default_variant.text.length)
-        check_variant(linker, flag, &settings->default_variant);
+        link_check_variant(linker, flag, &settings->default_variant);
     for (size_t i = 0; i < settings->rule_count; i++) {
         const struct rule *rule = &settings->rules[i];
         prerequisites |= check_condition(linker, rule->when);
         if (rule->serve.text.length)
-            check_variant(linker, flag, &rule->serve);
+            link_check_variant(linker, flag, &rule->serve);
         for (size_t j = 0; rule->split && j < rule->split->share_count; j++)
-            check_variant(linker, flag, &rule->split->shares[j].variant);
+            link_check_variant(linker, flag, &rule->split->shares[j].variant);
     }
     return prerequisites;
 }
@@ -159,27 +149,28 @@ static void check_names(struct linker *linker)
     const struct catalog *catalog = linker->catalog;
     for (size_t i = 0; i < catalog->flag_count; i++) {
         const struct flag *flag = catalog->flags[i];
-        look_at(linker, KIND_FLAG, i);
+        link_look_at(linker, KIND_FLAG, i);
         bool prerequisites = check_settings(linker, flag, &flag->settings);
         for (size_t j = 0; j < flag->override_count; j++) {
-            check_environment(linker, &flag->overrides[j].environment);
+            link_check_environment(linker, &flag->overrides[j].environment);
             prerequisites |= check_settings(linker, flag, &flag->overrides[j].settings);
         }
         linker->prerequisites[i] = prerequisites;
     }
     for (size_t i = 0; i < catalog->segment_count; i++) {
-        look_at(linker, KIND_SEGMENT, i);
+        link_look_at(linker, KIND_SEGMENT, i);
         check_condition(linker, catalog->segments[i]->match);
     }
     for (size_t i = 0; i < catalog->environment_count; i++) {
-        look_at(linker, KIND_ENVIRONMENT, i);
+        link_look_at(linker, KIND_ENVIRONMENT, i);
         if (catalog->environments[i]->promotes_from.text.length)
-            check_environment(linker, &catalog->environments[i]->promotes_from);
+            link_check_environment(linker, &catalog->environments[i]->promotes_from);
     }
     for (size_t i = 0; i < catalog->target_count; i++) {
-        look_at(linker, KIND_TARGET, i);
-        check_environment(linker, &catalog->targets[i]->environment);
+        link_look_at(linker, KIND_TARGET, i);
+        link_check_environment(linker, &catalog->targets[i]->environment);
     }
+    link_rollouts(linker);
 }
 
 /* --- references in a circle ---------------------------------------------------------------------
@@ -449,9 +440,9 @@ static int by_place(const void *a, const void *b)
 static void mark_target(struct linker *linker, const struct target *target)
 {
     const struct catalog *catalog = linker->catalog;
-    look_at(linker, KIND_TARGET,
-            catalog_index(catalog->targets, catalog->target_count, target->name.text));
-    mark(linker);
+    link_look_at(linker, KIND_TARGET,
+                 catalog_index(catalog->targets, catalog->target_count, target->name.text));
+    link_mark(linker);
 }
 
 static void check_targets(struct linker *linker)

@@ -70,8 +70,7 @@ static bool read_variants(struct reading *reading, const struct node *map, struc
     return true;
 }
 
-/* Percent to thousandths. The schema has checked 0…100 and three decimals. */
-static uint32_t weight_of(double percent)
+uint32_t read_weight(double percent)
 {
     double thousandths = round(percent * (SPLIT_TOTAL / 100));
     return thousandths >= 0 && thousandths <= SPLIT_TOTAL ? (uint32_t)thousandths : 0;
@@ -87,7 +86,7 @@ static bool read_shares(struct reading *reading, const struct node *map, struct 
         struct share *share = &split->shares[split->share_count++];
         if (entry->type != NODE_NUMBER || !read_key(reading, entry, &share->variant))
             return false;
-        share->weight = weight_of(entry->number);
+        share->weight = read_weight(entry->number);
         total += share->weight;
     }
     if (total != SPLIT_TOTAL)

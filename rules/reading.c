@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "bundle.h"
 #include "codes.h"
 #include "similar.h"
 #include "yaml.h"
@@ -23,6 +24,7 @@ struct part {
     struct read_document **last; /* where its next document goes */
     uint32_t documents;          /* seen in it so far */
     struct text path;            /* the arena's */
+    struct text state;           /* ENVIRONMENT/ROLLOUT, of a file of state; else empty */
     enum status status;
 };
 
@@ -33,28 +35,24 @@ static struct place place_of(const struct part *part, const struct node *node)
     return (struct place){part->path, node->line, node->column};
 }
 
+#define KINDS "kinds are Flag, Segment, Environment, Target, PhasePlan, Rollout and Metric"
+
 /* Kinds of DESIGN section 3 that a later release brings: refused by name, never passed over. */
 static bool is_later_kind(struct text kind)
 {
-    static const char *const later[] = {"PhasePlan", "Rollout", "RolloutState",
-                                        "Metric",    "Program", "FlagTest"};
-    for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (text_is(kind, later[i]))
-            return true;
-    }
-    return false;
+    return text_is(kind, "Program") || text_is(kind, "FlagTest");
 }
 
 static void unknown_kind(struct part *part, const struct node *kind)
 {
     struct similar best = {0};
-    char hint[80];
+    char hint[100];
     for (size_t i = 0; i < KIND_COUNT; i++)
         similar_offer(&best, kind->string, text_of(kind_name((enum kind)i)));
     if (best.name.length)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", best.name.data);
     else
-        snprintf(hint, sizeof hint, "kinds are Flag, Segment, Environment and Target");
+        snprintf(hint, sizeof hint, "%s", KINDS);
     diagnostics_add(&part->diagnostics, CODE_KIND, place_of(part, kind), hint,
                     "unknown kind \"%.*s\"",
                     (int)(kind->string.length < 80 ? kind->string.length : 80), kind->string.data);
@@ -72,8 +70,8 @@ static bool find_kind(struct part *part, const struct node *root, enum kind *out
         return false;
     }
     if (!kind || kind->type != NODE_STRING) {
-        diagnostics_add(&part->diagnostics, CODE_KIND, place_of(part, kind ? kind : root),
-                        "kinds are Flag, Segment, Environment and Target", "document has no kind");
+        diagnostics_add(&part->diagnostics, CODE_KIND, place_of(part, kind ? kind : root), KINDS,
+                        "document has no kind");
         return false;
     }
     for (size_t i = 0; i < KIND_COUNT; i++) {
@@ -83,35 +81,43 @@ static bool find_kind(struct part *part, const struct node *root, enum kind *out
         }
     }
     if (is_later_kind(kind->string))
-        diagnostics_add(&part->diagnostics, CODE_KIND_LATER, place_of(part, kind),
-                        "this version of weir knows Flag, Segment, Environment and Target",
+        diagnostics_add(&part->diagnostics, CODE_KIND_LATER, place_of(part, kind), KINDS,
                         "kind %s does not work yet", kind->string.data);
     else
         unknown_kind(part, kind);
     return false;
 }
 
-/* `definition` NULL: it has faults. All kinds' structs begin with their name. */
+static enum status add_document(struct part *part, enum kind kind, struct text name,
+                                void *definition)
+{
+    struct read_document *document = ARENA_NEW(&part->arena, struct read_document);
+    if (!document || !arena_copy(&part->arena, name, &document->name))
+        return STATUS_NO_MEMORY;
+    document->kind = kind;
+    document->index = part->documents ? part->documents - 1 : 0;
+    document->definition = definition;
+    *part->last = document;
+    part->last = &document->next;
+    return STATUS_OK;
+}
+
+/* `definition` NULL: it has faults. All kinds' structs begin with their name. A file of state is
+ * known by its path: keep_state(). */
 static enum status note_document(struct part *part, enum kind kind, const struct node *root,
                                  void *definition)
 {
     struct text name = node_get_string(node_get(root, "metadata"), "name");
+    if (part->state.length)
+        return definition ? add_document(part, kind, ((struct name *)definition)->text, definition)
+                          : STATUS_OK;
     if (!definition && (name.length == 0 || name.length > NAME_MOST)) {
         part->file->unidentified = true;
         return STATUS_OK;
     }
-    struct read_document *document = ARENA_NEW(&part->arena, struct read_document);
-    if (!document)
-        return STATUS_NO_MEMORY;
-    *document = (struct read_document){
-        .kind = kind, .index = part->documents - 1, .definition = definition};
     if (definition)
-        document->name = ((const struct name *)definition)->text;
-    else if (!arena_copy(&part->arena, name, &document->name))
-        return STATUS_NO_MEMORY;
-    *part->last = document;
-    part->last = &document->next;
-    return STATUS_OK;
+        name = ((const struct name *)definition)->text;
+    return add_document(part, kind, name, definition);
 }
 
 static enum status take_document(void *context, const struct node *root)
@@ -130,13 +136,19 @@ static enum status take_document(void *context, const struct node *root)
         part->file->unidentified = true;
         return STATUS_OK;
     }
+    if (part->state.length && kind != KIND_ROLLOUT_STATE) {
+        diagnostics_add(&part->diagnostics, CODE_STATE_PATH, place_of(part, root),
+                        "state/ is weir's own: put it elsewhere", "%s below state/",
+                        kind_name(kind));
+        return STATUS_OK;
+    }
     enum status status = schema_validate(part->schemas[kind], root, part->path, &part->diagnostics);
     if (status == STATUS_OK)
         status =
             definitions_read(&part->arena, kind, part->path, root, &definition, &part->diagnostics);
     if (status != STATUS_OK && status != STATUS_INVALID)
         return status;
-    return note_document(part, kind, root, status == STATUS_OK ? definition.flag : NULL);
+    return note_document(part, kind, root, status == STATUS_OK ? definition.any : NULL);
 }
 
 /* --- one file -------------------------------------------------------------------------------- */
@@ -157,6 +169,22 @@ static enum status keep_faults(struct part *part)
     return STATUS_OK;
 }
 
+/* Its path says what it is, whatever is in it: nothing else can be doubted because of it. */
+static enum status keep_state(struct part *part)
+{
+    struct read_file *file = part->file;
+    bool good = part->diagnostics.errors == 0 && file->documents && !file->documents->next;
+    file->unreadable = file->unidentified = false;
+    if (good)
+        return STATUS_OK;
+    if (part->diagnostics.errors == 0)
+        diagnostics_add(&part->diagnostics, CODE_STATE_PATH, (struct place){part->path, 1, 1},
+                        "weir alone writes states", "not one document of the kind RolloutState");
+    file->documents = NULL;
+    part->last = &file->documents;
+    return add_document(part, KIND_ROLLOUT_STATE, part->state, NULL);
+}
+
 static enum status read_file(struct part *part, size_t index, struct arena *scratch)
 {
     struct text bytes;
@@ -170,11 +198,15 @@ static enum status read_file(struct part *part, size_t index, struct arena *scra
         status = STATUS_NO_MEMORY;
     if (status != STATUS_OK)
         return status;
+    part->state = (struct text){0};
+    bundle_state_name(part->path, &part->state);
     status = yaml_read(scratch, part->path, bytes, take_document, part, &part->diagnostics);
     if (status == STATUS_INVALID) {
         part->file->unreadable = part->file->unidentified = true;
         status = STATUS_OK;
     }
+    if (status == STATUS_OK && part->state.length)
+        status = keep_state(part);
     return status == STATUS_OK ? keep_faults(part) : status;
 }
 

@@ -72,7 +72,9 @@ static enum status judge(struct step *step, struct entry *entry)
     if (!work->broken && work->wanted == entry->in_force)
         return STATUS_OK;
     work->candidate = true;
-    work->stands = work->broken || (!wanted && step->inventory->unidentified);
+    /* A state is known by its path: nothing else can be it. */
+    work->stands = work->broken ||
+                   (!wanted && step->inventory->unidentified && entry->kind != KIND_ROLLOUT_STATE);
     work->chosen = work->broken ? first_whole(entry) : wanted; /* for the telling */
     return works_add(&step->candidates, work) ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -160,6 +162,31 @@ static bool nobody_is_told(const struct step *step, const struct work *work)
            (work->broken || step->inventory->unreadable > 0);
 }
 
+/* A rollout, or where it stands, changes the flag that it releases. */
+static enum status soil_released(struct step *step, const struct entry *entry, struct entries *list)
+{
+    enum kind wanted = entry->kind == KIND_ROLLOUT ? KIND_FLAG : KIND_ROLLOUT;
+    struct entry **released = NULL;
+    size_t count = 0;
+    enum status status = STATUS_OK;
+    if (entry->kind != KIND_ROLLOUT && entry->kind != KIND_ROLLOUT_STATE)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < entry->reference_count && status == STATUS_OK; i++) {
+        if (entry->references[i].entry->kind == wanted)
+            status = soil(step, entry->references[i].entry, list);
+    }
+    struct version *chosen = entry->work->candidate ? entry->work->chosen : NULL;
+    if (status == STATUS_OK && chosen)
+        status = step_read_versions(step, &chosen, 1);
+    if (status == STATUS_OK && chosen)
+        status = step_references(step, entry->kind, chosen->definition, &released, &count);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (released[i]->kind == wanted)
+            status = soil(step, released[i], list);
+    }
+    return status;
+}
+
 /* Everything that a candidate, or something that depends on one, may change. */
 static enum status find_dirty(struct step *step)
 {
@@ -180,6 +207,8 @@ static enum status find_dirty(struct step *step)
         const struct entry *entry = list.items[i];
         for (size_t j = 0; j < entry->referrer_count && status == STATUS_OK; j++)
             status = soil(step, entry->referrers[j].entry, &list);
+        if (status == STATUS_OK)
+            status = soil_released(step, entry, &list);
     }
     entries_dispose(&list);
     for (size_t i = 0; i < step->inventory->document_count; i++) {
@@ -305,6 +334,8 @@ static void let_all_stand(struct step *step)
 {
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
+        if (work->entry->kind == KIND_ROLLOUT_STATE && !work->broken)
+            continue;
         work->stands = true;
         work->chosen = work->entry->in_force;
     }
@@ -422,6 +453,8 @@ static enum status run(struct step *step)
     status = find_candidates(step);
     if (status == STATUS_OK && step->task->is_known)
         status = take_exceptions(step);
+    if (status == STATUS_OK && !step->task->is_known)
+        status = step_check_foreign(step);
     if (status == STATUS_OK)
         status = find_dirty(step);
     if (status != STATUS_OK)

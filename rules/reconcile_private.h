@@ -85,4 +85,12 @@ void step_forget_documents(struct step *step);
 enum status step_stand_by_faults(struct step *step);     /* after a round that went wrong */
 enum status step_stand_by_dependence(struct step *step); /* those that depend on one that stands */
 
+/* reconcile_rollout.c: what a commit may not do to a rollout that is under way. */
+
+/* States that somebody edited by hand count only where they are equal or safer. */
+enum status step_check_foreign(struct step *step);
+/* In this round: the candidates that would take away what an unfinished rollout walks on are
+ * faulty, and *faulty is true. */
+enum status step_guard_rollouts(struct step *step, struct diagnostics *diagnostics, bool *faulty);
+
 #endif

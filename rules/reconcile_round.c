@@ -7,14 +7,9 @@
 /* The works of one kind, in the order of the catalog's list. */
 static struct work **works_of(const struct step *step, enum kind kind)
 {
-    const struct catalog *catalog = &step->catalog;
-    const size_t counts[KIND_COUNT] = {[KIND_FLAG] = catalog->flag_count,
-                                       [KIND_SEGMENT] = catalog->segment_count,
-                                       [KIND_ENVIRONMENT] = catalog->environment_count,
-                                       [KIND_TARGET] = catalog->target_count};
     size_t first = 0;
     for (size_t i = 0; i < (size_t)kind; i++)
-        first += counts[i];
+        first += catalog_list(&step->catalog, (enum kind)i).count;
     return step->world.items + first;
 }
 
@@ -22,21 +17,21 @@ enum status step_link(struct step *step, struct diagnostics *diagnostics)
 {
     size_t at = 0, errors = diagnostics->errors;
     const struct catalog *catalog = &step->catalog;
-    const size_t counts[KIND_COUNT] = {[KIND_FLAG] = catalog->flag_count,
-                                       [KIND_SEGMENT] = catalog->segment_count,
-                                       [KIND_ENVIRONMENT] = catalog->environment_count,
-                                       [KIND_TARGET] = catalog->target_count};
     bool faulty = false;
     catalog_link(catalog, diagnostics, &step->faults);
     if (diagnostics->failed)
         return diagnostics->failed;
     for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-        for (size_t i = 0; i < counts[kind]; i++) {
+        size_t count = catalog_list(catalog, (enum kind)kind).count;
+        for (size_t i = 0; i < count; i++) {
             step->world.items[at]->faulty = step->faults.marked[kind][i];
             faulty = faulty || step->faults.marked[kind][i];
             at++;
         }
     }
+    enum status status = step_guard_rollouts(step, diagnostics, &faulty);
+    if (status != STATUS_OK)
+        return status;
     return faulty || diagnostics->errors != errors ? STATUS_INVALID : STATUS_OK;
 }
 

@@ -16,8 +16,10 @@ bool work_counts(const struct work *work)
 
 static void let_all_stand(struct step *step)
 {
-    for (size_t i = 0; i < step->candidates.count; i++)
-        let_stand(step->candidates.items[i]);
+    for (size_t i = 0; i < step->candidates.count; i++) {
+        if (step->candidates.items[i]->entry->kind != KIND_ROLLOUT_STATE)
+            let_stand(step->candidates.items[i]);
+    }
     step->collapsed = true;
 }
 
@@ -130,7 +132,7 @@ static bool let_reached_stand(struct step *step)
     bool some = false;
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
-        if (work_counts(work) && work->reached) {
+        if (work_counts(work) && work->reached && work->entry->kind != KIND_ROLLOUT_STATE) {
             let_stand(work);
             some = true;
         }

@@ -73,6 +73,37 @@ static void ask_flag(struct asking *asking, const struct flag *flag)
     }
 }
 
+static void ask_names(struct asking *asking, enum kind kind, const struct name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ask(asking, kind, names[i].text);
+}
+
+static void ask_phases(struct asking *asking, const struct phases *phases)
+{
+    for (size_t i = 0; i < phases->count; i++) {
+        ask(asking, KIND_SEGMENT, phases->items[i].audience);
+        ask_names(asking, KIND_METRIC, phases->items[i].metrics, phases->items[i].metric_count);
+    }
+}
+
+static void ask_rollout(struct asking *asking, const struct rollout *rollout)
+{
+    ask(asking, KIND_FLAG, rollout->flag.text);
+    ask(asking, KIND_ENVIRONMENT, rollout->environment.text);
+    ask(asking, KIND_PHASE_PLAN, rollout->plan.text);
+    ask_names(asking, KIND_METRIC, rollout->metrics, rollout->metric_count);
+    ask_phases(asking, &rollout->phases);
+}
+
+/* What it asks for makes it change, but it stands by itself: nothing else's faults are its. */
+static void ask_state(struct asking *asking, const struct rollout_state *state)
+{
+    ask(asking, KIND_ROLLOUT, state->rollout);
+    for (size_t i = 0; i < state->plan.count; i++)
+        ask(asking, KIND_SEGMENT, state->plan.items[i].audience);
+}
+
 enum status step_references(struct step *step, enum kind kind, const void *definition,
                             struct entry ***out, size_t *count)
 {
@@ -90,6 +121,17 @@ enum status step_references(struct step *step, enum kind kind, const void *defin
         break;
     case KIND_TARGET:
         ask(&asking, KIND_ENVIRONMENT, ((const struct target *)definition)->environment.text);
+        break;
+    case KIND_PHASE_PLAN:
+        ask_phases(&asking, &((const struct phase_plan *)definition)->phases);
+        break;
+    case KIND_METRIC:
+        break;
+    case KIND_ROLLOUT:
+        ask_rollout(&asking, definition);
+        break;
+    case KIND_ROLLOUT_STATE:
+        ask_state(&asking, definition);
         break;
     case KIND_COUNT:
         break;
@@ -145,6 +187,20 @@ static enum status enter_roots(struct step *step)
     return status;
 }
 
+/* With a flag come its rollouts, with these where they stand. */
+static enum status enter_releases(struct step *step, const struct entry *entry)
+{
+    enum status status = STATUS_OK;
+    if (entry->kind != KIND_FLAG && entry->kind != KIND_ROLLOUT)
+        return STATUS_OK;
+    enum kind wanted = entry->kind == KIND_FLAG ? KIND_ROLLOUT : KIND_ROLLOUT_STATE;
+    for (size_t i = 0; i < entry->referrer_count && status == STATUS_OK; i++) {
+        if (entry->referrers[i].entry->kind == wanted)
+            status = enter(step, entry->referrers[i].entry);
+    }
+    return status;
+}
+
 /* Reads those of the world from `first` on, and lets in what they ask for. */
 static enum status follow(struct step *step, size_t first)
 {
@@ -161,6 +217,8 @@ static enum status follow(struct step *step, size_t first)
                                  &work->references, &work->reference_count);
         for (size_t j = 0; j < work->reference_count && status == STATUS_OK; j++)
             status = enter(step, work->references[j]);
+        if (status == STATUS_OK)
+            status = enter_releases(step, work->entry);
     }
     free(versions);
     return status;
@@ -193,27 +251,19 @@ static enum status note_broken(struct step *step)
 static enum status make_catalog(struct step *step)
 {
     size_t counts[KIND_COUNT] = {0}, at = 0;
-    void **lists[KIND_COUNT];
-    struct catalog *catalog = &step->catalog;
+    step->catalog = (struct catalog){0};
     for (size_t i = 0; i < step->world.count; i++)
         counts[step->world.items[i]->entry->kind]++;
     for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-        lists[kind] = ARENA_ARRAY(step->arena, void *, counts[kind] + 1);
+        void **list = ARENA_ARRAY(step->arena, void *, counts[kind] + 1);
         step->faults.marked[kind] = ARENA_ARRAY(step->arena, bool, counts[kind] + 1);
-        if (!lists[kind] || !step->faults.marked[kind])
+        if (!list || !step->faults.marked[kind])
             return STATUS_NO_MEMORY;
         for (size_t i = 0; i < counts[kind]; i++)
-            lists[kind][i] = step_version(step->world.items[at++]->entry)->definition;
+            list[i] = step_version(step->world.items[at++]->entry)->definition;
+        catalog_set_list(&step->catalog, (enum kind)kind, list, counts[kind]);
     }
-    *catalog = (struct catalog){.flags = (struct flag **)lists[KIND_FLAG],
-                                .segments = (struct segment **)lists[KIND_SEGMENT],
-                                .environments = (struct environment **)lists[KIND_ENVIRONMENT],
-                                .targets = (struct target **)lists[KIND_TARGET],
-                                .flag_count = counts[KIND_FLAG],
-                                .segment_count = counts[KIND_SEGMENT],
-                                .environment_count = counts[KIND_ENVIRONMENT],
-                                .target_count = counts[KIND_TARGET]};
-    return STATUS_OK;
+    return catalog_index_releases(&step->catalog, step->arena);
 }
 
 enum status step_make_world(struct step *step, bool without_broken)

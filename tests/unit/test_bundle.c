@@ -50,8 +50,11 @@ START_TEST(the_rest_is_ignored)
         ".github/workflows/ci.yaml",
         "teams/.hidden/flags/x.yaml",
         ".x.yaml",
-        "state/production/x.yaml",
-        "state/flags/x.yaml",
+        "state/epoch",
+        "state/x.yaml",
+        "state/production/flags/x.yaml",
+        "state/production/x.yml",
+        "state/.hidden/x.yaml",
         "flags/yaml",
         "flags/x.YAML",
     };
@@ -60,6 +63,7 @@ START_TEST(the_rest_is_ignored)
     ck_assert_interest("teams/state/x.yaml", BUNDLE_MARKED);
     ck_assert_interest("flags/state/x.yaml", BUNDLE_STRICT);
     ck_assert_interest("state.yaml", BUNDLE_MARKED);
+    ck_assert_interest("state/production/x.yaml", BUNDLE_STRICT);
     ck_assert(!bundle_is_folder_read(TEXT("state")));
     ck_assert(!bundle_is_folder_read(TEXT("a/.git")));
     ck_assert(bundle_is_folder_read(TEXT("a/state")));

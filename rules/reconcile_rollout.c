@@ -1,0 +1,146 @@
+/* What a commit may not do to a rollout that is under way (ROLLOUTS.md section 2): change whom it
+ * releases what, take its definition away, or a segment that it walks on. What of the commit would
+ * do so stands as it was. Its state counts in any case: only a hand that is not weir's is looked
+ * at. */
+#include "codes.h"
+#include "reconcile_private.h"
+
+/* --- states edited by hand ------------------------------------------------------------------- */
+
+static enum status check_foreign(struct step *step, struct work *work)
+{
+    struct version *versions[2] = {work->wanted, work->entry->in_force};
+    enum status status = step_read_versions(step, versions, versions[1] ? 2 : 1);
+    if (status != STATUS_OK)
+        return status;
+    const struct rollout_state *wanted = versions[0]->definition,
+                               *before = versions[1] ? versions[1]->definition : NULL;
+    if (!wanted->is_foreign || (before && rollout_state_is_safer(before, wanted)))
+        return STATUS_OK;
+    diagnostics_add(&step->result->diagnostics, CODE_STATE_FOREIGN, wanted->name.place,
+                    "put back what weir wrote, and use its commands",
+                    "the state of \"%.130s\" was edited by hand, and exposes more than before",
+                    wanted->name.text.data);
+    work->broken = true;
+    work->stands = true;
+    work->chosen = NULL;
+    return STATUS_OK;
+}
+
+/* Taken away: only together with its rollout, when that has ended. */
+static enum status check_gone(struct step *step, struct work *work)
+{
+    struct version *before = work->entry->in_force;
+    enum status status = step_read_versions(step, &before, 1);
+    if (status != STATUS_OK)
+        return status;
+    const struct rollout_state *state = before->definition;
+    const struct entry *rollout = inventory_find(step->inventory, KIND_ROLLOUT, state->rollout);
+    if (!rollout_state_is_unfinished(state) && (!rollout || !rollout->wanted))
+        return STATUS_OK;
+    diagnostics_add(&step->result->diagnostics, CODE_STATE_FOREIGN,
+                    (struct place){before->source->path, 0, 0},
+                    "put it back, and use weir's commands",
+                    "the state of \"%.130s\" was taken away by hand", state->name.text.data);
+    work->broken = true;
+    work->stands = true;
+    return STATUS_OK;
+}
+
+enum status step_check_foreign(struct step *step)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
+        struct work *work = step->candidates.items[i];
+        if (work->entry->kind != KIND_ROLLOUT_STATE || work->broken)
+            continue;
+        if (work->wanted)
+            status = check_foreign(step, work);
+        else if (work->entry->in_force)
+            status = check_gone(step, work);
+    }
+    return status;
+}
+
+/* --- what is under way ----------------------------------------------------------------------- */
+
+/* The definition in this round; NULL: absent. It is read, since its rollout is in the world. */
+static const void *definition_of(const struct entry *entry)
+{
+    const struct version *version = step_version(entry);
+    return version ? version->definition : NULL;
+}
+
+static void fault(struct step *step, struct work *work, bool *faulty)
+{
+    (void)step;
+    work->faulty = true;
+    *faulty = true;
+}
+
+static void guard_segments(struct step *step, const struct rollout_state *state,
+                           struct diagnostics *diagnostics, bool *faulty)
+{
+    for (size_t i = 0; i < state->plan.count; i++) {
+        const struct phase *phase = &state->plan.items[i];
+        struct entry *entry = phase->audience.length
+                                  ? inventory_find(step->inventory, KIND_SEGMENT, phase->audience)
+                                  : NULL;
+        if (!entry || !entry->in_force || !entry->work || !work_counts(entry->work) ||
+            entry->work->chosen)
+            continue;
+        diagnostics_add(diagnostics, CODE_ROLLOUT_UNFINISHED, state->name.place,
+                        "let the rollout end first, or roll it back",
+                        "segment \"%.64s\" is gone, which the rollout of \"%.130s\" is walking on",
+                        entry->name.data, state->name.text.data);
+        fault(step, entry->work, faulty);
+    }
+}
+
+static enum status guard_definition(struct step *step, const struct rollout_state *state,
+                                    struct diagnostics *diagnostics, bool *faulty)
+{
+    struct entry *entry = inventory_find(step->inventory, KIND_ROLLOUT, state->rollout);
+    uint8_t before[IDENTITY_SIZE], after[IDENTITY_SIZE];
+    if (!entry || !entry->in_force || !entry->work || !work_counts(entry->work))
+        return STATUS_OK;
+    struct version *old = entry->in_force;
+    enum status status = step_read_versions(step, &old, 1);
+    if (status != STATUS_OK)
+        return status;
+    const struct rollout *was = old->definition, *is = definition_of(entry);
+    rollout_identity(was, before);
+    if (memcmp(before, state->identity, IDENTITY_SIZE) != 0)
+        return STATUS_OK; /* it is not the state of that one */
+    if (!is) {
+        diagnostics_add(diagnostics, CODE_ROLLOUT_UNFINISHED, state->name.place,
+                        "let it end first, or roll it back",
+                        "rollout \"%.64s\" is gone, but is not finished", entry->name.data);
+        fault(step, entry->work, faulty);
+        return STATUS_OK;
+    }
+    rollout_identity(is, after);
+    if (memcmp(before, after, IDENTITY_SIZE) == 0)
+        return STATUS_OK;
+    diagnostics_add(diagnostics, CODE_ROLLOUT_IDENTITY, is->name.place,
+                    "let it end first, or roll it back; or give the new one another name",
+                    "rollout \"%.64s\" is under way: its flag, environment, variant, control, seed "
+                    "and bucketBy are fixed",
+                    entry->name.data);
+    fault(step, entry->work, faulty);
+    return STATUS_OK;
+}
+
+enum status step_guard_rollouts(struct step *step, struct diagnostics *diagnostics, bool *faulty)
+{
+    struct catalog_list states = catalog_list(&step->catalog, KIND_ROLLOUT_STATE);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < states.count && status == STATUS_OK; i++) {
+        const struct rollout_state *state = states.items[i];
+        if (!rollout_state_is_unfinished(state))
+            continue;
+        guard_segments(step, state, diagnostics, faulty);
+        status = guard_definition(step, state, diagnostics, faulty);
+    }
+    return status;
+}

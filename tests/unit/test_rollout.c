@@ -1,0 +1,322 @@
+/* Rollouts as users see them: who gets what in which phase, and what takes it away again. */
+#include "rollouts_unit.h"
+
+#define KEYS 4000
+
+/* The flag and its rollout at a state, compiled for production. */
+static void build(struct rig *rig, const struct rollout_state *state, const char *more)
+{
+    char *text = state ? state_text(state) : NULL;
+    rig_init(rig);
+    rig_add(rig, "flags/shop.yaml", text_of(ROLLOUT_FLAG));
+    rig_add(rig, "rollouts.yaml", text_of(ROLLOUT("shop-release", ROLLOUT_PHASES)));
+    if (more)
+        rig_add(rig, "flags/more.yaml", text_of(more));
+    if (text)
+        rig_add(rig, "state/production/shop-release.yaml", text_of(text));
+    enum status status = rig_link(rig);
+    ck_assert_msg(status == STATUS_OK, "%s", rig_story(rig));
+    ck_assert_msg(rig_compile(rig, "production", NULL) == STATUS_OK, "%s", rig_story(rig));
+    free(text);
+}
+
+static bool is_on(struct rig *rig, unsigned user, int64_t now)
+{
+    char context[64];
+    struct decision decision;
+    struct error error = {0};
+    snprintf(context, sizeof context, "{\"targetingKey\":\"user-%u\"}", user);
+    ck_assert_int_eq(
+        context_read(&rig->context, rig->document->attributes, text_of(context), &error),
+        STATUS_OK);
+    evaluate(document_find(rig->document, TEXT("shop")), &rig->context, now, &decision);
+    ck_assert_msg(decision.reason != REASON_ERROR, "%s", decision.problem);
+    return text_is(decision.variant, "on");
+}
+
+static unsigned count_on(struct rig *rig, int64_t now)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < KEYS; i++)
+        count += is_on(rig, i, now);
+    return count;
+}
+
+#define DE "{\"targetingKey\":\"x\",\"country\":\"DE\"}"
+#define STAFF "{\"targetingKey\":\"x\",\"email\":\"a@example.com\"}"
+#define KEYLESS "{}"
+
+START_TEST(a_pending_rollout_changes_nothing)
+{
+    struct rig rig, with;
+    struct rollout_state state = state_in(COURSE_PENDING, 0);
+    build(&rig, NULL, NULL);
+    build(&with, &state, NULL);
+    ck_assert(document_equal(rig.document, with.document));
+    rig_expect(&rig, "shop", STAFF, "off", "DEFAULT");
+    rig_expect(&rig, "shop", DE, "on", "TARGETING_MATCH");
+    rig_dispose(&rig);
+    rig_dispose(&with);
+}
+END_TEST
+
+START_TEST(phases_add_up)
+{
+    bool before[KEYS] = {false};
+    for (size_t phase = PHASE_STAFF; phase <= PHASE_ALL; phase++) {
+        struct rollout_state state = state_in(COURSE_RUNNING, phase);
+        struct rig rig;
+        state.ramp.done = phase_items[PHASE_TEN].over;
+        build(&rig, &state, NULL);
+        rig_expect(&rig, "shop", STAFF, "on", "TARGETING_MATCH");
+        rig_expect(&rig, "shop", DE, "on", "TARGETING_MATCH"); /* rules come first */
+        unsigned count = 0;
+        for (unsigned i = 0; i < KEYS; i++) {
+            bool on = is_on(&rig, i, RIG_NOW);
+            ck_assert_msg(on || !before[i], "user %u drops out at phase %zu", i, phase);
+            before[i] = on;
+            count += on;
+        }
+        static const unsigned percent[] = {0, 1, 10, 50, 100};
+        unsigned wanted = KEYS * percent[phase] / 100;
+        ck_assert_msg(count + 80 >= wanted && count <= wanted + 80, "phase %zu: %u of %d", phase,
+                      count, KEYS);
+        ck_assert_uint_eq(rollout_share_at(&state, RIG_NOW), percent[phase] * 1000);
+        if (phase < PHASE_ALL)
+            rig_expect(&rig, "shop", KEYLESS, "off", "DEFAULT");
+        else
+            rig_expect(&rig, "shop", KEYLESS, "on", "TARGETING_MATCH");
+        rig_dispose(&rig);
+    }
+}
+END_TEST
+
+START_TEST(a_ramp_grows_with_the_clock_up_to_its_window)
+{
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_TEN), fixed;
+    struct rig rig, still;
+    state.ramp = (struct ramp_window){.done = 86400, .from = RIG_NOW, .length = 86400};
+    build(&rig, &state, NULL);
+    ck_assert_uint_eq(rollout_share_at(&state, RIG_NOW), 4000);
+    ck_assert_uint_eq(rollout_share_at(&state, RIG_NOW + 43200), 5500);
+    unsigned first = count_on(&rig, RIG_NOW), half = count_on(&rig, RIG_NOW + 43200),
+             end = count_on(&rig, RIG_NOW + 86400), later = count_on(&rig, RIG_NOW + 864000);
+    ck_assert_msg(first < half && half < end && end == later, "%u %u %u %u", first, half, end,
+                  later);
+    ck_assert_uint_eq(count_on(&rig, RIG_NOW - 500), first); /* a clock that goes backwards */
+    /* A closed window is the same share, without the clock. */
+    fixed = state;
+    fixed.ramp = (struct ramp_window){.done = 129600};
+    build(&still, &fixed, NULL);
+    for (unsigned i = 0; i < KEYS; i++)
+        ck_assert_int_eq(is_on(&still, i, RIG_NOW), is_on(&rig, i, RIG_NOW + 43200));
+    rig_dispose(&rig);
+    rig_dispose(&still);
+}
+END_TEST
+
+#define PREREQUISITE                                                                               \
+    RIG_FLAG("after", "  rules: [{when: {flag: {name: shop, is: on}}, serve: on}]\n")
+
+START_TEST(what_is_rolled_back_is_gone_on_every_path)
+{
+    static const enum rollout_course undone[] = {COURSE_ROLLED_BACK, COURSE_KILLED};
+    for (size_t i = 0; i < COUNT_OF(undone); i++) {
+        struct rollout_state state = state_in(undone[i], PHASE_HALF);
+        struct rig rig;
+        build(&rig, &state, PREREQUISITE);
+        rig_expect(&rig, "shop", STAFF, "off", "DEFAULT");
+        rig_expect(&rig, "shop", DE, "off", "TARGETING_MATCH");
+        rig_expect(&rig, "after", DE, "off", "DEFAULT");
+        ck_assert_uint_eq(count_on(&rig, RIG_NOW), 0);
+        rig_dispose(&rig);
+    }
+}
+END_TEST
+
+START_TEST(prerequisites_see_the_rollout)
+{
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_STAFF);
+    struct rig rig;
+    build(&rig, &state, PREREQUISITE);
+    rig_expect(&rig, "after", STAFF, "on", "TARGETING_MATCH");
+    rig_expect(&rig, "after", "{\"targetingKey\":\"x\"}", "off", "DEFAULT");
+    rig_dispose(&rig);
+}
+END_TEST
+
+START_TEST(a_completed_rollout_stays_at_its_last_phase)
+{
+    struct rollout_state state = state_in(COURSE_COMPLETED, PHASE_ALL);
+    struct rig rig;
+    build(&rig, &state, NULL);
+    ck_assert_uint_eq(count_on(&rig, RIG_NOW), KEYS);
+    rig_dispose(&rig);
+}
+END_TEST
+
+START_TEST(a_state_of_another_identity_is_not_its)
+{
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_ALL);
+    struct rig rig;
+    state.identity[0] ^= 1;
+    build(&rig, &state, NULL);
+    ck_assert_uint_eq(count_on(&rig, RIG_NOW), 0);
+    rig_dispose(&rig);
+}
+END_TEST
+
+/* --- the file -------------------------------------------------------------------------------- */
+
+START_TEST(a_state_is_read_as_it_was_written)
+{
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_TEN);
+    struct hold holds[] = {{HOLD_PAUSE, TEXT("ann \"the\" editor"), 1000, 0, TEXT("lunch: yes")},
+                           {HOLD_ROLLBACK, TEXT("weir"), 2000, 5600, {0}}};
+    char intent[INTENT_TEXT_SIZE], digest[PLAN_DIGEST_SIZE];
+    struct rig rig;
+    state.holds = holds;
+    state.hold_count = COUNT_OF(holds);
+    ck_assert_int_eq(rollout_plan_digest(&state.plan, digest), STATUS_OK);
+    struct approval approval = {TEXT("bob@example.com"), 3000, 1, 7, text_of(digest)};
+    state.approvals = &approval;
+    state.approval_count = 1;
+    rollout_intent(&state, TEXT("rollback"), intent);
+    struct text id = text_of(intent);
+    state.intents = &id;
+    state.intent_count = 1;
+    state.bake = 90;
+    state.rollbacks = 2;
+    state.ramp = (struct ramp_window){86400, RIG_NOW, 3600};
+    char *text = state_text(&state);
+    build(&rig, &state, NULL);
+    const struct rollout *rollout = catalog_rollout(&rig.catalog, TEXT("shop-release"));
+    const struct rollout_state *read = catalog_rollout_state(&rig.catalog, rollout);
+    ck_assert_ptr_nonnull(read);
+    ck_assert(!read->is_foreign);
+    ck_assert_uint_eq(read->phase, PHASE_TEN);
+    ck_assert_int_eq(rollout_state_status(read), ROLLOUT_HELD);
+    ck_assert(rollout_state_has_intent(read, id));
+    char *again = state_text(read);
+    ck_assert_str_eq(text, again);
+    free(text);
+    free(again);
+    rig_dispose(&rig);
+}
+END_TEST
+
+START_TEST(a_hand_leaves_its_mark)
+{
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_CANARY);
+    char *text = state_text(&state);
+    struct rig rig;
+    memcpy(strstr(text, "percent: 1,"), "percent: 9,", 11);
+    rig_init(&rig);
+    rig_add(&rig, "flags/shop.yaml", text_of(ROLLOUT_FLAG));
+    rig_add(&rig, "rollouts.yaml", text_of(ROLLOUT("shop-release", ROLLOUT_PHASES)));
+    rig_add(&rig, "state/production/shop-release.yaml", text_of(text));
+    ck_assert_int_eq(rig_link(&rig), STATUS_OK);
+    ck_assert(rig.catalog.rollout_states[0]->is_foreign);
+    free(text);
+    rig_dispose(&rig);
+}
+END_TEST
+
+/* --- which of two is safer ------------------------------------------------------------------- */
+
+START_TEST(safer_exposes_nobody_new)
+{
+    struct rollout_state staff = state_in(COURSE_RUNNING, PHASE_STAFF),
+                         canary = state_in(COURSE_RUNNING, PHASE_CANARY),
+                         half = state_in(COURSE_RUNNING, PHASE_HALF),
+                         back = state_in(COURSE_ROLLED_BACK, PHASE_HALF),
+                         killed = state_in(COURSE_KILLED, PHASE_HALF),
+                         other = state_in(COURSE_ROLLED_BACK, PHASE_HALF);
+    other.identity[3] ^= 1;
+    ck_assert(rollout_state_is_safer(&half, &canary));
+    ck_assert(!rollout_state_is_safer(&canary, &half));
+    ck_assert(rollout_state_is_safer(&canary, &staff));
+    ck_assert(!rollout_state_is_safer(&staff, &canary));
+    ck_assert(rollout_state_is_safer(&half, &back));
+    ck_assert(rollout_state_is_safer(&back, &killed));
+    ck_assert(!rollout_state_is_safer(&killed, &back));
+    ck_assert(!rollout_state_is_safer(&back, &staff));
+    ck_assert(!rollout_state_is_safer(&half, &other));
+    ck_assert(rollout_state_is_safer(&half, &half));
+}
+END_TEST
+
+/* --- faults ---------------------------------------------------------------------------------- */
+
+static void expect_fault(const char *rollouts, const char *code, const char *words)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_add(&rig, "flags/shop.yaml", text_of(ROLLOUT_FLAG));
+    rig_add(&rig, "phases/r.yaml", text_of(rollouts));
+    rig_link(&rig);
+    for (size_t i = 0; i < rig.faults.count; i++) {
+        if (strcmp(rig.faults.items[i].code, code) == 0 &&
+            strstr(rig.faults.items[i].message.data, words)) {
+            rig_dispose(&rig);
+            return;
+        }
+    }
+    ck_abort_msg("no %s \"%s\" in:\n%s", code, words, rig_story(&rig));
+}
+
+START_TEST(slips_are_told)
+{
+    expect_fault(ROLLOUT("a", "[{name: x, percent: 5}, {name: y, percent: 5}]"), CODE_PHASE_SHRINKS,
+                 "phase \"y\" exposes nobody");
+    expect_fault(ROLLOUT("a", "[{name: x, percent: 5}, {name: x, percent: 6}]"), CODE_PHASE_NAME,
+                 "two phases are called \"x\"");
+    expect_fault(ROLLOUT("a", "[{name: x, audience: {segment: stuff}}]"), CODE_UNKNOWN_SEGMENT,
+                 "segment \"stuff\" does not exist");
+    expect_fault(ROLLOUT("a", "[{name: x}]"), CODE_NO_GUARDRAIL, "ends at 100 %");
+    expect_fault(ROLLOUT("a", "[{name: x, percent: 5}]") ROLLOUT("b", "[{name: x, percent: 5}]"),
+                 CODE_TWO_ROLLOUTS, "rollouts \"a\" and \"b\" of flag \"shop\"");
+    expect_fault(ROLLOUT("a", "[{name: x, percent: 5, metrics: [m]}]"), CODE_UNKNOWN_METRIC,
+                 "metric \"m\" does not exist");
+    expect_fault(ROLLOUT("a", "[{name: x, percent: 5}]") "  start: 2027-03-30T00:30:00+02:00\n"
+                                                         "  calendar: {freeze: [{from: 2027-03-29, "
+                                                         "to: 2027-04-05, reason: Easter}]}\n",
+                 CODE_START_FROZEN, "starts in a freeze: Easter");
+    expect_fault(ROLLOUT("a", "[{name: x, ramp: {to: 5, over: 0s}}]"), CODE_SCHEMA_RANGE,
+                 "ramp takes no time");
+    expect_fault("---\napiVersion: weir/v1\nkind: Rollout\nmetadata: {name: a}\nspec: {flag: shop, "
+                 "environment: production, variant: on, control: on, plan: p}\n",
+                 CODE_SAME_VARIANT, "variant and control are both \"on\"");
+    expect_fault("---\napiVersion: weir/v1\nkind: Rollout\nmetadata: {name: a}\nspec: {flag: shop, "
+                 "environment: production, variant: on, control: off, plan: p}\n",
+                 CODE_UNKNOWN_PHASE_PLAN, "phase plan \"p\" does not exist");
+    expect_fault("---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {prometheus: "
+                 "{address: 'http://p:9090', query: up}, compare: {to: control, method: "
+                 "difference}}\n",
+                 CODE_METRIC_TEMPLATE, "asks the same of both");
+    expect_fault("---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {prometheus: "
+                 "{address: 'http://p:9090', query: up}, compare: {to: control, method: "
+                 "sequential}}\n",
+                 CODE_METRIC, "needs counts");
+}
+END_TEST
+
+START_TEST(rules_that_hide_users_are_named)
+{
+    expect_fault(ROLLOUT("a", "[{name: x, percent: 5}]")
+                     RIG_FLAG("other", "  rules: [{name: out, when: {attribute: b, is: c}, serve: "
+                                       "off}]\n") "---\napiVersion: weir/v1\nkind: "
+                                                  "Rollout\nmetadata: {name: b}\nspec: {flag: "
+                                                  "other, environment: production, variant: on, "
+                                                  "control: off, phases: [{name: "
+                                                  "x, percent: 5}]}\n",
+                 CODE_RULE_HIDES, "users of rule \"out\" of flag \"other\"");
+}
+END_TEST
+
+UNIT_MAIN("rollout", a_pending_rollout_changes_nothing, phases_add_up,
+          a_ramp_grows_with_the_clock_up_to_its_window, what_is_rolled_back_is_gone_on_every_path,
+          prerequisites_see_the_rollout, a_completed_rollout_stays_at_its_last_phase,
+          a_state_of_another_identity_is_not_its, a_state_is_read_as_it_was_written,
+          a_hand_leaves_its_mark, safer_exposes_nobody_new, slips_are_told,
+          rules_that_hide_users_are_named)
