@@ -1,4 +1,5 @@
 /* RFC 3339 into seconds since 1970. */
+#include "civil.h"
 #include "definitions.h"
 
 static bool digits(struct text text, size_t at, size_t count, int *out)
@@ -14,31 +15,13 @@ static bool digits(struct text text, size_t at, size_t count, int *out)
     return true;
 }
 
-static bool is_leap(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Days from 1970-01-01, proleptic Gregorian. Howard Hinnant, "chrono-Compatible Low-Level Date
- * Algorithms". */
-static int64_t days_from_civil(int year, int month, int day)
-{
-    int64_t y = year - (month <= 2);
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t year_of_era = y - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
 static bool read_date(struct text text, int64_t *seconds)
 {
-    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day;
     if (!digits(text, 0, 4, &year) || !digits(text, 5, 2, &month) || !digits(text, 8, 2, &day) ||
         text.data[4] != '-' || text.data[7] != '-' || month < 1 || month > 12 || day < 1)
         return false;
-    if (day > lengths[month - 1] + (month == 2 && is_leap(year)))
+    if (day > days_of_month(year, month))
         return false;
     *seconds = days_from_civil(year, month, day) * 86400;
     return true;
