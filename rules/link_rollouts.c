@@ -195,7 +195,7 @@ static void check_start(struct linker *linker, const struct rollout *rollout)
     for (size_t i = 0; rollout->has_start && i < rollout->calendar.freeze_count; i++) {
         const struct calendar_freeze *freeze = &rollout->calendar.freezes[i];
         int64_t day = rollout->start_day;
-        if (day < freeze->from || day > freeze->to)
+        if (day < freeze->first || day > freeze->last)
             continue;
         diagnostics_add(linker->diagnostics, CODE_START_FROZEN, rollout->name.place,
                         "it starts on the first open moment after it",

@@ -1,6 +1,7 @@
 /* Lengths of time as people write them, and instants as weir does. */
 #include <stdio.h>
 
+#include "civil.h"
 #include "definitions.h"
 
 #define PERIOD_MAX (INT64_C(3653) * 86400) /* ten years */
@@ -42,25 +43,11 @@ void period_format(int64_t seconds, char out[PERIOD_TEXT_SIZE])
              units[i].letter);
 }
 
-/* Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": civil_from_days. */
 void instant_format(int64_t seconds, char out[INSTANT_TEXT_SIZE])
 {
-    int64_t days = seconds / 86400, rest = seconds % 86400;
-    if (rest < 0) {
-        rest += 86400;
-        days--;
-    }
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097, day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153, day = day_of_year - (153 * month + 2) / 5 + 1;
-    month += month < 10 ? 3 : -9;
-    int64_t year = year_of_era + era * 400 + (month <= 2);
-    snprintf(out, INSTANT_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-             (int)(year < 0      ? 0
-                   : year > 9999 ? 9999
-                                 : year),
-             (int)month, (int)day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+    int64_t days = floor_divide(seconds, SECONDS_PER_DAY), rest = seconds - days * SECONDS_PER_DAY;
+    struct civil_date date = civil_from_days(days);
+    int64_t year = date.year < 0 ? 0 : date.year > 9999 ? 9999 : date.year;
+    snprintf(out, INSTANT_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)year, date.month,
+             date.day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
 }

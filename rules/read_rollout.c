@@ -145,54 +145,38 @@ bool read_phase_plan(struct reading *reading, const struct node *root, struct ph
 
 /* --- calendar -------------------------------------------------------------------------------- */
 
-/* "HH:MM", as the schema has it. */
-static uint16_t minutes_of(struct text text)
-{
-    return (uint16_t)(((text.data[0] - '0') * 10 + text.data[1] - '0') * 60 +
-                      (text.data[3] - '0') * 10 + text.data[4] - '0');
-}
-
-static uint8_t day_of(struct text text)
-{
-    static const char *const names[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (text_is(text, names[i]))
-            return (uint8_t)(1U << i);
-    }
-    return 0;
-}
-
-static bool read_openings(struct reading *reading, const struct node *list,
-                          struct calendar_definition *calendar)
+static bool read_windows(struct reading *reading, const struct node *list,
+                         struct calendar_definition *calendar)
 {
     if (!list)
         return true;
-    calendar->openings = ARENA_ARRAY(reading->arena, struct calendar_opening, list->count);
-    if (list->type != NODE_LIST || !calendar->openings)
+    calendar->windows = ARENA_ARRAY(reading->arena, struct calendar_window, list->count);
+    if (list->type != NODE_LIST || !calendar->windows)
         return false;
     for (const struct node *item = list->first; item; item = item->next) {
-        struct calendar_opening *opening = &calendar->openings[calendar->opening_count++];
-        struct text from = node_get_string(item, "from"), to = node_get_string(item, "to");
+        struct calendar_window *window = &calendar->windows[calendar->window_count++];
         const struct node *days = node_get(item, "days");
-        if (from.length != 5 || to.length != 5)
+        uint8_t bit;
+        if (!calendar_time_parse(node_get_string(item, "from"), &window->from) ||
+            !calendar_time_parse(node_get_string(item, "to"), &window->to))
             return false;
-        *opening = (struct calendar_opening){days ? 0 : 0x7f, minutes_of(from), minutes_of(to)};
         for (const struct node *day = days && days->type == NODE_LIST ? days->first : NULL; day;
-             day = day->next)
-            opening->days |= day->type == NODE_STRING ? day_of(day->string) : 0;
-        if (opening->to == 0)
-            opening->to = 24 * 60; /* midnight is the end of the day that began */
+             day = day->next) {
+            if (day->type != NODE_STRING || !calendar_day_parse(day->string, &bit))
+                return false;
+            window->days |= bit;
+        }
     }
     return true;
 }
 
 static bool read_date(struct reading *reading, const struct node *map, const char *field,
-                      int32_t *out)
+                      int64_t *out)
 {
     int64_t seconds = 0;
     size_t errors = reading->diagnostics->errors;
     bool good = read_instant(reading, map, field, &seconds);
-    *out = reading->diagnostics->errors == errors ? (int32_t)(seconds / 86400) : 0;
+    *out = reading->diagnostics->errors == errors ? seconds / SECONDS_PER_DAY : 0;
     return good;
 }
 
@@ -206,11 +190,11 @@ static bool read_freezes(struct reading *reading, const struct node *list,
         return false;
     for (const struct node *item = list->first; item; item = item->next) {
         struct calendar_freeze *freeze = &calendar->freezes[calendar->freeze_count++];
-        if (!read_date(reading, item, "from", &freeze->from) ||
-            !read_date(reading, item, "to", &freeze->to) ||
+        if (!read_date(reading, item, "from", &freeze->first) ||
+            !read_date(reading, item, "to", &freeze->last) ||
             !read_optional_text(reading, item, "reason", &freeze->reason))
             return false;
-        if (freeze->to < freeze->from)
+        if (freeze->last < freeze->first)
             diagnostics_add(reading->diagnostics, CODE_FREEZE, reading_place(reading, item),
                             "both days belong to the freeze", "freeze ends before it begins");
     }
@@ -225,7 +209,7 @@ static bool read_calendar(struct reading *reading, const struct node *map,
         return false;
     calendar->timezone = zone.text;
     calendar->timezone_place = zone.place;
-    return read_openings(reading, node_get(map, "allow"), calendar) &&
+    return read_windows(reading, node_get(map, "allow"), calendar) &&
            read_freezes(reading, node_get(map, "freeze"), calendar);
 }
 

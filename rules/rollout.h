@@ -6,6 +6,7 @@
 #ifndef WEIR_ROLLOUT_H
 #define WEIR_ROLLOUT_H
 
+#include "calendar.h"
 #include "definitions.h"
 
 /* --- phases ---------------------------------------------------------------------------------- */
@@ -101,24 +102,12 @@ struct metric {
 
 /* --- rollouts -------------------------------------------------------------------------------- */
 
-/* One line of a calendar. Minutes are of the local day. */
-struct calendar_opening {
-    uint8_t days;  /* bit 0: Monday */
-    uint16_t from; /* 0 … 1439 */
-    uint16_t to;   /* 1 … 1440; not after `from`: on the next day */
-};
-
-struct calendar_freeze {
-    int32_t from, to; /* local dates, both inside, as days since 1970-01-01 */
-    struct text reason;
-};
-
 /* When a rollout may grow. */
 struct calendar_definition {
     struct text timezone; /* IANA's name; empty: UTC */
     struct place timezone_place;
-    struct calendar_opening *openings; /* none: always, but for freezes */
-    size_t opening_count;
+    struct calendar_window *windows; /* none: always, but for freezes */
+    size_t window_count;
     struct calendar_freeze *freezes;
     size_t freeze_count;
 };

@@ -64,7 +64,9 @@ START_TEST(the_rest_is_ignored)
     ck_assert_interest("flags/state/x.yaml", BUNDLE_STRICT);
     ck_assert_interest("state.yaml", BUNDLE_MARKED);
     ck_assert_interest("state/production/x.yaml", BUNDLE_STRICT);
-    ck_assert(!bundle_is_folder_read(TEXT("state")));
+    ck_assert(bundle_is_folder_read(TEXT("state")));
+    ck_assert(bundle_is_folder_read(TEXT("state/production")));
+    ck_assert(!bundle_is_folder_read(TEXT("state/production/flags")));
     ck_assert(!bundle_is_folder_read(TEXT("a/.git")));
     ck_assert(bundle_is_folder_read(TEXT("a/state")));
 }
