@@ -263,7 +263,7 @@ static enum status tell_duplicates(struct step *step)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
         const struct entry *entry = step->candidates.items[i]->entry;
-        if (entry->work->broken && entry->wanted->next)
+        if (entry->work->broken && entry->wanted && entry->wanted->next)
             status = tell_duplicates_of(step, entry);
     }
     return status;

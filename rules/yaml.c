@@ -505,7 +505,9 @@ enum status yaml_read(struct arena *arena, struct text path, struct text source,
     if (!yaml_parser_initialize(&loader.parser))
         return STATUS_NO_MEMORY;
     yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&loader.parser, (const unsigned char *)source.data, source.length);
+    /* An empty file has no bytes at all, which libyaml takes for a mistake. */
+    const char *bytes = source.length ? source.data : "";
+    yaml_parser_set_input_string(&loader.parser, (const unsigned char *)bytes, source.length);
     while (more) {
         yaml_event_t event;
         if (!yaml_parser_parse(&loader.parser, &event)) {

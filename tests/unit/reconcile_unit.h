@@ -10,7 +10,19 @@
 #include "../../rules/reconcile.h"
 #include "rules_unit.h"
 
+/* A test may say which paths there are. */
+#ifndef FILES
 #define FILES 24
+#define TREE_PATHS                                                                                 \
+    {                                                                                              \
+        "environments/dev.yaml", "environments/production.yaml", "environments/test.yaml",         \
+            "flags/a.yaml", "flags/b.yaml", "flags/c.yaml", "flags/d.yaml", "flags/e.yaml",        \
+            "flags/f.yaml", "flags/g.yaml", "flags/h.yaml", "flags/two.yaml", "flags/more.yaml",   \
+            "segments/p.yaml", "segments/q.yaml", "segments/r.yaml", "segments/s.yaml",            \
+            "segments/two.yaml", "targets/one.yaml", "targets/two.yaml", "other/marked.yaml",      \
+            "other/plain.yaml", "segments/chain.yaml", "flags/link.yaml",                          \
+    }
+#endif
 #define TEXTS 4096
 #define LINK TEXTS /* instead of a text's number: a symbolic link */
 
@@ -23,20 +35,7 @@ struct tree {
     uint32_t files[FILES];
 };
 
-static const char *const tree_paths[FILES] = {
-    "environments/dev.yaml",  "environments/production.yaml",
-    "environments/test.yaml", "flags/a.yaml",
-    "flags/b.yaml",           "flags/c.yaml",
-    "flags/d.yaml",           "flags/e.yaml",
-    "flags/f.yaml",           "flags/g.yaml",
-    "flags/h.yaml",           "flags/two.yaml",
-    "flags/more.yaml",        "segments/p.yaml",
-    "segments/q.yaml",        "segments/r.yaml",
-    "segments/s.yaml",        "segments/two.yaml",
-    "targets/one.yaml",       "targets/two.yaml",
-    "other/marked.yaml",      "other/plain.yaml",
-    "segments/chain.yaml",    "flags/link.yaml",
-};
+static const char *const tree_paths[FILES] = TREE_PATHS;
 
 static inline uint32_t keep_text(const char *text)
 {
