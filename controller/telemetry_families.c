@@ -116,6 +116,12 @@ const struct family_description
                        FAMILY_COUNTER,
                        1,
                        {"forge", "result"}},
+    family_commit_statuses = {"weir_commit_statuses_total",
+                              "Statuses of commits sent to the forge, by result: told, failed or "
+                              "limited (it will be tried again), refused or dropped.",
+                              FAMILY_COUNTER,
+                              1,
+                              {"result", NULL}},
     family_target_pushes = {"weir_target_pushes_total",
                             "Pushes to a target, by result: ok, failed (it will be tried again) or "
                             "refused (the target holds something newer, or is not allowed).",

@@ -103,6 +103,7 @@ START_TEST(good_others)
                    "event-streams: 0\nevent-heartbeat: 15s\n"
                    "secrets: {edge: {env: EDGE, hosts: [redis]}}\n"
                    "log-format: json\nlog-level: warn\n"
+                   "commit-status: {forge: gitea, token-variable: TOKEN, context: weir/eu}\n"
                    "hooks: {github: {secretFile: /etc/hook}, gitlab: {secretEnv: HOOK}}\n",
                    "");
 }
