@@ -1,12 +1,11 @@
 #include "forge.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "../../rules/json.h"
 #include "../git/url.h"
+#include "retry_after.h"
 
 /* All that differs from one forge to the next. */
 struct forge {
@@ -312,37 +311,13 @@ void forge_request_dispose(struct forge_request *request)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-/* Digits alone; false where there is anything else, or too much. */
-static bool parse_seconds(const char *text, int64_t *out)
-{
-    size_t length = strlen(text);
-    if (length == 0 || length > 12 || strspn(text, "0123456789") != length)
-        return false;
-    *out = strtoll(text, NULL, 10);
-    return true;
-}
-
-static int64_t clamp_wait(int64_t seconds)
-{
-    if (seconds < 1)
-        return 1;
-    return seconds > FORGE_WAIT_MOST ? FORGE_WAIT_MOST : seconds;
-}
-
 /* How long the forge wants to be left alone; 0: it says nothing of that. */
 static int64_t wanted_wait(const struct forge_limits *limits, int64_t now)
 {
-    int64_t seconds = 0;
-    if (parse_seconds(limits->retry_after, &seconds))
-        return clamp_wait(seconds);
-    if (limits->retry_after[0]) {
-        time_t date = curl_getdate(limits->retry_after, NULL);
-        if (date != (time_t)-1)
-            return clamp_wait((int64_t)date - now);
-    }
-    if (strcmp(limits->remaining, "0") == 0 && parse_seconds(limits->reset, &seconds))
-        return clamp_wait(seconds - now);
-    return 0;
+    int64_t reset = 0, wait = retry_after(limits->retry_after, now, FORGE_WAIT_MOST);
+    if (wait == 0 && strcmp(limits->remaining, "0") == 0 && seconds_parse(limits->reset, &reset))
+        wait = seconds_clamp(reset - now, FORGE_WAIT_MOST);
+    return wait;
 }
 
 static bool holds(struct text body, const char *words)
