@@ -122,6 +122,18 @@ const struct family_description
                               FAMILY_COUNTER,
                               1,
                               {"result", NULL}},
+    family_notifications = {"weir_notifications_total",
+                            "Notices sent by a channel, by result: sent, failed (it will be tried "
+                            "again), refused, expired (tried for days in vain) or lost (the outbox "
+                            "did not take it).",
+                            FAMILY_COUNTER,
+                            1,
+                            {"channel", "result"}},
+    family_notifications_waiting = {"weir_notifications_waiting",
+                                    "Notices that a channel has yet to take.",
+                                    FAMILY_GAUGE,
+                                    1,
+                                    {"channel", NULL}},
     family_target_pushes = {"weir_target_pushes_total",
                             "Pushes to a target, by result: ok, failed (it will be tried again) or "
                             "refused (the target holds something newer, or is not allowed).",
