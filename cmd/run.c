@@ -46,6 +46,7 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"allow-path", config_allow_path},
         {"allow-host", config_allow_host},
         {"hook-secret", config_add_hook},
+        {"commit-status", config_set_commit_status},
         {"git-timeout", config_set_git_timeout},
         {"safe-directory", config_safe_directory},
     };
@@ -164,6 +165,10 @@ static const struct option options[] = {
      .type = OPTION_LIST,
      .argument = "FORGE=FILE",
      .help = "take webhooks of github, gitlab or gitea at /hooks/FORGE, signed with this secret"},
+    {.name = "commit-status",
+     .type = OPTION_STRING,
+     .argument = "FORGE=FILE",
+     .help = "tell github, gitlab or gitea what became of each commit, by the token in this file"},
     LOG_OPTIONS,
     {.name = "git-token-file",
      .type = OPTION_STRING,

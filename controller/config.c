@@ -44,6 +44,7 @@ void config_dispose(struct config *config)
     for (size_t i = 0; i < config->hook_count; i++)
         dispose_secret(&config->hooks[i]);
     free(config->hooks);
+    config_dispose_commit_status(config);
     free(config->log_format);
     free(config->log_level);
     free(reach->paths);
@@ -330,6 +331,8 @@ enum status config_finish(struct config *config, struct error *error)
     if (status)
         return status;
     status = check_verify(config, error);
+    if (status == STATUS_OK)
+        status = config_finish_commit_status(config, error);
     if (status)
         return status;
     return make_absolute(config->data, "targets", &config->reach.base, error);

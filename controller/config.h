@@ -9,6 +9,7 @@
 #include "../rules/diagnostics.h"
 #include "git/access.h"
 #include "http/settings.h"
+#include "outward/commit_status_settings.h"
 #include "reach.h"
 
 struct config {
@@ -29,7 +30,8 @@ struct config {
     int64_t event_heartbeat;    /* nanoseconds; default 15 s */
     struct reach_secret *hooks; /* of the forges that may call, named "hooks.github" and so on */
     size_t hook_count;
-    char *log_format, *log_level; /* as log.h spells them; default logfmt and info */
+    struct commit_status_settings commit_status; /* forge NULL: no forge is told */
+    char *log_format, *log_level;                /* as log.h spells them; default logfmt and info */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
@@ -71,6 +73,15 @@ enum status config_new_hook(struct config *config, struct text forge, struct rea
                             struct error *error);
 /* FORGE=FILE, where the secret of that forge's webhooks is. */
 enum status config_add_hook(struct config *config, const char *text, struct error *error);
+/* config_commit_status.c: the forge that is told what became of a commit. */
+struct node;
+/* Takes the map `commit-status` of a file; *at is what a failure is about. */
+enum status config_read_commit_status(struct config *config, const struct node *map,
+                                      const struct node **at, struct error *error);
+/* FORGE=FILE, where the token is. */
+enum status config_set_commit_status(struct config *config, const char *text, struct error *error);
+enum status config_finish_commit_status(struct config *config, struct error *error);
+void config_dispose_commit_status(struct config *config);
 enum status config_set_log_format(char **member, const char *text, struct error *error);
 enum status config_set_log_level(char **member, const char *text, struct error *error);
 enum status config_set_git_timeout(struct config *config, const char *duration,

@@ -239,12 +239,21 @@ static enum status read_hooks(const struct reading *reading, const struct node *
     return status;
 }
 
+static enum status read_commit_status(const struct reading *reading, const struct node *root)
+{
+    const struct node *map = node_get(root, "commit-status"), *at = map;
+    if (!map || reading->config->commit_status.forge)
+        return STATUS_OK;
+    enum status status = config_read_commit_status(reading->config, map, &at, reading->error);
+    return outcome(reading, at, CODE_SCHEMA_PATTERN, status);
+}
+
 /* What the schema lets through has the right types and no control characters. */
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts, read_others,  read_events, read_allowed,
-        read_git,   read_secrets, read_hooks,  read_http,
+        read_texts,   read_others, read_events, read_allowed,       read_git,
+        read_secrets, read_hooks,  read_http,   read_commit_status,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

@@ -4,6 +4,7 @@
  *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
  *   core     turns tips into snapshots            (no network)
  *   targets  one worker each                      (fleet.c)
+ *   status   tells the forge                      (outward/commit_status.c)
  *   keeper   writes what is served to the disk    (state_keeper.c)
  *   http     answers                              (http/server.c) */
 #include "controller.h"
@@ -22,6 +23,7 @@
 #include "http/server.h"
 #include "limits.h"
 #include "log.h"
+#include "outward/commit_status.h"
 #include "state_file.h"
 #include "state_keeper.h"
 #include "supervisor.h"
@@ -44,7 +46,8 @@ struct controller {
     struct reach reach; /* targets/ of the data folder included */
     struct hub hub;
     struct fleet *fleet;
-    struct hooks *hooks; /* NULL: no forge may call */
+    struct hooks *hooks;                 /* NULL: no forge may call */
+    struct commit_status *commit_status; /* NULL: no forge is told */
     struct http_server *http;
     struct supervisor *supervisor; /* NULL: nobody supervises */
     struct state_keeper *keeper;
@@ -100,7 +103,9 @@ static void *core_main(void *argument)
         if (!tip[0])
             continue;
         /* What failed for the world's sake is told again by the next fetch. */
-        core_take(controller->core, tip, &error);
+        commit_status_begin(controller->commit_status, tip);
+        enum status outcome = core_take(controller->core, tip, &error);
+        commit_status_judged(controller->commit_status, controller->core, tip, outcome);
         note_iteration(controller, "core");
         supervisor_note(controller->supervisor);
     }
@@ -298,6 +303,8 @@ static void write_status(void *context, struct buffer *out)
     write_source(controller, out);
     buffer_append_string(out, ",\"upkeep\":");
     upkeep_write_status(controller->upkeep, out);
+    buffer_append_string(out, ",\"commitStatus\":");
+    commit_status_write(controller->commit_status, out);
     buffer_append_string(out, end);
 }
 
@@ -352,6 +359,16 @@ static enum status make_hooks(struct controller *controller, struct error *error
         parts.secrets[hook_forge_of(name)] = &config->hooks[i];
     }
     return config->hook_count ? hooks_new(&parts, &controller->hooks, error) : STATUS_OK;
+}
+
+static enum status start_commit_status(struct controller *controller, struct error *error)
+{
+    const struct commit_status_parts parts = {.settings = &controller->config->commit_status,
+                                              .ca_file = controller->config->reach.ca_file,
+                                              .clock = controller->clock,
+                                              .telemetry = controller->telemetry};
+    return parts.settings->forge ? commit_status_start(&parts, &controller->commit_status, error)
+                                 : STATUS_OK;
 }
 
 static void reload(struct controller *controller)
@@ -492,6 +509,8 @@ static bool stop_threads(struct controller *controller)
     pthread_mutex_unlock(&controller->lock);
     if (controller->has_core_thread)
         pthread_join(controller->core_thread, NULL);
+    commit_status_stop(controller->commit_status);
+    controller->commit_status = NULL;
     state_keeper_stop(controller->keeper);
     if (controller->fleet)
         fleet_free(controller->fleet, PATIENCE_TARGETS);
@@ -547,6 +566,8 @@ enum status controller_run(const struct config *config,
         status = keep_state(controller, error);
     if (status == STATUS_OK)
         status = make_hooks(controller, error);
+    if (status == STATUS_OK)
+        status = start_commit_status(controller, error);
     if (status == STATUS_OK)
         status = start_http(controller, announce, context, error);
     if (status == STATUS_OK)

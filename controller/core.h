@@ -35,6 +35,18 @@ void core_free(struct core *core); /* NULL is fine */
  * be served. A tip that was judged before costs nothing. */
 enum status core_take(struct core *core, const char *tip, struct error *error);
 
+/* What became of the tip that core_take() had last. */
+struct core_judgement {
+    bool is_served, is_whole; /* it is in force; all that it says is */
+    size_t errors, warnings;
+    size_t quarantined; /* definitions that stand as they stood before */
+    size_t definitions; /* in all; counted only where some are quarantined */
+    int64_t since;      /* it is served, wall seconds; 0: it is not */
+    char reason[256];   /* why it is not served, one line; or empty */
+};
+/* On the thread of core_take(). */
+void core_judgement(struct core *core, struct core_judgement *out);
+
 /* Appends the JSON object of GET /status. */
 void core_write_status(struct core *core, struct buffer *out);
 /* A fetch's outcome, for /status. `error` is NULL when it succeeded. */

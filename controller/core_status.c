@@ -80,6 +80,54 @@ static void write_targets(struct buffer *out, struct fleet *fleet)
     buffer_append_char(out, ']');
 }
 
+/* --- what became of the tip ------------------------------------------------------------------ */
+
+/* Entries that only somebody's reference keeps are no definitions. */
+static size_t count_definitions(const struct inventory *inventory)
+{
+    size_t count = 0;
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        for (size_t i = 0; i < inventory->kinds[kind].count; i++) {
+            const struct entry *entry = inventory->kinds[kind].items[i];
+            count += entry->wanted || entry->in_force;
+        }
+    return count;
+}
+
+/* The first error speaks. */
+static void write_reason(const struct diagnostics *faults, char *out, size_t size)
+{
+    snprintf(out, size, "it holds nothing to serve");
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct diagnostic *item = &faults->items[i];
+        if (item->severity != SEVERITY_ERROR)
+            continue;
+        snprintf(out, size, "%.*s", (int)(item->message.length < 200 ? item->message.length : 200),
+                 item->message.data);
+        return;
+    }
+}
+
+void core_judgement(struct core *core, struct core_judgement *out)
+{
+    struct snapshot *snapshot = hub_acquire(core->parts.hub);
+    *out = (struct core_judgement){0};
+    pthread_mutex_lock(&core->lock);
+    out->is_served = core->tip_is_served;
+    out->is_whole = core->tip_is_whole;
+    out->errors = core->faults.errors;
+    out->warnings = core->faults.warnings;
+    out->quarantined = core->quarantined_count;
+    if (!out->is_served)
+        write_reason(&core->faults, out->reason, sizeof out->reason);
+    if (out->is_served && snapshot && strcmp(snapshot->commit, core->tip) == 0)
+        out->since = snapshot->since;
+    pthread_mutex_unlock(&core->lock);
+    if (out->quarantined)
+        out->definitions = count_definitions(&core->effective.inventory);
+    snapshot_release(snapshot);
+}
+
 void core_write_status(struct core *core, struct buffer *out)
 {
     struct snapshot *snapshot = hub_acquire(core->parts.hub);

@@ -116,6 +116,24 @@ const struct family_description
                        FAMILY_COUNTER,
                        1,
                        {"forge", "result"}},
+    family_commit_statuses = {"weir_commit_statuses_total",
+                              "Statuses of commits sent to the forge, by result: told, failed or "
+                              "limited (it will be tried again), refused or dropped.",
+                              FAMILY_COUNTER,
+                              1,
+                              {"result", NULL}},
+    family_notifications = {"weir_notifications_total",
+                            "Notices sent by a channel, by result: sent, failed (it will be tried "
+                            "again), refused, expired (tried for days in vain) or lost (the outbox "
+                            "did not take it).",
+                            FAMILY_COUNTER,
+                            1,
+                            {"channel", "result"}},
+    family_notifications_waiting = {"weir_notifications_waiting",
+                                    "Notices that a channel has yet to take.",
+                                    FAMILY_GAUGE,
+                                    1,
+                                    {"channel", NULL}},
     family_target_pushes = {"weir_target_pushes_total",
                             "Pushes to a target, by result: ok, failed (it will be tried again) or "
                             "refused (the target holds something newer, or is not allowed).",

@@ -23,6 +23,9 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_flags,                 /* weir_flags{environment} */
     family_target_pushes,         /* weir_target_pushes_total{target,result}: ok, failed, refused */
     family_webhooks,              /* weir_webhooks_total{forge,result} */
+    family_commit_statuses,       /* weir_commit_statuses_total{result} */
+    family_notifications,         /* weir_notifications_total{channel,result} */
+    family_notifications_waiting, /* weir_notifications_waiting{channel} */
     family_git_packs,             /* weir_git_packs */
     family_open_descriptors,      /* weir_open_descriptors */
     family_upkeep_runs,           /* weir_git_upkeep_runs_total{result}: ok, failed */

@@ -44,6 +44,12 @@ static void start_curl(void)
     curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
+bool http_client_ready(void)
+{
+    pthread_once(&once, start_curl);
+    return curl_is_ready;
+}
+
 /* --- what curl calls ------------------------------------------------------------------------- */
 
 /* Which code a refusal has: the secret's, or the host's. */
@@ -173,8 +179,7 @@ static bool set_up(struct http_client *client)
 
 struct http_client *http_client_new(const struct http_client_settings *settings)
 {
-    pthread_once(&once, start_curl);
-    struct http_client *client = curl_is_ready ? calloc(1, sizeof *client) : NULL;
+    struct http_client *client = http_client_ready() ? calloc(1, sizeof *client) : NULL;
     if (!client)
         return NULL;
     client->settings = *settings;

@@ -39,6 +39,9 @@ struct http_client_settings {
 
 struct http_client;
 
+/* Makes libcurl ready, once in a process; for those who use it for something else. */
+bool http_client_ready(void);
+
 /* Contacts nobody. NULL without memory. */
 struct http_client *http_client_new(const struct http_client_settings *settings);
 void http_client_free(struct http_client *client); /* NULL is fine */

@@ -96,6 +96,12 @@ START_TEST(good_others)
                    TARGET "  redis: {url: \"redis://[::1]:6379/2\", key: \"weir:production\"}\n"
                           "  credentials: {secret: edge}\n",
                    "");
+    expect_shipped("notify.json",
+                   "name: pager\nslack: {url: {secret: hook}}\nevents: [rollout.killed]\n"
+                   "template: \"{{rollout}}\"\n",
+                   "");
+    expect_shipped("notify.json",
+                   "name: mail\nsmtp: {url: \"smtps://mail\", from: a@b, to: [c@d]}\n", "");
     expect_shipped("config.json",
                    "repo: file:///srv/flags.git\nbranch: main\nlisten: 127.0.0.1:0\ndata: d\n"
                    "poll: 10s\ndefault-environment: production\nallow-path: [/srv/out]\n"
@@ -103,6 +109,7 @@ START_TEST(good_others)
                    "event-streams: 0\nevent-heartbeat: 15s\n"
                    "secrets: {edge: {env: EDGE, hosts: [redis]}}\n"
                    "log-format: json\nlog-level: warn\n"
+                   "commit-status: {forge: gitea, token-variable: TOKEN, context: weir/eu}\n"
                    "hooks: {github: {secretFile: /etc/hook}, gitlab: {secretEnv: HOOK}}\n",
                    "");
 }
@@ -279,6 +286,7 @@ START_TEST(other_choices)
     expect_shipped("target.json",
                    TARGET "  file: {path: a}\n  redis: {url: \"redis://h\", key: k}\n",
                    "7:3 W208 spec: a target has exactly one of file, redis, http and kubernetes");
+    expect_shipped("config.json", "notify: []\n", "1:1 W212 notify: notifications do not work yet");
     expect_shipped("config.json", "hooks: {github: {}}\n",
                    "1:17 W208 hooks.github: a webhook's secret has exactly one of secretFile and "
                    "secretEnv");
