@@ -297,16 +297,19 @@ static void hold(struct core *core, const char *tip, const char *reason, struct 
 {
     char accepted[COMMIT_TEXT_SIZE];
     struct error error = {0};
+    enum status status = STATUS_OK;
     count(core, &family_commits, "refused", 1);
-    note_judgement(core, tip, false, faults);
     log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", reason, NULL);
-    if (core->has_published)
-        return;
-    enum status status = mirror_accepted(core->mirror, accepted, &error);
-    if (status == STATUS_OK)
-        status = put_in_force(core, accepted, &error);
-    if (status != STATUS_OK)
-        log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error", error.message, NULL);
+    if (!core->has_published) {
+        status = mirror_accepted(core->mirror, accepted, &error);
+        if (status == STATUS_OK)
+            status = put_in_force(core, accepted, &error);
+        if (status != STATUS_OK)
+            log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error", error.message,
+                      NULL);
+    }
+    /* What is quarantined is known of what is in force, so not before something is. */
+    note_judgement(core, tip, false, faults);
 }
 
 static enum status follow(struct core *core, const char *tip, struct diagnostics *faults,

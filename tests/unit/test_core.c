@@ -72,4 +72,57 @@ START_TEST(a_tip_that_is_taken_again_keeps_its_targets)
 }
 END_TEST
 
-UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets)
+/* What /status says. */
+static const char *told(struct core *core)
+{
+    static char out[16000];
+    struct buffer buffer;
+    buffer_init(&buffer, 0);
+    core_write_status(core, &buffer);
+    ck_assert_int_eq(buffer.failed, STATUS_OK);
+    snprintf(out, sizeof out, "%.*s", (int)buffer.length, buffer.data);
+    buffer_dispose(&buffer);
+    return out;
+}
+
+#define PRODUCTION                                                                                 \
+    "mkdir -p environments flags && printf 'apiVersion: weir/v1\\nkind: Environment\\nmetadata: "  \
+    "{name: production}\\n' > environments/p.yaml && printf 'apiVersion: weir/v1\\nkind: "         \
+    "Flag\\nmetadata: {name: f}\\nspec: {variants: {on: 1, off: 0}, default: %s}\\n' > "           \
+    "flags/f.yaml"
+
+/* After a restart on a branch that is not followed, what is in force is that of the accepted
+ * commit, with what stood there as before. */
+START_TEST(a_restart_on_a_held_branch_lists_what_is_quarantined)
+{
+    struct site site;
+    char change[1000];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    snprintf(change, sizeof change, PRODUCTION, "on");
+    commit(change);
+    snprintf(change, sizeof change, PRODUCTION, "nope");
+    const char *faulty = commit(change);
+    open_site(&site);
+    ck_assert_ok(core_take(site.core, faulty, &failure));
+    ck_assert_ptr_nonnull(strstr(told(site.core), "\"quarantinedCount\":1,"));
+    close_site(&site);
+    mirror_close(mirror);
+    const char *rewritten = shell("cd work && git reset -q --hard HEAD~1 && git commit -q "
+                                  "--allow-empty -m other && git push -q -f origin HEAD 2>&1 && "
+                                  "git rev-parse HEAD");
+    open_site(&site);
+    ck_assert_int_eq(core_take(site.core, rewritten, &failure), STATUS_INVALID);
+    const char *status = told(site.core);
+    ck_assert_ptr_nonnull(strstr(status, faulty));
+    ck_assert_ptr_nonnull(strstr(status, "\"code\":\"W601\""));
+    ck_assert_msg(strstr(status, "\"quarantined\":[{\"kind\":\"Flag\",\"name\":\"f\","
+                                 "\"served\":\"flags/f.yaml\"}],\"quarantinedCount\":1,"),
+                  "%s", status);
+    close_site(&site);
+    end();
+}
+END_TEST
+
+UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets,
+          a_restart_on_a_held_branch_lists_what_is_quarantined)
