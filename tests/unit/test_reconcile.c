@@ -122,6 +122,50 @@ START_TEST(what_depends_on_the_faulty_one_stands_too)
 }
 END_TEST
 
+/* What is near is looked for in all that the commit defines, also in files that it does not touch.
+ */
+START_TEST(a_near_name_that_the_commit_does_not_touch_is_offered)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "segments/q.yaml", SEGMENT("staff-two", "{match: {attribute: x, is: 1}}"));
+    put(&example, "segments/r.yaml", SEGMENT("staff-one", "{match: {attribute: x, is: 1}}"));
+    commit(&example);
+    put(&example, "flags/a.yaml", FLAG("a", ASKING("staff-on", "1")));
+    put(&example, "flags/c.yaml", FLAG("c", ASKING("staff-tow", "1")));
+    commit(&example);
+    const char *told = story(&example.way.result.diagnostics);
+    ck_assert_msg(strstr(told, "hint: did you mean \"staff-one\"?"), "%s", told);
+    ck_assert_msg(strstr(told, "hint: did you mean \"staff-two\"?"), "%s", told);
+    way_dispose(&example.way);
+}
+END_TEST
+
+/* However often it is asked for: one that lets go of it lets go of it once. */
+START_TEST(what_is_asked_for_often_is_one_reference)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "flags/b.yaml",
+        FLAG("b", "{variants: {v: 1, w: 0}, default: w, rules: [{serve: v, when: {any: [{segment: "
+                  "p}, {segment: q}, {segment: p}, {segment: q}]}}]}"));
+    put(&example, "segments/q.yaml", SEGMENT("q", "{match: {segment: p}}"));
+    commit(&example);
+    ck_assert_msg(example.way.result.whole, "%s", story(&example.way.result.diagnostics));
+    const struct inventory *inventory = &example.way.inventory;
+    ck_assert_uint_eq(inventory_find(inventory, KIND_FLAG, TEXT("b"))->reference_count, 2);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_SEGMENT, TEXT("p"))->referrer_count, 2);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_SEGMENT, TEXT("q"))->referrer_count, 1);
+    /* Numbers that were all given begin again. */
+    example.way.inventory.asking = UINT32_MAX;
+    put(&example, "flags/b.yaml", FLAG("b", ASKING("p", "2")));
+    commit(&example);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_FLAG, TEXT("b"))->reference_count, 1);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_SEGMENT, TEXT("p"))->referrer_count, 2);
+    way_dispose(&example.way);
+}
+END_TEST
+
 START_TEST(what_is_still_asked_for_cannot_be_removed)
 {
     struct example example;
@@ -338,7 +382,9 @@ START_TEST(only_what_a_commit_concerns_is_read_and_compiled)
 END_TEST
 
 UNIT_MAIN("reconcile", the_faulty_one_stands_and_the_rest_goes_live,
-          what_depends_on_the_faulty_one_stands_too, what_is_still_asked_for_cannot_be_removed,
+          what_depends_on_the_faulty_one_stands_too,
+          a_near_name_that_the_commit_does_not_touch_is_offered,
+          what_is_asked_for_often_is_one_reference, what_is_still_asked_for_cannot_be_removed,
           nothing_vanishes_while_something_cannot_be_read,
           an_environment_that_nothing_compiles_for_stands, a_name_that_is_defined_twice_stands,
           emptying_the_repository_harms_nobody, circles_stand_as_they_were,
