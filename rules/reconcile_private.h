@@ -43,7 +43,9 @@ struct step {
     struct text *defined[KIND_COUNT]; /* by the commit; in the arena, NULL: not listed yet */
     size_t defined_count[KIND_COUNT];
     uint32_t round;
-    bool all_flags;         /* are dirty: an environment changed */
+    bool all_flags;         /* are dirty: an environment changed, or all is compiled anew */
+    bool crowded;           /* something does not compile, perhaps only beside what was once */
+    bool anew;              /* nothing is taken from the documents before */
     bool collapsed;         /* all candidates stand */
     bool troubled;          /* by something in the commit, apart from linking and compiling */
     struct entries touched; /* by the changes to files */
