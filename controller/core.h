@@ -35,6 +35,11 @@ void core_free(struct core *core); /* NULL is fine */
  * be served. A tip that was judged before costs nothing. */
 enum status core_take(struct core *core, const char *tip, struct error *error);
 
+/* Hands what is served to those targets that could not be given it when it was published (there was
+ * no memory, or no thread for a worker), if it is time to try again. Returns in how many
+ * nanoseconds to call again, at most half a minute; INT64_MAX: targets have all there is. */
+int64_t core_retry(struct core *core);
+
 /* Appends the JSON object of GET /status. */
 void core_write_status(struct core *core, struct buffer *out);
 /* A fetch's outcome, for /status. `error` is NULL when it succeeded. */
