@@ -74,7 +74,32 @@ static void note_iteration(struct controller *controller, const char *loop)
                clock_seconds(controller->clock));
 }
 
+static struct timespec deadline_after(int64_t nanoseconds)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t total = (int64_t)now.tv_nsec + nanoseconds;
+    now.tv_sec += total / NANOSECONDS_PER_SECOND;
+    now.tv_nsec = total % NANOSECONDS_PER_SECOND;
+    return now;
+}
+
 /* --- core's thread --------------------------------------------------------------------------- */
+
+/* Under the lock: waits for something to do, at most `patience` nanoseconds. */
+static void wait_for_tip(struct controller *controller, bool stuck, int64_t patience)
+{
+    struct timespec deadline = {0};
+    int result = 0;
+    if (patience != INT64_MAX)
+        deadline = deadline_after(patience);
+    while (!controller->tip[0] && !controller->core_asked &&
+           (stuck || !mirror_is_stale(controller->reading)) &&
+           !atomic_load(&controller->stopping) && result != ETIMEDOUT)
+        result = patience == INT64_MAX
+                     ? pthread_cond_wait(&controller->changed, &controller->lock)
+                     : pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
+}
 
 static void *core_main(void *argument)
 {
@@ -83,11 +108,9 @@ static void *core_main(void *argument)
     struct error error = {0};
     bool stuck = false; /* the handle could not be opened anew: tried again with the next tip */
     for (;;) {
+        int64_t patience = core_retry(controller->core);
         pthread_mutex_lock(&controller->lock);
-        while (!controller->tip[0] && !controller->core_asked &&
-               (stuck || !mirror_is_stale(controller->reading)) &&
-               !atomic_load(&controller->stopping))
-            pthread_cond_wait(&controller->changed, &controller->lock);
+        wait_for_tip(controller, stuck, patience);
         memcpy(tip, controller->tip, sizeof tip);
         controller->tip[0] = '\0';
         bool asked = controller->core_asked;
@@ -139,16 +162,6 @@ static void keep_up(struct controller *controller)
     pthread_mutex_lock(&controller->lock);
     pthread_cond_broadcast(&controller->changed);
     pthread_mutex_unlock(&controller->lock);
-}
-
-static struct timespec deadline_after(int64_t nanoseconds)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t total = (int64_t)now.tv_nsec + nanoseconds;
-    now.tv_sec += total / NANOSECONDS_PER_SECOND;
-    now.tv_nsec = total % NANOSECONDS_PER_SECOND;
-    return now;
 }
 
 /* Makes the git thread fetch: at once, or once more after the fetch that it is at. */

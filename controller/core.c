@@ -173,6 +173,64 @@ static struct snapshot *make_snapshot(const struct core *core, struct generation
     return snapshot;
 }
 
+/* --- targets --------------------------------------------------------------------------------- */
+
+#define FIRST_RETRY (200 * NANOSECONDS_PER_MILLISECOND)
+#define LONGEST_RETRY (30 * NANOSECONDS_PER_SECOND)
+
+/* What is wrong with the definitions is not mended by trying again; what the machine lacks may be.
+ */
+static bool is_owed(enum status status)
+{
+    return status == STATUS_NO_MEMORY || status == STATUS_SYSTEM;
+}
+
+/* Definitions of targets live in the result until all are handed over. */
+static void hand_to_targets(struct core *core, struct snapshot *snapshot)
+{
+    const struct clock *clock = core->parts.clock;
+    const struct reconcile_result *result = &core->effective.result;
+    enum status status =
+        fleet_apply(core->parts.fleet, result->targets, result->target_count, snapshot);
+    bool owed = is_owed(status);
+    if (status != STATUS_OK) {
+        count(core, &family_fleet_failures, NULL, 1);
+        if (!owed || core->owing == 0) /* once, not every half a minute */
+            log_event(LOG_LEVEL_ERROR, "targets_failed", "commit", snapshot->commit, "reason",
+                      status == STATUS_LIMIT       ? "too many targets"
+                      : status == STATUS_NO_MEMORY ? "no memory"
+                                                   : "no thread",
+                      "retried", owed ? "true" : "false", NULL);
+    } else if (core->owing) {
+        log_event(LOG_LEVEL_INFO, "targets_given", "commit", snapshot->commit, NULL);
+    }
+    core->owing = owed ? core->owing + (core->owing < UINT32_MAX) : 0;
+    if (owed)
+        core->retry_at = clock->monotonic(clock->self) +
+                         clock_backoff(clock, core->owing, FIRST_RETRY, LONGEST_RETRY);
+    gauge(core, &family_fleet_owing, NULL, owed);
+}
+
+int64_t core_retry(struct core *core)
+{
+    const struct clock *clock = core->parts.clock;
+    if (!core->owing)
+        return INT64_MAX;
+    int64_t now = clock->monotonic(clock->self);
+    if (now >= core->retry_at) {
+        struct snapshot *snapshot = hub_acquire(core->parts.hub);
+        hand_to_targets(core, snapshot);
+        snapshot_release(snapshot);
+        if (!core->owing) {
+            effective_trim(&core->effective);
+            return INT64_MAX;
+        }
+    }
+    return core->retry_at > now ? core->retry_at - now : 1;
+}
+
+/* --- publishing ------------------------------------------------------------------------------ */
+
 static enum status publish(struct core *core, const struct snapshot *previous, struct error *error)
 {
     struct generation generation;
@@ -192,9 +250,7 @@ static enum status publish(struct core *core, const struct snapshot *previous, s
     struct error problem;
     if (mirror_set_accepted(core->mirror, commit, &problem) != STATUS_OK)
         log_event(LOG_LEVEL_ERROR, "ref_failed", "commit", commit, "error", problem.message, NULL);
-    if (fleet_apply(core->parts.fleet, result->targets, result->target_count, snapshot) !=
-        STATUS_OK)
-        log_event(LOG_LEVEL_ERROR, "targets_failed", "commit", commit, NULL);
+    hand_to_targets(core, snapshot);
     char text[GENERATION_TEXT_SIZE], environments[16], quarantined[16];
     generation_format(generation, text);
     snprintf(environments, sizeof environments, "%zu", snapshot->environment_count);
@@ -218,6 +274,7 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
 {
     const struct clock *clock = core->parts.clock;
     int64_t start = clock->monotonic(clock->self);
+    core->owing = 0; /* what is owed is about to be gone; the next to be published is handed out */
     enum status status = effective_go(&core->effective, commit, error);
     count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
     if (status != STATUS_OK)
@@ -227,7 +284,7 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
     struct snapshot *previous = hub_acquire(core->parts.hub);
     status = publish(core, previous, error);
     snapshot_release(previous);
-    if (status == STATUS_OK) /* else it is published when the tip is taken again */
+    if (status == STATUS_OK && !core->owing) /* else it is needed once more */
         effective_trim(&core->effective);
     return status;
 }
@@ -297,16 +354,19 @@ static void hold(struct core *core, const char *tip, const char *reason, struct 
 {
     char accepted[COMMIT_TEXT_SIZE];
     struct error error = {0};
+    enum status status = STATUS_OK;
     count(core, &family_commits, "refused", 1);
-    note_judgement(core, tip, false, faults);
     log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", reason, NULL);
-    if (core->has_published)
-        return;
-    enum status status = mirror_accepted(core->mirror, accepted, &error);
-    if (status == STATUS_OK)
-        status = put_in_force(core, accepted, &error);
-    if (status != STATUS_OK)
-        log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error", error.message, NULL);
+    if (!core->has_published) {
+        status = mirror_accepted(core->mirror, accepted, &error);
+        if (status == STATUS_OK)
+            status = put_in_force(core, accepted, &error);
+        if (status != STATUS_OK)
+            log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error", error.message,
+                      NULL);
+    }
+    /* What is quarantined is known of what is in force, so not before something is. */
+    note_judgement(core, tip, false, faults);
 }
 
 static enum status follow(struct core *core, const char *tip, struct diagnostics *faults,

@@ -46,6 +46,10 @@ struct core_judgement {
 };
 /* On the thread of core_take(). */
 void core_judgement(struct core *core, struct core_judgement *out);
+/* Hands what is served to those targets that could not be given it when it was published (there was
+ * no memory, or no thread for a worker), if it is time to try again. Returns in how many
+ * nanoseconds to call again, at most half a minute; INT64_MAX: targets have all there is. */
+int64_t core_retry(struct core *core);
 
 /* Appends the JSON object of GET /status. */
 void core_write_status(struct core *core, struct buffer *out);

@@ -14,6 +14,8 @@ struct core {
     struct effective effective; /* what is in force; owner's thread only */
     bool has_effective;
     bool has_published; /* what the hub holds may also come from the disk; owner's thread only */
+    unsigned owing;     /* times in a row that the fleet did not take all; owner's thread only */
+    int64_t retry_at;   /* monotonic, when something is owed */
     char cache[4200];   /* where it keeps what it found out */
     char
         judged[COMMIT_TEXT_SIZE]; /* the last tip that was served or refused; owner's thread only */

@@ -201,6 +201,15 @@ static enum status read_entries(struct reading *reading, const struct names *nam
     return status;
 }
 
+/* Git has no entry for the repository itself. */
+static size_t count_tracked(const struct names *names)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < names->count; i++)
+        count += strcmp(names->items[i], ".git") != 0;
+    return count;
+}
+
 /* Takes over the descriptor. At most BUNDLE_MAX_DEPTH deep. */
 static enum status read_folder(struct reading *reading, int folder, unsigned depth)
 {
@@ -216,6 +225,7 @@ static enum status read_folder(struct reading *reading, int folder, unsigned dep
     enum status status = names_read(&names, listing, reading->bundle, &number);
     if (number)
         note_unreadable(reading, number);
+    bundle_note_folder(reading->diagnostics, buffer_text(&reading->path), count_tracked(&names));
     if (status == STATUS_OK)
         status = read_entries(reading, &names, dirfd(listing), depth);
     names_dispose(&names);

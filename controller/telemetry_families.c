@@ -145,6 +145,18 @@ const struct family_description
                             FAMILY_GAUGE,
                             1,
                             {"target", NULL}},
+    family_fleet_failures = {"weir_fleet_failures_total",
+                             "Times that what is served could not be handed to every target's "
+                             "worker, for want of memory or threads.",
+                             FAMILY_COUNTER,
+                             1,
+                             {NULL, NULL}},
+    family_fleet_owing = {"weir_fleet_owing",
+                          "1 while some targets are not given what is served, because their "
+                          "workers could not be started; it is tried again.",
+                          FAMILY_GAUGE,
+                          1,
+                          {NULL, NULL}},
     family_target_last_success = {"weir_target_last_success_timestamp_seconds",
                                   "When a target last acknowledged a push, in Unix time.",
                                   FAMILY_GAUGE,

@@ -31,6 +31,8 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_upkeep_runs,           /* weir_git_upkeep_runs_total{result}: ok, failed */
     family_target_behind, /* weir_target_behind{target}: 1 while what is acknowledged is not what is
                              served */
+    family_fleet_failures,      /* weir_fleet_failures_total */
+    family_fleet_owing,         /* weir_fleet_owing: 1 while targets wait for a worker */
     family_target_last_success, /* weir_target_last_success_timestamp_seconds{target} */
     family_state_age,           /* weir_state_age_seconds: of an edge */
     family_edge_polls,      /* weir_edge_polls_total{result}: changed, unchanged, older, failed */

@@ -2,6 +2,8 @@
 
 #include "hash.h"
 
+#define NAMES_MAX ((size_t)4 * ATTRIBUTES_MAX)
+
 struct attributes *attributes_new(void)
 {
     uint16_t slot;
@@ -140,7 +142,7 @@ static bool grow(struct attributes *attributes)
 static enum status add_child(struct attributes *attributes, uint32_t parent, struct text name,
                              uint32_t *out)
 {
-    if (attributes->name_count >= (size_t)4 * ATTRIBUTES_MAX)
+    if (attributes->name_count >= NAMES_MAX)
         return STATUS_LIMIT;
     if (!grow(attributes))
         return STATUS_NO_MEMORY;
@@ -205,6 +207,11 @@ static enum status give_slot(struct attributes *attributes, uint32_t at, uint16_
     }
     *out = name->slot;
     return STATUS_OK;
+}
+
+bool attributes_are_full(const struct attributes *attributes)
+{
+    return attributes->slots == ATTRIBUTES_MAX || attributes->name_count >= NAMES_MAX;
 }
 
 enum status attributes_slot(struct attributes *attributes, struct text path, uint16_t *out)

@@ -56,6 +56,8 @@ bool attributes_find_of(const struct attributes *attributes, const struct text *
                         uint16_t *out);
 /* The slot of a path that has one already; false where it has none. Changes nothing. */
 bool attributes_find(const struct attributes *attributes, struct text path, uint16_t *out);
+/* Whether some path may be refused for want of room, though fewer are asked for now than were. */
+bool attributes_are_full(const struct attributes *attributes);
 /* The child of `parent` called `name`, or 0. */
 uint32_t attributes_child(const struct attributes *attributes, uint32_t parent, struct text name);
 

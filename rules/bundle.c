@@ -303,6 +303,8 @@ static void note_at(struct diagnostics *diagnostics, struct text path, struct pl
                         "write the tree anew, \"git fsck\" tells of it",
                         "folder has two entries of one name, and is not read");
         break;
+    case BUNDLE_WIDE:
+        break;
     }
 }
 
@@ -317,6 +319,24 @@ void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_
         diagnostics->failed = STATUS_NO_MEMORY;
     else
         note_at(diagnostics, path, (struct place){buffer_text(&shown), 0, 0}, obstacle);
+    buffer_dispose(&shown);
+}
+
+void bundle_note_folder(struct diagnostics *diagnostics, struct text path, uint64_t entries)
+{
+    if (entries <= BUNDLE_FOLDER_ENTRIES || !bundle_is_folder_read(path))
+        return;
+    struct buffer shown;
+    buffer_init(&shown, 0);
+    bundle_write_path(&shown, path.length ? path : TEXT("."));
+    if (shown.failed)
+        diagnostics->failed = STATUS_NO_MEMORY;
+    else
+        diagnostics_add(diagnostics, CODE_FOLDER_SIZE, (struct place){buffer_text(&shown), 0, 0},
+                        "split it into several folders",
+                        "folder has %llu entries, more than %d: each commit that changes something "
+                        "in it reads it whole",
+                        (unsigned long long)entries, BUNDLE_FOLDER_ENTRIES);
     buffer_dispose(&shown);
 }
 

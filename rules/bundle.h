@@ -13,6 +13,7 @@
 #define BUNDLE_MAX_BYTES ((size_t)1 << 30)
 #define BUNDLE_MAX_ENTRIES 2000000 /* of all folders: a few objects may unfold to billions */
 #define BUNDLE_MAX_DEPTH 64        /* of folders */
+#define BUNDLE_FOLDER_ENTRIES 1000 /* of one: with more it is CODE_FOLDER_SIZE, a warning */
 #define BUNDLE_MAX_PATH 4096       /* bytes */
 #define BUNDLE_MAX_LOOK ((size_t)16 << 20) /* of a file that is only searched for the mark */
 
@@ -69,9 +70,14 @@ enum bundle_obstacle {
     BUNDLE_LARGE,     /* a file: CODE_FILE_SIZE */
     BUNDLE_NAME,      /* its path is not acceptable: CODE_PATH */
     BUNDLE_DOUBLED,   /* a folder with two entries of one name: CODE_PATH */
+    BUNDLE_WIDE,      /* no obstacle, but slow: a folder for bundle_note_folder() */
 };
 /* Notes it, with the path escaped, unless it cannot hide definitions. */
 void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_obstacle obstacle);
+/* Notes a folder with more than BUNDLE_FOLDER_ENTRIES: Git stores its list of them as one object,
+ * so whatever changes in one of them has all of them read. `entries` are those that Git has, what
+ * is ignored here included. */
+void bundle_note_folder(struct diagnostics *diagnostics, struct text path, uint64_t entries);
 /* Counts one more entry of a folder. STATUS_LIMIT past the maximum: then bundle_overflow(). */
 enum status bundle_enter(struct bundle *bundle);
 /* Whether the file is to be read, going by its path and size; notes one that is too large. */

@@ -13,6 +13,13 @@
 #include "rollout_state.h"
 #include "schema.h"
 
+/* Of a catalog that is a part of what a commit defines: the names of all of it. Of a kind, sorted
+ * by their bytes as the lists of a whole catalog are, alive as long as it; false without memory. */
+struct catalog_names {
+    bool (*list)(void *context, enum kind kind, const struct text **out, size_t *count);
+    void *context;
+};
+
 struct catalog {
     struct arena arena;
     struct flag **flags; /* each kind sorted by name (bytes) */
@@ -30,6 +37,7 @@ struct catalog {
     size_t unreadable; /* of these, files that are not YAML: what they define is not known */
     struct broken
         *broken; /* documents with faults of their own, so that nobody is told they do not exist */
+    const struct catalog_names *names; /* for "did you mean"; NULL: those of the lists above */
 };
 
 struct broken {

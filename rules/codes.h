@@ -28,6 +28,7 @@
     X(CODE_NUMBER, "W116", SEVERITY_ERROR, "number cannot be kept exactly")                        \
     X(CODE_PATH, "W117", SEVERITY_ERROR, "file name is refused")                                   \
     X(CODE_UNREADABLE, "W118", SEVERITY_ERROR, "file cannot be read")                              \
+    X(CODE_FOLDER_SIZE, "W119", SEVERITY_WARNING, "folder has many entries")                       \
     X(CODE_SCHEMA_TYPE, "W201", SEVERITY_ERROR, "wrong type")                                      \
     X(CODE_SCHEMA_REQUIRED, "W202", SEVERITY_ERROR, "required field is missing")                   \
     X(CODE_SCHEMA_UNKNOWN, "W203", SEVERITY_ERROR, "unknown field")                                \

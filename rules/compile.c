@@ -147,12 +147,33 @@ static void mark_faulty(const struct compilation *compilation, size_t index)
         compilation->task->faulty[compilation->chosen[index]] = true;
 }
 
+static void refuse(struct part *part, size_t index, const char *why)
+{
+    const struct compilation *compilation = part->compilation;
+    const struct flag *flag = chosen_flag(compilation, index);
+    mark_faulty(compilation, index);
+    diagnostics_add(&part->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place, NULL,
+                    "flag \"%.64s\" cannot be compiled for \"%.64s\": %s", flag->name.text.data,
+                    compilation->environment->name.text.data, why);
+}
+
+/* A foreign document's flag that is too much to compile is served as one that fails. One of ours is
+ * refused: it was good before. */
+static void refuse_if_it_fails(struct part *part, size_t index)
+{
+    struct fragment **fragment = &part->compilation->fragments[index];
+    if (!(*fragment)->program.problem)
+        return;
+    refuse(part, index, (*fragment)->program.problem);
+    fragment_release(*fragment);
+    *fragment = NULL;
+}
+
 /* The previous fragment when its bytes are the same, else a new one. */
 static enum status make_fragment(struct part *part, size_t index)
 {
     const struct compilation *compilation = part->compilation;
-    const struct flag *flag = chosen_flag(compilation, index);
-    struct text json = buffer_text(&part->json), key = flag->name.text;
+    struct text json = buffer_text(&part->json), key = chosen_flag(compilation, index)->name.text;
     struct error error;
     const struct fragment *old =
         compilation->same_metadata ? document_find(compilation->previous, key) : NULL;
@@ -168,12 +189,10 @@ static enum status make_fragment(struct part *part, size_t index)
                      compilation->attributes, &compilation->fragments[index], &error);
     if (status == STATUS_NOT_FOUND)
         part->late = true;
-    else if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
-        mark_faulty(compilation, index);
-        diagnostics_add(&part->diagnostics, CODE_FRAGMENT_SIZE, flag->name.place, NULL,
-                        "flag \"%.64s\" cannot be compiled for \"%.64s\": %s", key.data,
-                        compilation->environment->name.text.data, error.message);
-    }
+    else if (status == STATUS_OK)
+        refuse_if_it_fails(part, index);
+    else if (status != STATUS_NO_MEMORY)
+        refuse(part, index, error.message);
     return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
@@ -533,6 +552,8 @@ enum status compile_document(const struct compile_task *task, struct document **
         status = compile_flags(&compilation, task->crew, diagnostics);
     if (status == STATUS_OK && diagnostics->errors != errors)
         status = STATUS_INVALID;
+    if (status == STATUS_INVALID && task->previous && task->crowded)
+        *task->crowded = *task->crowded || attributes_are_full(compilation.attributes);
     status = finish(&compilation, status, out);
     set_metadata_release(compilation.metadata);
     dictionary_release(compilation.dictionary);

@@ -17,6 +17,8 @@ struct compile_task {
     size_t gone_count;
     const struct crew *crew; /* or NULL */
     bool *faulty;            /* by the place of a flag: set where it cannot be compiled; or NULL */
+    bool *crowded; /* set when flags may be refused only for what `previous` still has a slot for,
+                      though nobody asks for it any more: without `previous` they may do; or NULL */
 };
 /* The document: `previous` itself when nothing differs from it. Takes no references over. */
 enum status compile_document(const struct compile_task *task, struct document **out,

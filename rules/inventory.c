@@ -246,6 +246,19 @@ bool inventory_remove(struct inventory *inventory, struct source_file *source,
     return good;
 }
 
+/* --- asking ---------------------------------------------------------------------------------- */
+
+void inventory_begin_asking(struct inventory *inventory)
+{
+    struct entry *entry;
+    if (++inventory->asking)
+        return;
+    /* Numbers begin again: marks of those that were given before mean nothing. */
+    for (size_t i = 0; (entry = table_next(&inventory->entries, &i));)
+        entry->asked = 0;
+    inventory->asking = 1;
+}
+
 /* --- in force -------------------------------------------------------------------------------- */
 
 static bool add_referrer(struct entry *entry, struct entry *referrer, uint32_t place, uint32_t *out)

@@ -66,6 +66,7 @@ struct entry {
     struct reference *references; /* what the version in force asks for, each once */
     struct reference *referrers;  /* those whose version in force asks for this */
     uint32_t reference_count, referrer_count, referrer_size;
+    uint32_t asked;    /* by the definition of that number: inventory_begin_asking() */
     struct work *work; /* in the midst of a step: reconcile_private.h */
 };
 
@@ -91,7 +92,7 @@ struct inventory {
     struct entries quarantined;           /* wanted is not what is in force */
     struct inventory_document *documents; /* sorted by environment: what is in force, compiled */
     size_t document_count;
-    uint32_t step;
+    uint32_t step, asking;
 };
 
 void inventory_init(struct inventory *inventory);
@@ -113,6 +114,10 @@ bool inventory_add(struct inventory *inventory, struct source_file *source) MUST
 /* Its versions are wanted no more; `touched` (may be NULL) gets their entries. */
 bool inventory_remove(struct inventory *inventory, struct source_file *source,
                       struct entries *touched) MUST_CHECK;
+
+/* Gives the next definition that asks for others a number of its own: each that it asks for is
+ * marked with it (entry->asked), and so taken once. */
+void inventory_begin_asking(struct inventory *inventory);
 
 /* Makes `version` (or NULL) the one in force, referring to `references`, each once. After a failure
  * the inventory is only good for disposing. */

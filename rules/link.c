@@ -21,29 +21,62 @@ void link_mark(struct linker *linker)
 
 /* --- names that must exist ------------------------------------------------------------------- */
 
+static int by_kind_and_name(const void *a, const void *b)
+{
+    const struct broken *x = *(const struct broken *const *)a,
+                        *y = *(const struct broken *const *)b;
+    return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind)
+                              : text_compare(x->name, y->name);
+}
+
+/* Both the broken and those who ask for them may be all that there is: each is found in a few
+ * steps. */
+static bool sort_broken(struct linker *linker)
+{
+    const struct broken *broken;
+    size_t count = 0;
+    for (broken = linker->catalog->broken; broken; broken = broken->next)
+        count++;
+    linker->broken = calloc(count + 1, sizeof *linker->broken);
+    if (!linker->broken)
+        return false;
+    for (broken = linker->catalog->broken; broken; broken = broken->next)
+        linker->broken[linker->broken_count++] = broken;
+    if (count)
+        qsort(linker->broken, count, sizeof *linker->broken, by_kind_and_name);
+    return true;
+}
+
 /* A name whose document has faults of its own, or whose file could not be read, is not called
  * unknown. */
 bool link_may_exist(struct linker *linker, enum kind kind, struct text name)
 {
+    const struct broken wanted = {.kind = kind, .name = name}, *key = &wanted;
     link_mark(linker); /* it does not link, whoever is told */
-    for (const struct broken *broken = linker->catalog->broken; broken; broken = broken->next) {
-        if (broken->kind == kind && text_equal(broken->name, name))
-            return true;
-    }
+    if (linker->broken_count && bsearch(&key, linker->broken, linker->broken_count,
+                                        sizeof *linker->broken, by_kind_and_name))
+        return true;
     return linker->catalog->unreadable > 0;
 }
 
-/* Offers the names of `count` definitions, all of whose structs begin with it. */
-struct text link_nearest_of(struct linker *linker, const void *items, size_t count,
+/* The nearest of `count` definitions, all of whose structs begin with their name; or, where the
+ * catalog is only a part of the commit, of all that the commit defines. */
+struct text link_nearest_of(struct linker *linker, enum kind kind, const void *items, size_t count,
                             struct text wanted)
 {
+    const struct catalog_names *names = linker->catalog->names;
+    const struct text *all = NULL;
     void *const *list = items;
     struct similar best = {0};
+    if (names && !names->list(names->context, kind, &all, &count)) {
+        linker->diagnostics->failed = STATUS_NO_MEMORY;
+        return best.name;
+    }
     if (count > MOST_OFFERS - linker->offers)
         return best.name;
     linker->offers += count;
     for (size_t i = 0; i < count; i++)
-        similar_offer(&best, wanted, ((const struct name *)list[i])->text);
+        similar_offer(&best, wanted, all ? all[i] : ((const struct name *)list[i])->text);
     return best.name;
 }
 
@@ -63,7 +96,8 @@ void link_check_segment(struct linker *linker, const struct name *name)
     if (catalog_segment(catalog, name->text) || link_may_exist(linker, KIND_SEGMENT, name->text))
         return;
     link_unknown(linker, CODE_UNKNOWN_SEGMENT, "segment", name,
-                 link_nearest_of(linker, catalog->segments, catalog->segment_count, name->text));
+                 link_nearest_of(linker, KIND_SEGMENT, catalog->segments, catalog->segment_count,
+                                 name->text));
 }
 
 void link_check_environment(struct linker *linker, const struct name *name)
@@ -72,9 +106,9 @@ void link_check_environment(struct linker *linker, const struct name *name)
     if (catalog_environment(catalog, name->text) ||
         link_may_exist(linker, KIND_ENVIRONMENT, name->text))
         return;
-    link_unknown(
-        linker, CODE_UNKNOWN_ENVIRONMENT, "environment", name,
-        link_nearest_of(linker, catalog->environments, catalog->environment_count, name->text));
+    link_unknown(linker, CODE_UNKNOWN_ENVIRONMENT, "environment", name,
+                 link_nearest_of(linker, KIND_ENVIRONMENT, catalog->environments,
+                                 catalog->environment_count, name->text));
 }
 
 void link_check_variant(struct linker *linker, const struct flag *flag, const struct name *name)
@@ -100,9 +134,9 @@ static void check_prerequisite(struct linker *linker, const struct condition *co
     }
     if (link_may_exist(linker, KIND_FLAG, condition->name.text))
         return;
-    link_unknown(
-        linker, CODE_UNKNOWN_FLAG, "flag", &condition->name,
-        link_nearest_of(linker, catalog->flags, catalog->flag_count, condition->name.text));
+    link_unknown(linker, CODE_UNKNOWN_FLAG, "flag", &condition->name,
+                 link_nearest_of(linker, KIND_FLAG, catalog->flags, catalog->flag_count,
+                                 condition->name.text));
 }
 
 /* What is inside of `all`, `any` and `not`. */
@@ -491,7 +525,8 @@ void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics
 {
     struct linker linker = {.catalog = catalog, .diagnostics = diagnostics, .faults = faults};
     linker.prerequisites = calloc(catalog->flag_count + 1, sizeof *linker.prerequisites);
-    if (!linker.prerequisites) {
+    if (!linker.prerequisites || !sort_broken(&linker)) {
+        free(linker.prerequisites);
         diagnostics->failed = STATUS_NO_MEMORY;
         return;
     }
@@ -502,5 +537,6 @@ void catalog_link(const struct catalog *catalog, struct diagnostics *diagnostics
         check_circles_in(&linker, catalog->environments[i]->name.text);
     if (catalog->environment_count == 0)
         check_circles_in(&linker, TEXT(""));
+    free(linker.broken);
     free(linker.prerequisites);
 }

@@ -11,8 +11,10 @@
 struct linker {
     const struct catalog *catalog;
     struct diagnostics *diagnostics;
-    size_t offers;              /* made so far */
-    bool *prerequisites;        /* of each flag, by its index in the catalog: whether it has any */
+    size_t offers;       /* made so far */
+    bool *prerequisites; /* of each flag, by its index in the catalog: whether it has any */
+    const struct broken **broken; /* of the catalog, sorted by kind and name */
+    size_t broken_count;
     struct link_faults *faults; /* or NULL */
     enum kind kind;             /* of the definition that is being checked */
     size_t index;               /* its place in the catalog's list */
@@ -24,7 +26,9 @@ void link_mark(struct linker *linker);
 /* Whether nobody is told that it does not exist: its document has faults of its own, or its file
  * could not be read. The one that is being checked is marked in any case. */
 bool link_may_exist(struct linker *linker, enum kind kind, struct text name);
-struct text link_nearest_of(struct linker *linker, const void *items, size_t count,
+/* The nearest of `count` definitions, all of whose structs begin with their name; or, where the
+ * catalog is only a part of the commit, of all that the commit defines. */
+struct text link_nearest_of(struct linker *linker, enum kind kind, const void *items, size_t count,
                             struct text wanted);
 void link_unknown(struct linker *linker, const char *code, const char *what,
                   const struct name *name, struct text nearest);

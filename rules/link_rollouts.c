@@ -12,7 +12,7 @@ static void check_named(struct linker *linker, enum kind kind, const char *code,
         link_may_exist(linker, kind, name->text))
         return;
     link_unknown(linker, code, what, name,
-                 link_nearest_of(linker, list.items, list.count, name->text));
+                 link_nearest_of(linker, kind, list.items, list.count, name->text));
 }
 
 static void check_metrics(struct linker *linker, const struct name *names, size_t count)

@@ -288,16 +288,43 @@ static void tell_empty(struct step *step)
     step->collapsed = true;
 }
 
+/* What is wrong goes into `found`, which is empty. */
+static enum status link_and_compile(struct step *step, bool is_first, struct diagnostics *found)
+{
+    const struct diagnostics *before = &step->result->diagnostics;
+    enum status status = step_make_world(step, is_first);
+    if (status == STATUS_OK)
+        status = step_link(step, found);
+    if (status == STATUS_OK && (!is_first || before->errors + found->errors == 0))
+        status = step_compile(step, found);
+    return status;
+}
+
+/* One way to a commit has slots for attributes that another never heard of. Where there are too
+ * many, all is compiled anew, as it is where nothing was before: so the outcome is the same. */
+static enum status run_round(struct step *step, bool is_first)
+{
+    struct diagnostics found;
+    diagnostics_init(&found);
+    enum status status = link_and_compile(step, is_first, &found);
+    if (status == STATUS_INVALID && step->crowded && !step->anew) {
+        diagnostics_dispose(&found);
+        diagnostics_init(&found);
+        step->anew = step->all_flags = true;
+        status = link_and_compile(step, is_first, &found);
+    }
+    if (is_first)
+        diagnostics_join(&step->result->diagnostics, &found);
+    diagnostics_dispose(&found);
+    return status;
+}
+
 /* Everything as the commit has it: what people are told, and most often all there is to do. */
 static enum status first_round(struct step *step)
 {
-    struct diagnostics *diagnostics = &step->result->diagnostics;
+    const struct diagnostics *diagnostics = &step->result->diagnostics;
     bool some_stand = false;
-    enum status status = step_make_world(step, true);
-    if (status == STATUS_OK)
-        status = step_link(step, diagnostics);
-    if (status == STATUS_OK && diagnostics->errors == 0)
-        status = step_compile(step, diagnostics);
+    enum status status = run_round(step, true);
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
         if (work->stands)
@@ -306,21 +333,9 @@ static enum status first_round(struct step *step)
     }
     if (status != STATUS_OK)
         return status;
+    if (diagnostics->failed)
+        return diagnostics->failed;
     return some_stand || diagnostics->errors ? STATUS_INVALID : STATUS_OK;
-}
-
-/* What counts so far, with those standing that stand. */
-static enum status next_round(struct step *step)
-{
-    struct diagnostics ignored;
-    diagnostics_init(&ignored);
-    enum status status = step_make_world(step, false);
-    if (status == STATUS_OK)
-        status = step_link(step, &ignored);
-    if (status == STATUS_OK)
-        status = step_compile(step, &ignored);
-    diagnostics_dispose(&ignored);
-    return status;
 }
 
 /* Those that depend on one that stands, stand; the world may be another then. */
@@ -350,7 +365,7 @@ static enum status run_next_round(struct step *step)
     else
         status = settle_dependence(step);
     if (status == STATUS_OK)
-        status = next_round(step);
+        status = run_round(step, false);
     if (status != STATUS_INVALID)
         return status;
     if (step->collapsed)
@@ -463,7 +478,7 @@ static enum status run(struct step *step)
     status = tell_duplicates(step);
     tell_empty(step);
     if (status == STATUS_OK && step->task->is_known)
-        status = next_round(step);
+        status = run_round(step, false);
     else if (status == STATUS_OK)
         status = run_rounds(step);
     if (status == STATUS_OK)

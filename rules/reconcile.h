@@ -29,7 +29,7 @@ struct file_change {
     enum { FILE_GONE, FILE_HERE, FILE_OBSTACLE } state;
     enum bundle_obstacle obstacle; /* FILE_OBSTACLE: in the place of a file */
     struct blob_id blob;           /* FILE_HERE */
-    uint64_t size;                 /* FILE_HERE: bytes */
+    uint64_t size;                 /* FILE_HERE: bytes; BUNDLE_WIDE: entries */
 };
 
 /* Gives a file's bytes, whole; appends to `out`. Called by several threads at once. */

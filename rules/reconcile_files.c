@@ -125,7 +125,9 @@ static bool note_obstacle(struct source_file *source, const struct file_change *
 {
     struct diagnostics faults;
     diagnostics_init(&faults);
-    if (change->state == FILE_OBSTACLE)
+    if (change->state == FILE_OBSTACLE && change->obstacle == BUNDLE_WIDE)
+        bundle_note_folder(&faults, source->path, change->size);
+    else if (change->state == FILE_OBSTACLE)
         bundle_note(&faults, source->path, change->obstacle);
     else
         bundle_wants(source->path, change->size, &faults);

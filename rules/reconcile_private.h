@@ -39,8 +39,13 @@ struct step {
     struct works world;      /* those that are in this round's catalog */
     struct catalog catalog;  /* of this round; in the arena */
     struct link_faults faults;
+    struct catalog_names names;       /* of the catalog */
+    struct text *defined[KIND_COUNT]; /* by the commit; in the arena, NULL: not listed yet */
+    size_t defined_count[KIND_COUNT];
     uint32_t round;
-    bool all_flags;         /* are dirty: an environment changed */
+    bool all_flags;         /* are dirty: an environment changed, or all is compiled anew */
+    bool crowded;           /* something does not compile, perhaps only beside what was once */
+    bool anew;              /* nothing is taken from the documents before */
     bool collapsed;         /* all candidates stand */
     bool troubled;          /* by something in the commit, apart from linking and compiling */
     struct entries touched; /* by the changes to files */
@@ -70,7 +75,7 @@ void step_tell_files(struct step *step);
 
 /* reconcile_world.c: the catalog of all that is dirty and all that it asks for, in this round;
  * `without_broken`: they are absent, though they may have stood. Then step->world is in the order
- * of their kinds and names, as the catalog's lists are. */
+ * of their kinds and names, as the catalog's lists are, and people are told of the round. */
 enum status step_make_world(struct step *step, bool without_broken);
 /* The names that a definition asks for, each once; entries that there are. In the arena. */
 enum status step_references(struct step *step, enum kind kind, const void *definition,

@@ -86,7 +86,7 @@ static enum status compile_one(struct step *step, size_t index, struct compile_t
     size_t flag_count = step->catalog.flag_count;
     bool is_read_anew = !old || old->evaluators != environment->evaluators;
     task->environment = environment;
-    task->previous = old && !is_worn(old->document) ? old->document : NULL;
+    task->previous = old && !step->anew && !is_worn(old->document) ? old->document : NULL;
     if (!task->previous || is_read_anew)
         task->wanted = NULL; /* all flags are in the catalog then: prepare() */
     if (flag_count)
@@ -115,7 +115,8 @@ enum status step_compile(struct step *step, struct diagnostics *diagnostics)
 {
     const struct catalog *catalog = &step->catalog;
     struct work **flags = works_of(step, KIND_FLAG);
-    struct compile_task task = {.catalog = catalog, .crew = step->task->crew};
+    struct compile_task task = {
+        .catalog = catalog, .crew = step->task->crew, .crowded = &step->crowded};
     struct text *gone;
     bool *wanted = ARENA_ARRAY(step->arena, bool, catalog->flag_count + 1);
     task.faulty = ARENA_ARRAY(step->arena, bool, catalog->flag_count + 1);

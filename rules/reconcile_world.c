@@ -16,12 +16,9 @@ struct asking {
 static void ask(struct asking *asking, enum kind kind, struct text name)
 {
     struct entry *entry = name.length ? inventory_find(asking->step->inventory, kind, name) : NULL;
-    for (size_t i = 0; entry && i < asking->count; i++) {
-        if (asking->found[i] == entry)
-            return;
-    }
-    if (!entry || asking->failed)
+    if (!entry || asking->failed || entry->asked == asking->step->inventory->asking)
         return;
+    entry->asked = asking->step->inventory->asking;
     if (asking->count == asking->size) {
         size_t size = asking->size ? asking->size * 2 : 8;
         struct entry **found = ARENA_ARRAY(asking->step->arena, struct entry *, size);
@@ -108,6 +105,7 @@ enum status step_references(struct step *step, enum kind kind, const void *defin
                             struct entry ***out, size_t *count)
 {
     struct asking asking = {.step = step};
+    inventory_begin_asking(step->inventory);
     switch (kind) {
     case KIND_FLAG:
         ask_flag(&asking, definition);
@@ -146,6 +144,14 @@ enum status step_references(struct step *step, enum kind kind, const void *defin
 struct version *step_version(const struct entry *entry)
 {
     return entry->work && entry->work->candidate ? entry->work->chosen : entry->in_force;
+}
+
+static bool entry_is_defined(const struct entry *entry)
+{
+    const struct version *version = entry->wanted;
+    while (version && !version->whole)
+        version = version->next;
+    return version != NULL;
 }
 
 /* Puts an entry into the world, once a round, if some version of it counts. */
@@ -232,6 +238,45 @@ static int by_kind_and_name(const void *a, const void *b)
                               : text_compare(x->name, y->name);
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return text_compare(*(const struct text *)a, *(const struct text *)b);
+}
+
+/* What the commit defines, whatever of it counts: told alike on every way to the commit. It stays
+ * the same for the whole step. */
+static bool list_names(void *context, enum kind kind, const struct text **out, size_t *count)
+{
+    struct step *step = context;
+    const struct entries *entries = &step->inventory->kinds[kind];
+    struct text *names = step->defined[kind];
+    if (!names) {
+        names = ARENA_ARRAY(step->arena, struct text, entries->count + 1);
+        if (!names)
+            return false;
+        for (size_t i = 0; i < entries->count; i++) {
+            if (entry_is_defined(entries->items[i]))
+                names[step->defined_count[kind]++] = entries->items[i]->name;
+        }
+        if (step->defined_count[kind])
+            qsort(names, step->defined_count[kind], sizeof *names, by_bytes);
+        step->defined[kind] = names;
+    }
+    *out = names;
+    *count = step->defined_count[kind];
+    return true;
+}
+
+/* In a round of which nobody is told. */
+static bool list_nothing(void *context, enum kind kind, const struct text **out, size_t *count)
+{
+    (void)context;
+    (void)kind;
+    *out = NULL;
+    *count = 0;
+    return true;
+}
+
 static enum status note_broken(struct step *step)
 {
     for (size_t i = 0; i < step->candidates.count; i++) {
@@ -281,6 +326,8 @@ enum status step_make_world(struct step *step, bool without_broken)
         qsort(step->world.items, step->world.count, sizeof *step->world.items, by_kind_and_name);
     if (status == STATUS_OK)
         status = make_catalog(step);
+    step->names = (struct catalog_names){without_broken ? list_names : list_nothing, step};
+    step->catalog.names = &step->names;
     if (status == STATUS_OK && without_broken)
         status = note_broken(step);
     return status;

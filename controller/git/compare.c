@@ -237,6 +237,21 @@ static enum status open_tree(struct walk *walk, const git_oid *id, bool here, gi
     return note_obstacle(walk, BUNDLE_DOUBLED, here);
 }
 
+/* A folder that was stepped over is as wide as it was, and stays noted as it was. */
+static enum status note_width(struct walk *walk, const git_tree *old, const git_tree *new)
+{
+    const size_t before = old ? git_tree_entrycount(old) : 0,
+                 after = new ? git_tree_entrycount(new) : 0;
+    if (after == before)
+        return STATUS_OK;
+    if (after > BUNDLE_FOLDER_ENTRIES)
+        return note(walk, (struct file_change){
+                              .state = FILE_OBSTACLE, .obstacle = BUNDLE_WIDE, .size = after});
+    if (before > BUNDLE_FOLDER_ENTRIES)
+        return note(walk, (struct file_change){.state = FILE_GONE});
+    return STATUS_OK;
+}
+
 /* At most BUNDLE_MAX_DEPTH deep. Either may be NULL. */
 static enum status walk_trees(struct walk *walk, const git_oid *old, const git_oid *new,
                               unsigned depth)
@@ -245,6 +260,8 @@ static enum status walk_trees(struct walk *walk, const git_oid *old, const git_o
     enum status status = open_tree(walk, old, false, &before);
     if (status == STATUS_OK)
         status = open_tree(walk, new, true, &after);
+    if (status == STATUS_OK)
+        status = note_width(walk, before, after);
     if (status == STATUS_OK)
         status = walk_entries(walk, before, after, depth);
     git_tree_free(before);

@@ -46,7 +46,10 @@ static enum status take(struct mirror *mirror, const struct file_change *change,
 {
     git_odb_object *object = NULL;
     if (change->state == FILE_OBSTACLE) {
-        bundle_note(diagnostics, change->path, change->obstacle);
+        if (change->obstacle == BUNDLE_WIDE)
+            bundle_note_folder(diagnostics, change->path, change->size);
+        else
+            bundle_note(diagnostics, change->path, change->obstacle);
         return STATUS_OK;
     }
     if (!bundle_wants(change->path, change->size, diagnostics))

@@ -151,6 +151,41 @@ def test_at_most_a_hundred_faults_are_shown_and_all_are_counted(repository, runn
     assert len(harmless(running, repository, before, commit)) == 100
 
 
+def many(count, folder="flags"):
+    return {f"{folder}/m{i}.yaml": named(f"m{i}") for i in range(count)}
+
+
+def test_a_folder_with_many_entries_is_told_on_every_way_to_the_commit(repository, running, tmp_path):
+    before = served(running)
+    wide = {"code": "W119", "severity": "warning", "line": 0, "column": 0, "hint": "split it into several folders"}
+
+    def expect(commit, *folders):
+        expected = [{**wide, "path": path, "message": f"folder has {entries} entries, more than 1000: each commit that "
+                     "changes something in it reads it whole"} for path, entries in folders]
+        running.fetch()
+        status = weir.wait_until(lambda: (s := running.status())["tip"] == commit and s, f"judged\n{running.log()}")
+        assert status["faults"] == expected and status["warnings"] == len(expected), status["faults"][:3]
+        assert status["tipWhole"] is True and served(running)[1]
+        assert weir.run("validate", "--format", "json", repository.work).json()["diagnostics"] == expected
+        local = weir.run("validate", "--format", "json", "--repo", repository.work, "--rev", commit)
+        assert local.json()["diagnostics"] == expected and local.code == 0, local.err[:300]
+        return status
+
+    shop = len([path for path in weir.SHOP if path.startswith("flags/")])
+    expect(repository.commit(many(1000 - shop)))
+    expect(repository.commit({"flags/last.yaml": named("last")}), ("flags", 1001))
+    expect(repository.commit({"README.md": "has nothing to do with it\n"}), ("flags", 1001))
+    expect(repository.commit({"flags/last.yaml": named("last").replace("default: on", "default: off")}), ("flags", 1001))
+    tip = repository.commit({**{f"{i}.txt": "" for i in range(1000)}, **{f"state/{i}.yaml": "" for i in range(1001)}})
+    entries = len(weir.git(repository.work, "ls-tree", "HEAD").splitlines())
+    incremental = expect(tip, (".", entries), ("flags", 1001))
+    with weir.controller(repository.url, tmp_path / "fresh") as fresh:
+        assert fresh.wait_ready().status()["faults"] == incremental["faults"], "a fresh clone says the same"
+    expect(repository.commit({"flags/last.yaml": None, **{f"{i}.txt": None for i in range(1000)}}))
+    expect(repository.commit({path: None for path in many(1000 - shop)}))
+    assert served(running)[1] == before[1]
+
+
 # --- what a tree may hold besides files -----------------------------------------------------------
 
 

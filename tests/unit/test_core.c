@@ -1,10 +1,53 @@
 /* The owner of what is in force: what it tells targets when it takes a tip again. */
+#include <errno.h>
+
 #include "../../controller/core.h"
 #include "../../controller/log.h"
 #include "../../controller/snapshot.h"
+#include "../../controller/telemetry_families.h"
 #include "repositories.h"
 
 #define PATIENCE (20 * NANOSECONDS_PER_SECOND)
+
+/* Threads that cannot be started: so many of the next. */
+static unsigned threads_failing;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument)
+{
+    if (threads_failing) {
+        threads_failing--;
+        return EAGAIN;
+    }
+    return __real_pthread_create(thread, attributes, run, argument);
+}
+
+/* Time stands still but for what a test adds. */
+static int64_t now;
+
+static int64_t test_monotonic(void *self)
+{
+    (void)self;
+    return now;
+}
+
+static int64_t test_wall(void *self)
+{
+    (void)self;
+    return INT64_C(1800000000) * NANOSECONDS_PER_SECOND;
+}
+
+static uint64_t test_random(void *self)
+{
+    (void)self;
+    return UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static const struct clock test_clock = {test_wall, test_monotonic, test_random, NULL};
 
 struct site {
     struct config config;
@@ -28,7 +71,7 @@ static void open_site(struct site *site)
     site->fleet = fleet_new(&site->config.reach, &system_clock, site->telemetry);
     ck_assert_ptr_nonnull(site->fleet);
     const struct core_parts parts = {.config = &site->config,
-                                     .clock = &system_clock,
+                                     .clock = &test_clock,
                                      .telemetry = site->telemetry,
                                      .hub = &site->hub,
                                      .fleet = site->fleet};
@@ -72,4 +115,119 @@ START_TEST(a_tip_that_is_taken_again_keeps_its_targets)
 }
 END_TEST
 
-UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets)
+/* What /status says. */
+static const char *told(struct core *core)
+{
+    static char out[16000];
+    struct buffer buffer;
+    buffer_init(&buffer, 0);
+    core_write_status(core, &buffer);
+    ck_assert_int_eq(buffer.failed, STATUS_OK);
+    snprintf(out, sizeof out, "%.*s", (int)buffer.length, buffer.data);
+    buffer_dispose(&buffer);
+    return out;
+}
+
+#define PRODUCTION                                                                                 \
+    "mkdir -p environments flags && printf 'apiVersion: weir/v1\\nkind: Environment\\nmetadata: "  \
+    "{name: production}\\n' > environments/p.yaml && printf 'apiVersion: weir/v1\\nkind: "         \
+    "Flag\\nmetadata: {name: f}\\nspec: {variants: {on: 1, off: 0}, default: %s}\\n' > "           \
+    "flags/f.yaml"
+
+/* After a restart on a branch that is not followed, what is in force is that of the accepted
+ * commit, with what stood there as before. */
+START_TEST(a_restart_on_a_held_branch_lists_what_is_quarantined)
+{
+    struct site site;
+    char change[1000];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    snprintf(change, sizeof change, PRODUCTION, "on");
+    commit(change);
+    snprintf(change, sizeof change, PRODUCTION, "nope");
+    const char *faulty = commit(change);
+    open_site(&site);
+    ck_assert_ok(core_take(site.core, faulty, &failure));
+    ck_assert_ptr_nonnull(strstr(told(site.core), "\"quarantinedCount\":1,"));
+    close_site(&site);
+    mirror_close(mirror);
+    const char *rewritten = shell("cd work && git reset -q --hard HEAD~1 && git commit -q "
+                                  "--allow-empty -m other && git push -q -f origin HEAD 2>&1 && "
+                                  "git rev-parse HEAD");
+    open_site(&site);
+    ck_assert_int_eq(core_take(site.core, rewritten, &failure), STATUS_INVALID);
+    const char *status = told(site.core);
+    ck_assert_ptr_nonnull(strstr(status, faulty));
+    ck_assert_ptr_nonnull(strstr(status, "\"code\":\"W601\""));
+    ck_assert_msg(strstr(status, "\"quarantined\":[{\"kind\":\"Flag\",\"name\":\"f\","
+                                 "\"served\":\"flags/f.yaml\"}],\"quarantinedCount\":1,"),
+                  "%s", status);
+    close_site(&site);
+    end();
+}
+END_TEST
+
+static int64_t value_of(const struct site *site, const struct family_description *family)
+{
+    return atomic_load(&telemetry_series(site->telemetry, family, NULL, NULL)->value);
+}
+
+/* No thread for a worker: tried again at growing intervals that have an end, and seen in /metrics.
+ */
+START_TEST(targets_that_could_not_be_handed_out_are_tried_again)
+{
+    struct site site;
+    struct target_status statuses[2];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    const char *tip = commit(
+        "mkdir environments targets && printf 'apiVersion: weir/v1\\nkind: Environment\\n"
+        "metadata: {name: production}\\n' > environments/p.yaml && printf 'apiVersion: "
+        "weir/v1\\nkind: Target\\nmetadata: {name: t}\\nspec: {environment: production, file: "
+        "{path: t.json}}\\n' > targets/t.yaml");
+    open_site(&site);
+    ck_assert(core_retry(site.core) == INT64_MAX);
+    threads_failing = 20;
+    ck_assert_ok(core_take(site.core, tip, &failure));
+    ck_assert_uint_eq(threads_failing, 19);
+    int64_t first = core_retry(site.core), wait = first;
+    ck_assert_int_gt(first, 0);
+    ck_assert_int_le(first, NANOSECONDS_PER_SECOND);
+    ck_assert_uint_eq(threads_failing, 19); /* it was not time yet */
+    while (threads_failing) {
+        unsigned before = threads_failing;
+        now += wait;
+        wait = core_retry(site.core);
+        ck_assert_uint_eq(threads_failing, before - 1);
+        ck_assert_int_gt(wait, 0);
+        ck_assert_int_le(wait, 30 * NANOSECONDS_PER_SECOND);
+    }
+    ck_assert_int_ge(wait, 15 * NANOSECONDS_PER_SECOND);
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 0);
+    ck_assert_int_eq(value_of(&site, &family_fleet_failures), 20);
+    ck_assert_int_eq(value_of(&site, &family_fleet_owing), 1);
+    ck_assert_ok(core_take(site.core, tip, &failure)); /* judged before: costs nothing */
+    now += wait;
+    ck_assert(core_retry(site.core) == INT64_MAX);
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    ck_assert_str_eq(statuses[0].name, "t");
+    ck_assert_int_eq(value_of(&site, &family_fleet_failures), 20);
+    ck_assert_int_eq(value_of(&site, &family_fleet_owing), 0);
+    /* The next commit hands out its own. */
+    threads_failing = 1;
+    tip = commit("sed 's/name: t}/name: u}/; s/t.json/u.json/' targets/t.yaml > targets/u.yaml");
+    ck_assert_ok(core_take(site.core, tip, &failure));
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    tip = commit("git rm -q targets/t.yaml");
+    ck_assert_ok(core_take(site.core, tip, &failure));
+    ck_assert(core_retry(site.core) == INT64_MAX);
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    ck_assert_str_eq(statuses[0].name, "u");
+    close_site(&site);
+    end();
+}
+END_TEST
+
+UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets,
+          targets_that_could_not_be_handed_out_are_tried_again,
+          a_restart_on_a_held_branch_lists_what_is_quarantined)

@@ -122,6 +122,50 @@ START_TEST(what_depends_on_the_faulty_one_stands_too)
 }
 END_TEST
 
+/* What is near is looked for in all that the commit defines, also in files that it does not touch.
+ */
+START_TEST(a_near_name_that_the_commit_does_not_touch_is_offered)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "segments/q.yaml", SEGMENT("staff-two", "{match: {attribute: x, is: 1}}"));
+    put(&example, "segments/r.yaml", SEGMENT("staff-one", "{match: {attribute: x, is: 1}}"));
+    commit(&example);
+    put(&example, "flags/a.yaml", FLAG("a", ASKING("staff-on", "1")));
+    put(&example, "flags/c.yaml", FLAG("c", ASKING("staff-tow", "1")));
+    commit(&example);
+    const char *told = story(&example.way.result.diagnostics);
+    ck_assert_msg(strstr(told, "hint: did you mean \"staff-one\"?"), "%s", told);
+    ck_assert_msg(strstr(told, "hint: did you mean \"staff-two\"?"), "%s", told);
+    way_dispose(&example.way);
+}
+END_TEST
+
+/* However often it is asked for: one that lets go of it lets go of it once. */
+START_TEST(what_is_asked_for_often_is_one_reference)
+{
+    struct example example;
+    begin(&example);
+    put(&example, "flags/b.yaml",
+        FLAG("b", "{variants: {v: 1, w: 0}, default: w, rules: [{serve: v, when: {any: [{segment: "
+                  "p}, {segment: q}, {segment: p}, {segment: q}]}}]}"));
+    put(&example, "segments/q.yaml", SEGMENT("q", "{match: {segment: p}}"));
+    commit(&example);
+    ck_assert_msg(example.way.result.whole, "%s", story(&example.way.result.diagnostics));
+    const struct inventory *inventory = &example.way.inventory;
+    ck_assert_uint_eq(inventory_find(inventory, KIND_FLAG, TEXT("b"))->reference_count, 2);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_SEGMENT, TEXT("p"))->referrer_count, 2);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_SEGMENT, TEXT("q"))->referrer_count, 1);
+    /* Numbers that were all given begin again. */
+    example.way.inventory.asking = UINT32_MAX;
+    put(&example, "flags/b.yaml", FLAG("b", ASKING("p", "2")));
+    commit(&example);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_FLAG, TEXT("b"))->reference_count, 1);
+    ck_assert_uint_eq(inventory_find(inventory, KIND_SEGMENT, TEXT("p"))->referrer_count, 2);
+    way_dispose(&example.way);
+}
+END_TEST
+
 START_TEST(what_is_still_asked_for_cannot_be_removed)
 {
     struct example example;
@@ -316,6 +360,99 @@ START_TEST(a_target_in_the_way_of_another_holds_back_no_environment)
 }
 END_TEST
 
+/* Flag `name`, asking for `count` attributes of that letter, each of `depth` names. */
+static void put_many(struct example *example, const char *path, const char *name, char letter,
+                     unsigned count, unsigned depth)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    buffer_printf(&text,
+                  "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: %s}\nspec: {variants: {v: 1, "
+                  "w: 0}, default: v, rules: [{serve: w, when: {any: [\n",
+                  name);
+    for (unsigned i = 0; i < count; i++) {
+        if (i % 1000 == 0) /* more are refused in one list */
+            buffer_append_string(&text, i ? "]}, {any: [" : "{any: [");
+        buffer_printf(&text, "{attribute: %c%u", letter, i);
+        for (unsigned j = 1; j < depth; j++)
+            buffer_append_string(&text, ".n");
+        buffer_append_string(&text, ", exists: true},\n");
+    }
+    buffer_append_string(&text, "]}]}}]}\n");
+    put(example, path, buffer_string(&text));
+    buffer_dispose(&text);
+}
+
+/* A table of attributes that is not worn yet has no room for what a new one would have room for,
+ * be it slots or names. */
+START_TEST(what_was_asked_for_once_leaves_room_for_what_is_asked_for_now)
+{
+    static const struct {
+        unsigned attributes, depth;
+    } kinds[] = {{9500, 1}, {5500, 9}};
+    static const char *const paths[] = {"flags/d.yaml", "flags/e.yaml", "flags/f.yaml",
+                                        "flags/g.yaml"};
+    static const char *const names[] = {"d", "e", "f", "g"};
+    for (size_t kind = 0; kind < COUNT_OF(kinds); kind++) {
+        struct example example, fresh;
+        begin(&example);
+        begin(&fresh);
+        for (size_t i = 0; i < COUNT_OF(paths); i++)
+            put_many(&example, paths[i], names[i], (char)('d' + i), kinds[kind].attributes,
+                     kinds[kind].depth);
+        commit(&example);
+        ck_assert_msg(example.way.result.whole, "%s", story(&example.way.result.diagnostics));
+        for (size_t i = 0; i < COUNT_OF(paths); i++)
+            put_many(&example, paths[i], names[i], (char)('p' + i), kinds[kind].attributes,
+                     kinds[kind].depth);
+        put(&example, "flags/c.yaml", FLAG("c", PLAIN("2")));
+        fresh.tree = example.tree;
+        commit(&fresh);
+        ck_assert_msg(fresh.way.result.whole, "%s", story(&fresh.way.result.diagnostics));
+        commit(&example);
+        ck_assert_msg(example.way.result.whole, "%s", story(&example.way.result.diagnostics));
+        ck_assert_uint_eq(example.way.result.diagnostics.count, 0);
+        expect_value(&example, "a", "1");
+        expect_value(&example, "c", "2");
+        expect_same_documents(&example.way.inventory, &fresh.way.inventory, "with a past");
+        way_dispose(&example.way);
+        way_dispose(&fresh.way);
+    }
+}
+END_TEST
+
+/* More than a table has slots for: a flag without all of its attributes would only ever fail, and
+ * so is refused. Whose fault it is does not hang on what was before. */
+START_TEST(what_asks_for_too_many_attributes_stands)
+{
+    static const char *const paths[] = {"flags/d.yaml", "flags/e.yaml", "flags/f.yaml",
+                                        "flags/g.yaml"};
+    struct example example, fresh;
+    begin(&example);
+    begin(&fresh);
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        put_many(&example, paths[i], (const char[]){(char)('d' + i), 0}, (char)('d' + i), 9500, 1);
+    commit(&example);
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        put_many(&example, paths[i], (const char[]){(char)('d' + i), 0}, (char)('p' + i), 17000, 1);
+    commit(&example);
+    fresh.tree = example.tree;
+    commit(&fresh);
+    for (size_t i = 0; i < 2; i++) {
+        const struct example *each = i ? &fresh : &example;
+        const char *told = story(&each->way.result.diagnostics);
+        ck_assert_uint_eq(each->way.result.diagnostics.errors, 1);
+        ck_assert_msg(strstr(told, "flags/g.yaml:3:18: error[W402]: flag \"g\" cannot be compiled "
+                                   "for \"production\": the rules are too large, or use too many "
+                                   "attributes"),
+                      "%s", told);
+        ck_assert_uint_eq(each->way.inventory.quarantined.count, 1);
+    }
+    way_dispose(&example.way);
+    way_dispose(&fresh.way);
+}
+END_TEST
+
 START_TEST(only_what_a_commit_concerns_is_read_and_compiled)
 {
     struct example example;
@@ -338,11 +475,15 @@ START_TEST(only_what_a_commit_concerns_is_read_and_compiled)
 END_TEST
 
 UNIT_MAIN("reconcile", the_faulty_one_stands_and_the_rest_goes_live,
-          what_depends_on_the_faulty_one_stands_too, what_is_still_asked_for_cannot_be_removed,
+          what_depends_on_the_faulty_one_stands_too,
+          a_near_name_that_the_commit_does_not_touch_is_offered,
+          what_is_asked_for_often_is_one_reference, what_is_still_asked_for_cannot_be_removed,
           nothing_vanishes_while_something_cannot_be_read,
           an_environment_that_nothing_compiles_for_stands, a_name_that_is_defined_twice_stands,
           emptying_the_repository_harms_nobody, circles_stand_as_they_were,
           a_document_that_comes_back_is_the_same,
           an_environment_is_not_to_blame_for_a_new_fault_of_a_flag,
           a_target_in_the_way_of_another_holds_back_no_environment,
+          what_was_asked_for_once_leaves_room_for_what_is_asked_for_now,
+          what_asks_for_too_many_attributes_stands,
           only_what_a_commit_concerns_is_read_and_compiled)

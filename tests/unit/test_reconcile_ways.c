@@ -125,6 +125,8 @@ static void write_target(struct buffer *out, const char *name)
 static void write_chain(struct buffer *out)
 {
     unsigned links = 25 + chance(goes_wrong(4) ? 12 : 2), first = chance(3);
+    if (goes_wrong(4))
+        first = 26 + chance(80); /* which may not exist, but is near to some that do */
     for (unsigned i = 0; i < links; i++)
         buffer_printf(out,
                       "---\napiVersion: weir/v1\nkind: Segment\nmetadata: {name: link-%u}\nspec: "
