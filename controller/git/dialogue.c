@@ -240,10 +240,12 @@ enum status dialogue_open(struct dialogue *dialogue, git_direction direction,
         dialogue_callbacks(dialogue, &options.callbacks);
     dialogue_proxy(dialogue, &options.proxy_opts);
     options.follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* to other hosts, that is */
-    if (dialogue->path)                                  /* is opened then and there */
+    /* A repository on this machine is opened then and there, by libgit2's own transport. */
+    bool is_opened = dialogue->path && !options.callbacks.transport;
+    if (is_opened)
         owner_begin(mirror->access, dialogue->path);
     int code = git_remote_connect_ext(dialogue->remote, direction, &options);
-    if (dialogue->path)
+    if (is_opened)
         owner_end();
     return code == 0 ? STATUS_OK : dialogue_fail(dialogue, code, error);
 }

@@ -12,7 +12,7 @@
 #include "watch.h"
 
 #define DIALOGUE_PROXY_MAX 2048
-#define BRANCH_MAX 200 /* bytes of a branch's name */
+#define BRANCH_MAX (BRANCH_NAME_SIZE - 1) /* bytes of a branch's name */
 #define REFS_HEADS "refs/heads/"
 
 struct dialogue {

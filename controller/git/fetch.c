@@ -263,6 +263,21 @@ enum status mirror_last_tip(struct mirror *mirror, char tip[COMMIT_TEXT_SIZE], s
     return read_ref(mirror, REF_TIP, tip, error);
 }
 
+enum status mirror_branch(struct mirror *mirror, char name[BRANCH_NAME_SIZE], struct error *error)
+{
+    git_reference *tip = NULL;
+    int code = git_reference_lookup(&tip, mirror->repository, REF_TIP);
+    const char *target = code == 0 ? git_reference_symbolic_target(tip) : NULL;
+    size_t length = target ? strlen(target) : 0;
+    bool known = length > sizeof REF_REMOTE - 1 && length < sizeof REF_REMOTE + BRANCH_MAX &&
+                 strncmp(target, REF_REMOTE, sizeof REF_REMOTE - 1) == 0;
+    if (known)
+        memcpy(name, target + sizeof REF_REMOTE - 1, length - (sizeof REF_REMOTE - 1) + 1);
+    git_reference_free(tip);
+    return known ? STATUS_OK
+                 : error_set(error, STATUS_NOT_FOUND, "the clone has no \"" REF_TIP "\" yet");
+}
+
 enum status mirror_accepted(struct mirror *mirror, char commit[COMMIT_TEXT_SIZE],
                             struct error *error)
 {
