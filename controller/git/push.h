@@ -11,7 +11,7 @@
 #include "mirror.h"
 
 enum push_outcome {
-    PUSH_ACCEPTED, /* the ref is where it was to be */
+    PUSH_ACCEPTED, /* the ref is where it was to be, even if somebody else pushed the same commit */
     PUSH_MOVED,    /* it is elsewhere, or was being moved: fetch, and decide anew */
     PUSH_REFUSED,  /* a hook or a rule of the server said no */
     PUSH_UNKNOWN,  /* the answer never came: it may have been moved, look again */
