@@ -351,7 +351,7 @@ enum status child_start(const struct child *child, int socket, pid_t *pid, struc
         ends[i] = out_of_the_way(i == 2 ? nothing : socket);
         ready = ends[i] >= 0;
     }
-    int failed = ready ? spawn(child, ends[0], ends + 1, NULL, pid) : errno;
+    int failed = ready ? spawn(child, ends[0], ends + 1, child->files, pid) : errno;
     close_all(ends, COUNT_OF(ends));
     if (nothing >= 0)
         close(nothing);
