@@ -15,14 +15,14 @@
 #define QUIET_TICKS 7     /* what is quick shows nothing */
 #define PATIENCE_TICKS 20 /* for a fetch to notice that it is to stop */
 
-/* One clone: made by clone_read(), carried out by a thread of its own, so that a silent server
+/* One clone: made by clone_run(), carried out by a thread of its own, so that a silent server
  * cannot keep an interrupt from being noticed. */
 struct clone {
-    const char *url, *revision;
-    clone_use *use;
+    const char *url;
+    const struct git_access *access;
+    clone_work *work;
     void *context;
     char folder[FOLDER_SIZE], repository[FOLDER_SIZE + 16];
-    char commit[COMMIT_TEXT_SIZE];
     _Atomic bool stop;
     enum status status;
     struct error error;
@@ -33,45 +33,14 @@ struct clone {
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
-static bool is_commit_id(const char *revision)
-{
-    size_t digits = strspn(revision, "0123456789abcdefABCDEF");
-    return digits >= 4 && revision[digits] == '\0';
-}
-
-/* A branch of that name, else whatever the history of HEAD knows by it. */
-static enum status find_commit(struct clone *clone, struct mirror *mirror)
-{
-    const char *revision = clone->revision;
-    if (!revision || strcmp(revision, "HEAD") == 0)
-        return mirror_fetch(mirror, NULL, &clone->stop, clone->commit, &clone->error);
-    enum status status = STATUS_NOT_FOUND;
-    if (!is_commit_id(revision))
-        status = mirror_fetch(mirror, revision, &clone->stop, clone->commit, &clone->error);
-    if (status != STATUS_NOT_FOUND)
-        return status;
-    char tip[COMMIT_TEXT_SIZE];
-    struct error unused;
-    status = mirror_fetch(mirror, NULL, &clone->stop, tip, &clone->error);
-    if (status)
-        return status;
-    if (mirror_resolve(mirror, revision, clone->commit, &unused) == STATUS_OK)
-        return STATUS_OK;
-    return error_set(
-        &clone->error, STATUS_NOT_FOUND,
-        "\"%.80s\" is neither a branch nor a commit in the history of the remote's HEAD; "
-        "clone the repository and use \"--repo PATH\" for others",
-        revision);
-}
-
 static enum status clone_carry_out(struct clone *clone)
 {
     struct mirror *mirror = NULL;
     enum status status = mirror_open(clone->repository, clone->url, &mirror, &clone->error);
-    if (status == STATUS_OK)
-        status = find_commit(clone, mirror);
-    if (status == STATUS_OK)
-        status = clone->use(clone->context, mirror, clone->commit, &clone->error);
+    if (status == STATUS_OK) {
+        mirror_set_access(mirror, clone->access);
+        status = clone->work(clone->context, mirror, &clone->stop, &clone->error);
+    }
     mirror_close(mirror);
     return status;
 }
@@ -200,16 +169,16 @@ static enum status run_thread(struct clone *clone)
     return clone->status;
 }
 
-enum status clone_read(const char *url, const char *revision, clone_use *use, void *context,
-                       struct error *error)
+enum status clone_run(const char *url, const struct git_access *access, clone_work *work,
+                      void *context, struct error *error)
 {
     const char *temporary = getenv("TMPDIR");
     struct clone *clone = calloc(1, sizeof *clone);
     if (!clone)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     clone->url = url;
-    clone->revision = revision;
-    clone->use = use;
+    clone->access = access;
+    clone->work = work;
     clone->context = context;
     if (!temporary || !*temporary)
         temporary = "/tmp";
@@ -224,4 +193,59 @@ enum status clone_read(const char *url, const char *revision, clone_use *use, vo
         *error = clone->error;
     free(clone);
     return status;
+}
+
+/* --- reading a commit ------------------------------------------------------------------------ */
+
+struct reading {
+    const char *revision;
+    clone_use *use;
+    void *context;
+};
+
+static bool is_commit_id(const char *revision)
+{
+    size_t digits = strspn(revision, "0123456789abcdefABCDEF");
+    return digits >= 4 && revision[digits] == '\0';
+}
+
+/* A branch of that name, else whatever the history of HEAD knows by it. */
+static enum status find_commit(const char *revision, struct mirror *mirror, _Atomic bool *stop,
+                               char commit[COMMIT_TEXT_SIZE], struct error *error)
+{
+    if (!revision || strcmp(revision, "HEAD") == 0)
+        return mirror_fetch(mirror, NULL, stop, commit, error);
+    enum status status = STATUS_NOT_FOUND;
+    if (!is_commit_id(revision))
+        status = mirror_fetch(mirror, revision, stop, commit, error);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    char tip[COMMIT_TEXT_SIZE];
+    struct error unused;
+    status = mirror_fetch(mirror, NULL, stop, tip, error);
+    if (status)
+        return status;
+    if (mirror_resolve(mirror, revision, commit, &unused) == STATUS_OK)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_NOT_FOUND,
+        "\"%.80s\" is neither a branch nor a commit in the history of the remote's HEAD; "
+        "clone the repository and use \"--repo PATH\" for others",
+        revision);
+}
+
+static enum status read_clone(void *context, struct mirror *mirror, _Atomic bool *stop,
+                              struct error *error)
+{
+    const struct reading *reading = context;
+    char commit[COMMIT_TEXT_SIZE];
+    enum status status = find_commit(reading->revision, mirror, stop, commit, error);
+    return status == STATUS_OK ? reading->use(reading->context, mirror, commit, error) : status;
+}
+
+enum status clone_read(const char *url, const char *revision, clone_use *use, void *context,
+                       struct error *error)
+{
+    struct reading reading = {revision, use, context};
+    return clone_run(url, NULL, read_clone, &reading, error);
 }

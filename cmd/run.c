@@ -3,6 +3,7 @@
 
 #include "../controller/controller.h"
 #include "commands.h"
+#include "git_options.h"
 #include "serving_options.h"
 
 /* --- what it is told ------------------------------------------------------------------------- */
@@ -18,14 +19,6 @@ static int set_texts(struct config *config, const struct arguments *arguments)
         {"allowed-signers", &config->allowed_signers, config_set_path},
         {"verify", &config->verify, config_set_verify},
         {"verify-since", &config->verify_since, config_set_commit},
-        {"git-ca", &config->git.ca_file, config_set_path},
-        {"git-proxy", &config->git.proxy, config_set_text},
-        {"git-token-env", &config->git.token_variable, config_set_text},
-        {"git-token-file", &config->git.token_file, config_set_path},
-        {"git-user", &config->git.user, config_set_text},
-        {"ssh-key", &config->git.ssh_key, config_set_path},
-        {"ssh-known-hosts", &config->git.ssh_known_hosts, config_set_path},
-        {"ssh-passphrase-file", &config->git.ssh_passphrase_file, config_set_path},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -47,8 +40,6 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"allow-host", config_allow_host},
         {"hook-secret", config_add_hook},
         {"commit-status", config_set_commit_status},
-        {"git-timeout", config_set_git_timeout},
-        {"safe-directory", config_safe_directory},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -91,6 +82,8 @@ static int configure(struct config *config, const struct arguments *arguments)
     int code = set_texts(config, arguments);
     if (code == EXIT_FINE)
         code = set_others(config, arguments);
+    if (code == EXIT_FINE)
+        code = git_configure(config, arguments);
     if (code == EXIT_FINE)
         code = serving_configure(config, arguments);
     if (code == EXIT_FINE)
@@ -170,50 +163,7 @@ static const struct option options[] = {
      .argument = "FORGE=FILE",
      .help = "tell github, gitlab or gitea what became of each commit, by the token in this file"},
     LOG_OPTIONS,
-    {.name = "git-token-file",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "a file whose first line is the token for an https:// repository; read at each fetch"},
-    {.name = "git-token-env",
-     .type = OPTION_STRING,
-     .argument = "VARIABLE",
-     .help = "the environment variable that holds that token"},
-    {.name = "git-user",
-     .type = OPTION_STRING,
-     .argument = "NAME",
-     .help = "the user name that goes with the token (default: git)"},
-    {.name = "git-ca",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "certificates (PEM) that an https:// repository is trusted by, in the place of the "
-             "system's"},
-    {.name = "git-proxy",
-     .type = OPTION_STRING,
-     .argument = "URL",
-     .help = "the HTTP proxy to the repository (default: what http_proxy, https_proxy and no_proxy "
-             "say)"},
-    {.name = "git-timeout",
-     .type = OPTION_STRING,
-     .argument = "DURATION",
-     .help = "how long one fetch may take in all (default: 10m)"},
-    {.name = "ssh-key",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "the private key for an ssh:// repository (default: the SSH agent, then those of "
-             "~/.ssh)"},
-    {.name = "ssh-passphrase-file",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "a file whose first line is the passphrase of that key"},
-    {.name = "ssh-known-hosts",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "the keys of SSH hosts, as ssh-keyscan prints them (default: ~/.ssh/known_hosts)"},
+    GIT_OPTIONS,
     {.name = "verify",
      .type = OPTION_STRING,
      .argument = "none|tip|all",
@@ -227,11 +177,7 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "COMMIT",
      .help = "with verify all: this commit, and what is before it, needs no signature"},
-    {.name = "safe-directory",
-     .type = OPTION_LIST,
-     .argument = "DIR",
-     .complete = COMPLETE_FOLDER,
-     .help = "a repository on this machine that may belong to another user; * allows all"},
+    SAFE_DIRECTORY_OPTION,
     {0},
 };
 

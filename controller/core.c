@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include <inttypes.h>
+
 #include "../rules/codes.h"
 #include "../rules/json.h"
 #include "core_private.h"
@@ -291,15 +293,25 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
 
 /* --- taking a tip ---------------------------------------------------------------------------- */
 
-/* Whether the new history says of itself that it takes the place of the old one. */
+/* Whether the new history says of itself that it takes the place of the old one; else `hint` tells
+ * what makes it say so. */
 static enum status is_new_epoch(struct core *core, const char *tip, const char *accepted, bool *yes,
-                                struct error *error)
+                                char hint[160], struct error *error)
 {
-    struct generation old = {0}, new = {0};
-    enum status status = mirror_generation(core->mirror, accepted, &old, error);
+    uint32_t old = 0, new = 0;
+    enum status status = mirror_epoch(core->mirror, accepted, &old, error);
     if (status == STATUS_OK)
-        status = mirror_generation(core->mirror, tip, &new, error);
-    *yes = status == STATUS_OK && new.epoch > old.epoch;
+        status = mirror_epoch(core->mirror, tip, &new, error);
+    *yes = status == STATUS_OK && new > old;
+    /* One more than its own is what `weir accept` writes unless it is told. */
+    if (old > new)
+        snprintf(hint, 160,
+                 "run \"weir accept --epoch %" PRIu32
+                 "\" on this branch, or push one that contains the served commit",
+                 old == UINT32_MAX ? old : old + 1);
+    else
+        snprintf(hint, 160,
+                 "run \"weir accept\" on this branch, or push one that contains the served commit");
     return status;
 }
 
@@ -308,7 +320,7 @@ static enum status is_new_epoch(struct core *core, const char *tip, const char *
 static enum status check_rewrite(struct core *core, const char *tip, struct diagnostics *faults,
                                  struct error *error)
 {
-    char accepted[COMMIT_TEXT_SIZE];
+    char accepted[COMMIT_TEXT_SIZE], hint[160];
     bool descends = true;
     enum status status = mirror_accepted(core->mirror, accepted, error);
     if (status == STATUS_NOT_FOUND)
@@ -316,12 +328,10 @@ static enum status check_rewrite(struct core *core, const char *tip, struct diag
     if (status == STATUS_OK)
         status = mirror_descends(core->mirror, tip, accepted, &descends, error);
     if (status == STATUS_OK && !descends)
-        status = is_new_epoch(core, tip, accepted, &descends, error);
+        status = is_new_epoch(core, tip, accepted, &descends, hint, error);
     if (status != STATUS_OK || descends)
         return status;
-    diagnostics_add(faults, CODE_GIT_REWRITTEN, (struct place){TEXT("."), 0, 0},
-                    "push a branch that contains the served commit, or one with a higher number in "
-                    "state/epoch",
+    diagnostics_add(faults, CODE_GIT_REWRITTEN, (struct place){TEXT("."), 0, 0}, hint,
                     "commit %.12s does not descend from %.12s, which is served", tip, accepted);
     return error_set(error, STATUS_INVALID, "commit %.12s does not descend from what is served",
                      tip);

@@ -89,28 +89,94 @@ static int settle(posix_spawnattr_t *attributes)
     sigset_t all, none;
     sigfillset(&all);
     sigemptyset(&none);
-    int failed = posix_spawnattr_setflags(
-        attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (!failed)
-        failed = posix_spawnattr_setpgroup(attributes, 0);
+    int failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                          POSIX_SPAWN_SETSIGDEF);
     if (!failed)
         failed = posix_spawnattr_setsigmask(attributes, &none);
     return failed ? failed : posix_spawnattr_setsigdefault(attributes, &all);
 }
 
+/* What a child sees of the world. */
+struct surroundings {
+    char path[4200];
+    char *list[8 + CHILD_VARIABLES_MAX + 1]; /* for posix_spawnp() */
+    size_t count;
+    char *copies[CHILD_VARIABLES_MAX]; /* owned */
+    size_t copied;
+};
+
+static char standard[][32] = {"LC_ALL=C",
+                              "TZ=UTC0",
+                              "HOME=/nonexistent",
+                              "GIT_CONFIG_NOSYSTEM=1",
+                              "GIT_CONFIG_GLOBAL=/dev/null",
+                              "GIT_TERMINAL_PROMPT=0"};
+
+/* Takes the place of what has that name already. */
+static void put(struct surroundings *surroundings, char *variable)
+{
+    size_t name = strcspn(variable, "=") + 1;
+    for (size_t i = 0; i < surroundings->count; i++) {
+        if (strncmp(surroundings->list[i], variable, name) == 0) {
+            surroundings->list[i] = variable;
+            return;
+        }
+    }
+    surroundings->list[surroundings->count++] = variable;
+}
+
+static void drop(struct surroundings *surroundings, const char *name)
+{
+    size_t length = strlen(name), kept = 0;
+    for (size_t i = 0; i < surroundings->count; i++) {
+        char *variable = surroundings->list[i];
+        if (strncmp(variable, name, length) != 0 || variable[length] != '=')
+            surroundings->list[kept++] = variable;
+    }
+    surroundings->count = kept;
+}
+
+/* False without memory. */
+static bool add(struct surroundings *surroundings, const char *variable)
+{
+    char *copy = NULL;
+    bool whole = strchr(variable, '=') != NULL;
+    const char *value = whole ? "" : getenv(variable);
+    if (surroundings->copied == CHILD_VARIABLES_MAX)
+        return false;
+    if (!value) {
+        drop(surroundings, variable);
+        return true;
+    }
+    if (asprintf(&copy, "%s%s%s", variable, whole ? "" : "=", value) < 0)
+        return false;
+    surroundings->copies[surroundings->copied++] = copy;
+    put(surroundings, copy);
+    return true;
+}
+
+static bool surround(struct surroundings *surroundings, const struct child *child)
+{
+    const char *found = getenv("PATH");
+    surroundings->count = surroundings->copied = 0;
+    snprintf(surroundings->path, sizeof surroundings->path, "PATH=%s",
+             found ? found : "/usr/local/bin:/usr/bin:/bin");
+    put(surroundings, surroundings->path);
+    for (size_t i = 0; i < COUNT_OF(standard); i++)
+        put(surroundings, standard[i]);
+    bool room = true;
+    for (size_t i = 0; child->variables && child->variables[i] && room; i++)
+        room = add(surroundings, child->variables[i]);
+    surroundings->list[surroundings->count] = NULL;
+    return room;
+}
+
 /* An errno; 0 with *pid. */
-static int spawn(const struct child *child, int input, const int *ends, const int *files,
-                 pid_t *pid)
+static int spawn_in(const struct child *child, char *const *environment, int input, const int *ends,
+                    const int *files, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    char path[4200];
-    const char *found = getenv("PATH");
-    snprintf(path, sizeof path, "PATH=%s", found ? found : "/usr/local/bin:/usr/bin:/bin");
-    char locale[] = "LC_ALL=C", zone[] = "TZ=UTC0", home[] = "HOME=/nonexistent",
-         system[] = "GIT_CONFIG_NOSYSTEM=1", global[] = "GIT_CONFIG_GLOBAL=/dev/null",
-         quiet[] = "GIT_TERMINAL_PROMPT=0";
-    char *const environment[] = {path, locale, zone, home, system, global, quiet, NULL};
     int failed = posix_spawn_file_actions_init(&actions);
     if (failed)
         return failed;
@@ -125,6 +191,18 @@ static int spawn(const struct child *child, int input, const int *ends, const in
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+static int spawn(const struct child *child, int input, const int *ends, const int *files,
+                 pid_t *pid)
+{
+    struct surroundings surroundings;
+    int failed = surround(&surroundings, child)
+                     ? spawn_in(child, surroundings.list, input, ends, files, pid)
+                     : ENOMEM;
+    for (size_t i = 0; i < surroundings.copied; i++)
+        free(surroundings.copies[i]);
     return failed;
 }
 
@@ -231,6 +309,15 @@ static enum status judge(struct child *child, bool ended, int wait_status, struc
     return STATUS_OK;
 }
 
+static enum status fail_start(const struct child *child, int failed, struct error *error)
+{
+    const char *name = child->arguments[0];
+    if (failed == ENOENT)
+        return error_set(error, STATUS_NOT_FOUND, "there is no \"%s\" on PATH", name);
+    return error_set(error, failed == ENOMEM ? STATUS_NO_MEMORY : STATUS_SYSTEM,
+                     "\"%s\" cannot be run: %s", name, strerror(failed));
+}
+
 enum status child_run(struct child *child, struct error *error)
 {
     struct outlet outlets[2] = {{-1, child->output, 0}, {-1, child->problem, 0}};
@@ -250,11 +337,23 @@ enum status child_run(struct child *child, struct error *error)
         close(pidfd);
     for (size_t i = 0; i < COUNT_OF(outlets); i++)
         close_outlet(&outlets[i]);
-    if (failed == ENOENT)
-        return error_set(error, STATUS_NOT_FOUND, "there is no \"%s\" on PATH",
-                         child->arguments[0]);
     if (failed)
-        return error_set(error, STATUS_SYSTEM, "\"%s\" cannot be run: %s", child->arguments[0],
-                         strerror(failed));
+        return fail_start(child, failed, error);
     return judge(child, ended, wait_status, error);
+}
+
+enum status child_start(const struct child *child, int socket, pid_t *pid, struct error *error)
+{
+    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int ends[3] = {-1, -1, -1};
+    bool ready = nothing >= 0;
+    for (size_t i = 0; i < COUNT_OF(ends) && ready; i++) {
+        ends[i] = out_of_the_way(i == 2 ? nothing : socket);
+        ready = ends[i] >= 0;
+    }
+    int failed = ready ? spawn(child, ends[0], ends + 1, child->files, pid) : errno;
+    close_all(ends, COUNT_OF(ends));
+    if (nothing >= 0)
+        close(nothing);
+    return failed ? fail_start(child, failed, error) : STATUS_OK;
 }

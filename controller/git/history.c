@@ -269,3 +269,15 @@ enum status mirror_generation(struct mirror *mirror, const char *commit, struct 
         *out = made;
     return status;
 }
+
+enum status mirror_epoch(struct mirror *mirror, const char *commit, uint32_t *epoch,
+                         struct error *error)
+{
+    git_commit *found;
+    enum status status = mirror_lookup_commit(mirror, commit, &found, error);
+    if (status != STATUS_OK)
+        return status;
+    status = read_epoch(mirror, found, epoch, error);
+    git_commit_free(found);
+    return status;
+}

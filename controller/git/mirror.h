@@ -51,6 +51,10 @@ void mirror_set_access(struct mirror *mirror, const struct git_access *access);
  * none yet. */
 enum status mirror_last_tip(struct mirror *mirror, char tip[COMMIT_TEXT_SIZE], struct error *error);
 
+/* The short name of the branch that was fetched last. STATUS_NOT_FOUND: none yet. */
+#define BRANCH_NAME_SIZE 201
+enum status mirror_branch(struct mirror *mirror, char name[BRANCH_NAME_SIZE], struct error *error);
+
 /* The newest tip that core accepted, kept as refs/weir/accepted, so that a rewrite is noticed after
  * a restart too. STATUS_NOT_FOUND: none yet. */
 enum status mirror_accepted(struct mirror *mirror, char commit[COMMIT_TEXT_SIZE],
@@ -76,6 +80,10 @@ enum status mirror_first_parent(struct mirror *mirror, const char *commit,
 enum status mirror_generation(struct mirror *mirror, const char *commit, struct generation *out,
                               struct error *error);
 
+/* The number in state/epoch at a commit; 0 without it, or where it holds anything else. */
+enum status mirror_epoch(struct mirror *mirror, const char *commit, uint32_t *epoch,
+                         struct error *error);
+
 /* What differs between the trees of two commits. */
 struct tree_changes {
     struct arena arena; /* of the paths */
@@ -98,5 +106,15 @@ struct file_reader mirror_reader(struct mirror *mirror);
  * refused names: the status is STATUS_OK then. STATUS_SYSTEM: the clone cannot be read. */
 enum status mirror_read(struct mirror *mirror, const char *commit, struct bundle *bundle,
                         struct diagnostics *diagnostics, struct error *error);
+
+/* Appends the bytes of one file of a commit. STATUS_NOT_FOUND: there is no file of that path (a
+ * folder or a link is none). STATUS_LIMIT: it has more than `most` bytes. */
+enum status mirror_read_file(struct mirror *mirror, const char *commit, const char *path,
+                             size_t most, struct buffer *out, struct error *error);
+/* Appends the path, from the root, of each file below a folder of a commit, each ended by a NUL, in
+ * the order of their bytes; nothing where there is no such folder. Links and submodules are left
+ * out. STATUS_LIMIT: there are more than `most` entries, or folders nest deeper than 64. */
+enum status mirror_list_files(struct mirror *mirror, const char *commit, const char *folder,
+                              size_t most, struct buffer *out, struct error *error);
 
 #endif

@@ -18,7 +18,7 @@ static bool is_same(const char *allowed, const char *real)
     return same;
 }
 
-static bool is_allowed(const struct git_access *access, const char *path)
+bool owner_is_allowed(const struct git_access *access, const char *path)
 {
     bool allowed = false;
     if (!access || access->safe_directory_count == 0)
@@ -33,7 +33,7 @@ static bool is_allowed(const struct git_access *access, const char *path)
 
 void owner_begin(const struct git_access *access, const char *path)
 {
-    bool allowed = is_allowed(access, path);
+    bool allowed = owner_is_allowed(access, path);
     pthread_mutex_lock(&lock);
     is_off = allowed && git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0) == 0;
 }

@@ -9,6 +9,8 @@
 
 #include "access.h"
 
+/* Whether `access` (NULL: nothing is allowed) names the repository at `path`. */
+bool owner_is_allowed(const struct git_access *access, const char *path);
 /* `path` is about to be opened. The check is off until owner_end() where `access` (NULL: nothing is
  * allowed) names it. */
 void owner_begin(const struct git_access *access, const char *path);

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 import weir
 
-COMMANDS = ["validate", "build", "edge", "eval", "import", "run", "status", "token", "version", "help"]
+COMMANDS = ["validate", "build", "edge", "eval", "import", "run", "status", "token", "accept", "version", "help"]
 BROKEN = weir.SHOP["flags/checkout.yaml"].replace("{segment: staff}", "{segment: staf}")
 
 

@@ -77,6 +77,20 @@ START_TEST(it_gets_what_is_meant_for_it_and_nothing_else)
 }
 END_TEST
 
+START_TEST(it_gets_the_variables_that_are_named)
+{
+    static const char *const variables[] = {"WEIR_OURS", "WEIR_NONE", "HOME", "TZ=Asia/Tokyo",
+                                            NULL};
+    struct child child = {.input = -1, .variables = variables};
+    setenv("WEIR_OURS", "a b=c", 1);
+    setenv("WEIR_OTHER", "no", 1);
+    unsetenv("WEIR_NONE");
+    unsetenv("HOME");
+    ck_assert_int_eq(run_shell("env | grep -E '^(WEIR|HOME|TZ|LC_ALL)' | sort", &child), STATUS_OK);
+    ck_assert_str_eq(child.output, "LC_ALL=C\nTZ=Asia/Tokyo\nWEIR_OURS=a b=c\n");
+}
+END_TEST
+
 /* Blocked and ignored signals are ours, not its: it can be ended from a terminal. */
 START_TEST(its_signals_are_as_they_were_made)
 {
@@ -177,6 +191,7 @@ START_TEST(what_is_not_there_is_told_from_what_fails)
 END_TEST
 
 UNIT_MAIN("child", what_it_says_and_how_it_ends_is_told, what_it_says_too_much_is_dropped,
-          it_gets_what_is_meant_for_it_and_nothing_else, its_signals_are_as_they_were_made,
-          one_that_hangs_is_killed_with_its_own_children, what_it_leaves_behind_is_not_waited_for,
-          one_can_be_stopped, what_is_not_there_is_told_from_what_fails)
+          it_gets_what_is_meant_for_it_and_nothing_else, it_gets_the_variables_that_are_named,
+          its_signals_are_as_they_were_made, one_that_hangs_is_killed_with_its_own_children,
+          what_it_leaves_behind_is_not_waited_for, one_can_be_stopped,
+          what_is_not_there_is_told_from_what_fails)
