@@ -183,9 +183,9 @@ redisReply *redis_receive(struct redis_connection *connection, struct error *err
     return reply;
 }
 
-static bool is_readable(const redisContext *context, int milliseconds)
+bool redis_is_readable(const struct redis_connection *connection, int milliseconds)
 {
-    struct pollfd waited = {.fd = context->fd, .events = POLLIN};
+    struct pollfd waited = {.fd = connection->context->fd, .events = POLLIN};
     return poll(&waited, 1, milliseconds) > 0;
 }
 
@@ -199,7 +199,7 @@ enum status redis_wait(struct redis_connection *connection, int milliseconds, re
         return fail(connection, "not connected", error);
     if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
         return fail_wire(connection, 0, error);
-    if (!reply && is_readable(context, milliseconds)) {
+    if (!reply && redis_is_readable(connection, milliseconds)) {
         errno = 0;
         if (redisBufferRead(context) != REDIS_OK ||
             redisGetReplyFromReader(context, &reply) != REDIS_OK)

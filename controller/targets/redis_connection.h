@@ -46,6 +46,8 @@ bool redis_send(struct redis_connection *connection, struct text argument);
 /* Sends what is pending and waits for the answer, which the caller frees (freeReplyObject); NULL:
  * `error` is set and the connection is closed. An error answered by the server is a reply here. */
 redisReply *redis_receive(struct redis_connection *connection, struct error *error);
+/* Of one that is connected: whether something came, its end among it, within so long. */
+bool redis_is_readable(const struct redis_connection *connection, int milliseconds);
 /* Sends what is pending, for an answer that redis_wait() takes. */
 enum status redis_flush(struct redis_connection *connection, struct error *error);
 /* Waits for what the server sends without being asked (a subscription). STATUS_OK: *out is that,

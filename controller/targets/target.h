@@ -41,6 +41,10 @@ struct target_driver {
      * allow; else NULL. Static text. */
     const char *(*code)(const void *state);
     void (*close)(void *state);
+    /* Whether the connection by which the last push succeeded has ended since: then the server may
+     * have been started anew, without what it held. Waits for nothing, costs next to nothing. NULL:
+     * a target of this kind does not forget. */
+    bool (*lost)(const void *state);
 };
 
 /* registry.c: the one table. */
