@@ -88,9 +88,10 @@ const struct command edge_command = {
     .summary = "serve the same answers from a copy of a controller's state",
     .description =
         "Follows a source and serves what it says, by the same paths, options and tokens as 'weir "
-        "run'. It asks a controller for its documents by If-None-Match, notices at once when a "
-        "file changes, and reads Redis in one transaction; each document is believed only when "
-        "its digest fits, and an older generation never takes the place of a newer one.\n\n"
+        "run'. It hears of changes at once (by a controller's event streams, the channel of a "
+        "Redis target, or because a file is another one) and polls all the same; each document is "
+        "believed only when its digest fits, and an older generation never takes the place of a "
+        "newer one. What it sees is on disk before it is served.\n\n"
         "While the source is away it goes on serving what it saw last, also after a restart. How "
         "old that is stands at /status (age), in weir_state_age_seconds at /metrics, and in the "
         "header Weir-Age of a document; with --max-state-age /readyz turns false.",

@@ -1,7 +1,8 @@
 /* The parts of `weir edge` and their threads:
  *   main    waits for signals, and answers the supervisor
- *   source  looks at the source           (may hang on others: nobody waits for it)
- *   keeper  writes what is served to disk (state_keeper.c)
+ *   source  looks at the source, writes what it sees to disk, then serves it
+ *           (may hang on others: nobody waits for it)
+ *   listeners  hear from the source that it is worth looking (listeners.c)
  *   http    answers                       (http/server.c) */
 #include "edge.h"
 
@@ -17,15 +18,20 @@
 #include "../limits.h"
 #include "../log.h"
 #include "../state_file.h"
-#include "../state_keeper.h"
 #include "../status_write.h"
 #include "../supervisor.h"
 #include "../telemetry_families.h"
-#include "source.h"
+#include "listeners.h"
 
 #define PATIENCE_HTTP (5 * NANOSECONDS_PER_SECOND)
 #define RETRY_FIRST (250 * NANOSECONDS_PER_MILLISECOND)
+/* Most outages are short, and their end is to be noticed: only a source that fails for minutes is
+ * asked less often. */
+#define RETRY_SHORT (1 * NANOSECONDS_PER_SECOND)
 #define RETRY_LONGEST (5 * NANOSECONDS_PER_SECOND)
+#define SHORT_FAILURES 120
+/* After a look, however often the source says that it has changed. */
+#define REST (20 * NANOSECONDS_PER_MILLISECOND)
 #define SLICE (200 * NANOSECONDS_PER_MILLISECOND) /* between two looks whether anything stirs */
 #define SUPERVISED_SLICE (500 * NANOSECONDS_PER_MILLISECOND)
 
@@ -38,7 +44,11 @@ struct edge {
     const struct source_driver *driver;
     void *source; /* the source's thread's, once that runs */
     char shown[SOURCE_SHOWN];
-    struct state_keeper *keeper;
+    char state[4200];    /* the folder of what was seen */
+    bool unkept;         /* the source's thread's: what is served is not on disk */
+    char complaint[256]; /* the source's thread's: why, as it was logged; or empty */
+    struct source_ear ear;
+    struct listeners *listeners; /* NULL: the source tells nothing */
     struct http_server *http;
     struct supervisor *supervisor; /* NULL: nobody supervises */
     _Atomic bool asked;            /* main is to tell the supervisor that it lives */
@@ -79,6 +89,22 @@ static void note_flags(struct edge *edge, const struct snapshot *held,
                    (int64_t)snapshot->environments[i].document->count);
 }
 
+/* Before it is served: so one that is killed does not begin again with an older generation than
+ * clients have seen. Where the disk refuses, it is served all the same, and tried again before the
+ * next look. */
+static void keep(struct edge *edge, const struct snapshot *snapshot)
+{
+    struct error error = {0};
+    enum status status = state_file_write(edge->state, snapshot, edge->clock, &error);
+    edge->unkept = status != STATUS_OK;
+    if (edge->unkept && strcmp(edge->complaint, error.message) != 0)
+        log_event(LOG_LEVEL_ERROR, "keep_state_failed", "folder", edge->state, "error",
+                  error.message, NULL);
+    if (!edge->unkept && edge->complaint[0])
+        log_event(LOG_LEVEL_INFO, "keep_state_works_again", NULL);
+    snprintf(edge->complaint, sizeof edge->complaint, "%s", edge->unkept ? error.message : "");
+}
+
 /* Takes over the snapshot. */
 static void publish(struct edge *edge, const struct snapshot *held, struct snapshot *snapshot)
 {
@@ -89,6 +115,7 @@ static void publish(struct edge *edge, const struct snapshot *held, struct snaps
     else if (snapshot->environment_count == 1)
         snapshot->standard = &snapshot->environments[0];
     generation_format(snapshot->generation, generation);
+    keep(edge, snapshot);
     note_flags(edge, held, snapshot);
     series_set(telemetry_series(edge->telemetry, &family_snapshot_timestamp, NULL, NULL),
                snapshot->since);
@@ -155,6 +182,8 @@ static void look(struct edge *edge)
     struct seen seen = {0};
     const char *result = "failed";
     struct snapshot *held = hub_acquire(&edge->hub);
+    if (edge->unkept && held)
+        keep(edge, held);
     enum status status = edge->driver->look(edge->source, held, &seen, &error);
     if (status == STATUS_OK)
         status = judge(edge, held, seen.snapshot, &result, &error);
@@ -180,13 +209,16 @@ static struct timespec monotonic_time(int64_t nanoseconds)
 }
 
 /* Waits in slices for the poll's time, something that stirs, a nudge, or the end. */
-static void wait_for_poll(struct edge *edge, int64_t until)
+static void wait_for_poll(struct edge *edge, int64_t wait)
 {
     const struct clock *clock = edge->clock;
+    int64_t began = clock->monotonic(clock->self), until = began + wait;
     pthread_mutex_lock(&edge->lock);
     for (;;) {
         int64_t now = clock->monotonic(clock->self);
-        if (edge->nudged || atomic_load(&edge->stopping) || now >= until)
+        if (edge->nudged && until > began + REST)
+            until = began + REST;
+        if (atomic_load(&edge->stopping) || now >= until)
             break;
         const struct timespec slice = monotonic_time(until - now > SLICE ? now + SLICE : until);
         if (pthread_cond_timedwait(&edge->changed, &edge->lock, &slice) != ETIMEDOUT)
@@ -202,11 +234,21 @@ static void wait_for_poll(struct edge *edge, int64_t until)
     pthread_mutex_unlock(&edge->lock);
 }
 
+static int64_t wait_after(const struct edge *edge, unsigned failures)
+{
+    int64_t poll = edge->config->serving.poll;
+    if (failures == 0)
+        return clock_jitter(edge->clock, poll, 10);
+    if (failures <= SHORT_FAILURES)
+        return clock_backoff(edge->clock, failures, RETRY_FIRST, RETRY_SHORT);
+    return clock_backoff(edge->clock, failures - SHORT_FAILURES, RETRY_SHORT,
+                         poll > RETRY_LONGEST ? poll : RETRY_LONGEST);
+}
+
 static void *source_main(void *argument)
 {
     struct edge *edge = argument;
     const struct clock *clock = edge->clock;
-    int64_t poll = edge->config->serving.poll;
     while (!atomic_load(&edge->stopping)) {
         look(edge);
         note_age(edge);
@@ -217,10 +259,7 @@ static void *source_main(void *argument)
         pthread_mutex_lock(&edge->lock);
         unsigned failures = edge->failures;
         pthread_mutex_unlock(&edge->lock);
-        int64_t wait = failures ? clock_backoff(clock, failures, RETRY_FIRST,
-                                                poll > RETRY_LONGEST ? poll : RETRY_LONGEST)
-                                : clock_jitter(clock, poll, 10);
-        wait_for_poll(edge, clock->monotonic(clock->self) + wait);
+        wait_for_poll(edge, wait_after(edge, failures));
     }
     return NULL;
 }
@@ -248,7 +287,7 @@ static void write_status(void *context, struct buffer *out)
     buffer_append_char(out, ',');
     status_write_time(out, "tried", edge->last_attempt);
     pthread_mutex_unlock(&edge->lock);
-    buffer_append_string(out, "},");
+    buffer_printf(out, "},\"listening\":%s,", listeners_hear(edge->listeners) ? "true" : "false");
     status_write_member(out, "source",
                         !snapshot             ? NULL
                         : snapshot->from_disk ? "disk"
@@ -312,13 +351,11 @@ static enum status make_parts(struct edge *edge, struct error *error)
     return edge->driver->open(&parts, &edge->source, error);
 }
 
-static enum status keep_state(struct edge *edge, struct error *error)
+static void serve_kept(struct edge *edge)
 {
-    char path[4200];
-    snprintf(path, sizeof path, "%s/served", edge->config->serving.data);
-    state_file_serve(path, edge->config->serving.default_environment, &edge->hub);
+    snprintf(edge->state, sizeof edge->state, "%s/served", edge->config->serving.data);
+    state_file_serve(edge->state, edge->config->serving.default_environment, &edge->hub);
     note_age(edge);
-    return state_keeper_start(&edge->hub, path, edge->clock, &edge->keeper, error);
 }
 
 static enum status start_http(struct edge *edge,
@@ -358,6 +395,26 @@ static enum status start_rest(struct edge *edge, struct error *error)
     return edge->has_thread ? STATUS_OK : error_set(error, STATUS_SYSTEM, "cannot start a thread");
 }
 
+static void nudge(struct edge *edge)
+{
+    pthread_mutex_lock(&edge->lock);
+    edge->nudged = true;
+    pthread_cond_broadcast(&edge->changed);
+    pthread_mutex_unlock(&edge->lock);
+}
+
+static void nudge_edge(void *edge)
+{
+    nudge(edge);
+}
+
+static enum status start_listening(struct edge *edge, struct error *error)
+{
+    edge->ear = (struct source_ear){.heard = nudge_edge, .context = edge};
+    return listeners_start(edge->driver, edge->source, &edge->ear, edge->clock, &edge->listeners,
+                           error);
+}
+
 /* --- running and stopping -------------------------------------------------------------------- */
 
 static void set_up_log(const struct config *config)
@@ -379,14 +436,6 @@ static void prepare_signals(sigset_t *waited)
     sigaddset(waited, SIGINT);
     sigaddset(waited, SIGHUP);
     pthread_sigmask(SIG_BLOCK, waited, NULL);
-}
-
-static void nudge(struct edge *edge)
-{
-    pthread_mutex_lock(&edge->lock);
-    edge->nudged = true;
-    pthread_cond_broadcast(&edge->changed);
-    pthread_mutex_unlock(&edge->lock);
 }
 
 static void wait_for_end(struct edge *edge, const sigset_t *waited)
@@ -420,7 +469,7 @@ static void stop(struct edge *edge)
         nudge(edge);
     if (edge->has_thread)
         pthread_join(edge->thread, NULL);
-    state_keeper_stop(edge->keeper);
+    listeners_stop(edge->listeners);
     supervisor_free(edge->supervisor);
     if (edge->driver)
         edge->driver->close(edge->source);
@@ -453,7 +502,9 @@ enum status edge_run(const struct edge_config *config,
     if (status == STATUS_OK)
         status = data_folder_take(&edge->folder, config->serving.data, error);
     if (status == STATUS_OK)
-        status = keep_state(edge, error);
+        serve_kept(edge);
+    if (status == STATUS_OK)
+        status = start_listening(edge, error);
     if (status == STATUS_OK)
         status = start_http(edge, announce, context, error);
     if (status == STATUS_OK)

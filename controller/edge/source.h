@@ -3,7 +3,7 @@
  *
  * A source is read by one thread, and may take as long as its timeouts. What it says is hostile: it
  * is bounded, and believed only when its digest fits and it is of one commit. It never decides what
- * is served: edge.c does. */
+ * is served: edge.c does. Other threads (listeners.h) only hear from it when a look is worth it. */
 #ifndef WEIR_EDGE_SOURCE_H
 #define WEIR_EDGE_SOURCE_H
 
@@ -34,6 +34,12 @@ struct seen {
     int64_t age; /* seconds since the source itself heard of it: an edge may follow an edge */
 };
 
+/* Who wants to know that it is worth looking. */
+struct source_ear {
+    void (*heard)(void *context);
+    void *context;
+};
+
 struct source_driver {
     const char *name;
     /* STATUS_INVALID: the parts make no sense. Contacts nobody. */
@@ -44,6 +50,14 @@ struct source_driver {
     /* Whether it is worth looking before the next poll; costs next to nothing. NULL: nobody
      * knows. */
     bool (*stirs)(void *state);
+    /* Channels by which it tells of changes; each has its thread. NULL: none. */
+    size_t (*channels)(const void *state);
+    /* Stays on channel `index`, by a connection of its own, for as long as that lasts. Calls
+     * heard() once it hears, since anything may have happened before, and at each change. Never
+     * STATUS_OK; STATUS_STOPPED by *parts->stop; else the connection could not be made, or has
+     * ended. */
+    enum status (*listen)(const void *state, size_t index, const struct source_ear *ear,
+                          struct error *error);
     void (*close)(void *state); /* NULL is fine */
 };
 

@@ -198,5 +198,9 @@ static enum status file_source_look(void *state, const struct snapshot *held, st
 }
 
 const struct source_driver source_file = {
-    "file", file_source_open, file_source_look, file_source_stirs, file_source_close,
+    .name = "file",
+    .open = file_source_open,
+    .look = file_source_look,
+    .stirs = file_source_stirs,
+    .close = file_source_close,
 };

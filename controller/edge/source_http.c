@@ -1,7 +1,8 @@
 /* A controller, or another edge: GET URL/env/E/flagd.json with If-None-Match.
  *
  * All environments must come from one commit. Where one lands between two of the requests they are
- * asked for once more. */
+ * asked for once more. The event stream of each environment (OFREP's, URL/env/E/ofrep/v1/stream)
+ * tells when its flags have changed; a commit that changes none is found by the next poll. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,10 @@
 
 #define DOCUMENT_MAXIMUM ((size_t)256 << 20)
 #define ANSWER_LIMIT (60 * NANOSECONDS_PER_SECOND)
+#define SILENCE_LIMIT (5 * NANOSECONDS_PER_SECOND)
+#define STREAM_SILENCE_LIMIT (60 * NANOSECONDS_PER_SECOND) /* some heartbeats */
+#define STREAMS_MOST 16 /* each has a thread; environments beyond that are only polled */
+#define AUTHORIZATION_SIZE (TOKEN_SIZE + 32)
 #define ROUNDS 3
 #define TOKEN_SIZE 1024
 #define AGE_MOST 1e10
@@ -20,7 +25,7 @@ struct http_source {
     struct reach_host server;
     struct reach_secret secret;
     struct http_client *client;
-    struct http_url *urls; /* one an environment */
+    struct http_url *urls, *streams; /* one an environment */
 };
 
 enum { FIELD_COMMIT, FIELD_GENERATION, FIELD_DIGEST, FIELD_AGE, FIELD_COUNT };
@@ -32,11 +37,12 @@ static void http_source_close(void *state)
         return;
     http_client_free(source->client);
     free(source->urls);
+    free(source->streams);
     free(source);
 }
 
 static enum status make_url(const struct source_parts *parts, const char *environment,
-                            struct http_url *out, struct error *error)
+                            const char *path, struct http_url *out, struct error *error)
 {
     char text[HTTP_URL_SIZE];
     struct text base = text_of(parts->from);
@@ -44,7 +50,7 @@ static enum status make_url(const struct source_parts *parts, const char *enviro
         base.length--;
     if (base.length > sizeof text - 128)
         return error_set(error, STATUS_INVALID, "the URL is too long");
-    snprintf(text, sizeof text, "%.*s/env/%s/flagd.json", (int)base.length, base.data, environment);
+    snprintf(text, sizeof text, "%.*s/env/%s/%s", (int)base.length, base.data, environment, path);
     return http_url_parse(text_of(text), out, error);
 }
 
@@ -61,12 +67,29 @@ static enum status make_urls(struct http_source *source, struct error *error)
     if (strchr(parts->from, '?'))
         return error_set(error, STATUS_INVALID, "the URL of a controller has no query");
     source->urls = calloc(parts->environment_count, sizeof *source->urls);
-    if (!source->urls)
+    source->streams = calloc(parts->environment_count, sizeof *source->streams);
+    if (!source->urls || !source->streams)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < parts->environment_count && status == STATUS_OK; i++)
-        status = make_url(parts, parts->environments[i], &source->urls[i], error);
+    for (size_t i = 0; i < parts->environment_count && status == STATUS_OK; i++) {
+        const char *environment = parts->environments[i];
+        status = make_url(parts, environment, "flagd.json", &source->urls[i], error);
+        if (status == STATUS_OK)
+            status = make_url(parts, environment, "ofrep/v1/stream", &source->streams[i], error);
+    }
     return status;
+}
+
+static struct http_client *make_client(const struct http_source *source)
+{
+    const struct source_parts *parts = &source->parts;
+    const struct http_client_settings settings = {.reach = &source->reach,
+                                                  .secret =
+                                                      parts->token_file ? &source->secret : NULL,
+                                                  .ca_file = parts->ca_file,
+                                                  .answer_maximum = DOCUMENT_MAXIMUM,
+                                                  .answer_limit = ANSWER_LIMIT};
+    return http_client_new(&settings);
 }
 
 static enum status http_source_open(const struct source_parts *parts, void **out,
@@ -86,13 +109,7 @@ static enum status http_source_open(const struct source_parts *parts, void **out
                                                .file = (char *)(uintptr_t)parts->token_file,
                                                .hosts = &source->server,
                                                .host_count = 1};
-        const struct http_client_settings settings = {.reach = &source->reach,
-                                                      .secret = parts->token_file ? &source->secret
-                                                                                  : NULL,
-                                                      .ca_file = parts->ca_file,
-                                                      .answer_maximum = DOCUMENT_MAXIMUM,
-                                                      .answer_limit = ANSWER_LIMIT};
-        source->client = http_client_new(&settings);
+        source->client = make_client(source);
         if (!source->client)
             status = error_set(error, STATUS_NO_MEMORY, "no memory");
     }
@@ -105,18 +122,34 @@ static enum status http_source_open(const struct source_parts *parts, void **out
 
 /* --- one document ---------------------------------------------------------------------------- */
 
+/* The header with the token, which may change from one request to the next; empty: none is sent. */
+static enum status authorize(const struct http_source *source, char out[AUTHORIZATION_SIZE],
+                             struct error *error)
+{
+    char token[TOKEN_SIZE];
+    out[0] = '\0';
+    if (!source->parts.token_file)
+        return STATUS_OK;
+    enum status status = reach_secret_read(&source->secret, token, sizeof token, error);
+    if (status == STATUS_OK)
+        snprintf(out, AUTHORIZATION_SIZE, "Authorization: Bearer %s", token);
+    explicit_bzero(token, sizeof token);
+    return status;
+}
+
 static enum status send_request(struct http_source *source, size_t index, const char *digest,
                                 struct http_field fields[FIELD_COUNT], struct http_answer *answer,
                                 struct error *error)
 {
-    char token[TOKEN_SIZE], authorization[TOKEN_SIZE + 32], match[DIGEST_TEXT_SIZE + 24];
+    char authorization[AUTHORIZATION_SIZE], match[DIGEST_TEXT_SIZE + 24];
     struct http_request request = {.method = "GET",
                                    .url = &source->urls[index],
                                    .fields = fields,
                                    .field_count = FIELD_COUNT,
-                                   .stop = source->parts.stop};
+                                   .stop = source->parts.stop,
+                                   .silence_limit = SILENCE_LIMIT};
     size_t headers = 0;
-    enum status status = STATUS_OK;
+    enum status status = authorize(source, authorization, error);
     fields[FIELD_COMMIT].name = "Weir-Commit";
     fields[FIELD_GENERATION].name = "Weir-Generation";
     fields[FIELD_DIGEST].name = "Weir-Digest";
@@ -125,14 +158,8 @@ static enum status send_request(struct http_source *source, size_t index, const 
         snprintf(match, sizeof match, "If-None-Match: \"%s\"", digest);
         request.headers[headers++] = match;
     }
-    if (source->parts.token_file) {
-        status = reach_secret_read(&source->secret, token, sizeof token, error);
-        if (status == STATUS_OK) {
-            snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", token);
-            request.headers[headers++] = authorization;
-        }
-        explicit_bzero(token, sizeof token);
-    }
+    if (authorization[0])
+        request.headers[headers] = authorization;
     if (status == STATUS_OK)
         status = http_client_send(source->client, &request, answer, error);
     explicit_bzero(authorization, sizeof authorization);
@@ -215,6 +242,75 @@ static enum status http_source_look(void *state, const struct snapshot *held, st
     return status;
 }
 
+/* --- listening ------------------------------------------------------------------------------- */
+
+static size_t http_source_channels(const void *state)
+{
+    const struct http_source *source = state;
+    size_t count = source->parts.environment_count;
+    return count < STREAMS_MOST ? count : STREAMS_MOST;
+}
+
+/* As much of Server-Sent Events as says that there was one: a line of data, then an empty one. */
+struct event_reader {
+    const struct source_ear *ear;
+    bool begun, in_line, has_data;
+};
+
+static void take_events(void *context, struct text piece)
+{
+    struct event_reader *reader = context;
+    bool news = !reader->begun;
+    reader->begun = true;
+    for (size_t i = 0; i < piece.length; i++) {
+        bool ends = piece.data[i] == '\n';
+        if (!reader->in_line) {
+            news |= ends && reader->has_data;
+            reader->has_data = piece.data[i] == 'd' || (reader->has_data && !ends);
+        }
+        reader->in_line = !ends;
+    }
+    if (news)
+        reader->ear->heard(reader->ear->context);
+}
+
+static enum status http_source_listen(const void *state, size_t index, const struct source_ear *ear,
+                                      struct error *error)
+{
+    const struct http_source *source = state;
+    char authorization[AUTHORIZATION_SIZE];
+    struct event_reader reader = {.ear = ear};
+    const struct http_stream stream = {.take = take_events, .context = &reader};
+    struct http_request request = {.method = "GET",
+                                   .url = &source->streams[index],
+                                   .headers = {"Accept: text/event-stream"},
+                                   .stop = source->parts.stop,
+                                   .silence_limit = STREAM_SILENCE_LIMIT,
+                                   .stream = &stream};
+    struct http_answer answer;
+    struct http_client *client = make_client(source);
+    if (!client)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    enum status status = authorize(source, authorization, error);
+    if (authorization[0])
+        request.headers[1] = authorization;
+    if (status == STATUS_OK)
+        status = http_client_send(client, &request, &answer, error);
+    explicit_bzero(authorization, sizeof authorization);
+    if (status == STATUS_OK && answer.status != 200)
+        status = http_client_complain(&request, &answer, error);
+    else if (status == STATUS_OK)
+        status = error_set(error, STATUS_SYSTEM, "'%s': the stream has ended",
+                           source->streams[index].shown);
+    http_client_free(client);
+    return status;
+}
+
 const struct source_driver source_http = {
-    "controller", http_source_open, http_source_look, NULL, http_source_close,
+    .name = "controller",
+    .open = http_source_open,
+    .look = http_source_look,
+    .channels = http_source_channels,
+    .listen = http_source_listen,
+    .close = http_source_close,
 };

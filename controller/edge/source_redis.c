@@ -14,7 +14,9 @@
 #define DOCUMENT_MAXIMUM ((size_t)256 << 20)
 #define FIELDS_MOST ((long long)1 << 20)
 
-enum { NAME_DOCUMENT, NAME_META, NAME_OVERRIDES, NAME_COUNT };
+#define LISTENING_SLICE 100 /* milliseconds between looks at *stop */
+
+enum { NAME_DOCUMENT, NAME_META, NAME_OVERRIDES, NAME_CHANGED, NAME_COUNT };
 enum { META_COMMIT, META_GENERATION, META_DIGEST, META_ENVIRONMENT, META_METADATA, META_COUNT };
 
 struct redis_source {
@@ -38,7 +40,7 @@ static void redis_source_close(void *state)
 
 static bool make_names(struct redis_source *source, const char *key)
 {
-    static const char *const suffixes[NAME_COUNT] = {"doc", "meta", "overrides"};
+    static const char *const suffixes[NAME_COUNT] = {"doc", "meta", "overrides", "changed"};
     size_t size = strlen(key) + 16;
     for (size_t i = 0; i < NAME_COUNT; i++) {
         source->names[i] = malloc(size);
@@ -282,6 +284,57 @@ static enum status redis_source_look(void *state, const struct snapshot *held, s
     return status;
 }
 
+/* --- listening ------------------------------------------------------------------------------- */
+
+static size_t redis_source_channels(const void *state)
+{
+    (void)state;
+    return 1;
+}
+
+/* What a message says is nobody's business: the look that follows reads what holds. */
+static enum status hear(struct redis_connection *connection, const struct source_ear *ear,
+                        struct error *error)
+{
+    redisReply *reply = NULL;
+    enum status status = redis_wait(connection, LISTENING_SLICE, &reply, error);
+    if (status != STATUS_OK || !reply)
+        return status;
+    if (reply->type == REDIS_REPLY_ARRAY)
+        ear->heard(ear->context);
+    else
+        status = redis_complain(connection, reply, error);
+    freeReplyObject(reply);
+    return status;
+}
+
+/* The answer to SUBSCRIBE is an array as well: so the ear hears when it begins. */
+static enum status redis_source_listen(const void *state, size_t index,
+                                       const struct source_ear *ear, struct error *error)
+{
+    const struct redis_source *source = state;
+    struct redis_connection connection = {.reach = &source->reach,
+                                          .place = source->connection.place,
+                                          .secret = source->connection.secret};
+    (void)index;
+    enum status status = redis_connect(&connection, error);
+    if (status == STATUS_OK) {
+        redis_begin(&connection, 2);
+        redis_send(&connection, TEXT("SUBSCRIBE"));
+        redis_send(&connection, text_of(source->names[NAME_CHANGED]));
+        status = redis_flush(&connection, error);
+    }
+    while (status == STATUS_OK)
+        status = atomic_load(source->parts.stop) ? STATUS_STOPPED : hear(&connection, ear, error);
+    redis_disconnect(&connection);
+    return status;
+}
+
 const struct source_driver source_redis = {
-    "redis", redis_source_open, redis_source_look, NULL, redis_source_close,
+    .name = "redis",
+    .open = redis_source_open,
+    .look = redis_source_look,
+    .channels = redis_source_channels,
+    .listen = redis_source_listen,
+    .close = redis_source_close,
 };

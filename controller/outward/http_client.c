@@ -27,6 +27,8 @@ struct http_client {
     struct http_url url; /* where it is now: redirects move it */
     struct buffer body;
     size_t header_bytes;
+    int64_t heard;        /* monotonic nanoseconds: when something came last */
+    bool silent;          /* it ended because nothing came */
     bool too_large;       /* the answer */
     unsigned opened;      /* sockets that were allowed */
     struct error refusal; /* of an address */
@@ -86,10 +88,29 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     return descriptor;
 }
 
+static int64_t monotonic_now(void)
+{
+    return system_clock.monotonic(system_clock.self);
+}
+
+static bool is_streamed(const struct http_client *client)
+{
+    long status = 0;
+    return client->request->stream &&
+           curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+           status == 200;
+}
+
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_client *client = context;
     size_t length = size * count; /* size is 1 */
+    client->heard = monotonic_now();
+    if (is_streamed(client)) {
+        const struct http_stream *stream = client->request->stream;
+        stream->take(stream->context, (struct text){data, length});
+        return length;
+    }
     buffer_append(&client->body, data, length);
     client->too_large |= client->body.failed == STATUS_LIMIT;
     return client->body.failed ? 0 : length;
@@ -129,6 +150,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     struct http_client *client = context;
     struct text line = {data, size * count};
     client->header_bytes += line.length;
+    client->heard = monotonic_now();
     if (client->header_bytes > HEADERS_MAXIMUM) {
         client->too_large = true;
         return 0;
@@ -284,6 +306,12 @@ static bool is_stopped(const struct http_request *request)
     return request->stop && atomic_load_explicit(request->stop, memory_order_relaxed);
 }
 
+static bool is_silent(const struct http_client *client)
+{
+    int64_t limit = client->request->silence_limit;
+    return limit && monotonic_now() - client->heard > limit;
+}
+
 /* Drives the transfer that was added to the multi handle. CURLE_ABORTED_BY_CALLBACK: *stop. */
 static CURLcode drive(struct http_client *client)
 {
@@ -291,6 +319,9 @@ static CURLcode drive(struct http_client *client)
         int running = 0, left = 0;
         if (is_stopped(client->request))
             return CURLE_ABORTED_BY_CALLBACK;
+        client->silent = is_silent(client);
+        if (client->silent)
+            return CURLE_OPERATION_TIMEDOUT;
         if (curl_multi_perform(client->multi, &running) != CURLM_OK)
             return CURLE_OUT_OF_MEMORY;
         const CURLMsg *message;
@@ -308,7 +339,8 @@ static CURLcode exchange(struct http_client *client, int64_t milliseconds)
     CURLcode result = CURLE_OUT_OF_MEMORY;
     buffer_clear(&client->body);
     client->header_bytes = 0;
-    client->too_large = false;
+    client->heard = monotonic_now();
+    client->silent = client->too_large = false;
     client->opened = 0;
     client->refusal = (struct error){0};
     client->words[0] = '\0';
@@ -351,6 +383,11 @@ static enum status fail_late(const struct http_client *client, int64_t milliseco
 {
     char why[120];
     long sent = 0;
+    if (client->silent) {
+        snprintf(why, sizeof why, "nothing came for %lld s",
+                 (long long)(client->request->silence_limit / NANOSECONDS_PER_SECOND));
+        return fail(client, error, why);
+    }
     curl_easy_getinfo(client->easy, CURLINFO_REQUEST_SIZE, &sent);
     if (sent == 0)
         snprintf(why, sizeof why, "cannot connect within %d s",
@@ -428,7 +465,7 @@ static enum status fail_large(const struct http_client *client, struct error *er
 
 static int64_t monotonic_milliseconds(void)
 {
-    return system_clock.monotonic(system_clock.self) / NANOSECONDS_PER_MILLISECOND;
+    return monotonic_now() / NANOSECONDS_PER_MILLISECOND;
 }
 
 /* A server closes connections that are idle, and when it is restarted: no failure yet. */
@@ -446,7 +483,8 @@ static enum status send_once(struct http_client *client, int64_t deadline, struc
     int64_t allowed = milliseconds_allowed(client);
     for (unsigned tries = 0;; tries++) {
         int64_t left = deadline - monotonic_milliseconds();
-        CURLcode result = exchange(client, left > 1 ? left : 1);
+        int64_t lasting = left > 1 ? left : 1;
+        CURLcode result = exchange(client, client->request->stream ? 0 : lasting); /* 0: for ever */
         if (result == CURLE_OK)
             return STATUS_OK;
         if (tries == 0 && was_left_open(client, result))

@@ -11,6 +11,8 @@
  * - An answer has a time and a size that it cannot exceed. Nothing a server sends is trusted: it is
  *   cut, cleaned, and never printed as it came.
  * - *stop ends a request within 100 ms, also while a name is being resolved.
+ * - An answer that goes on for ever (Server-Sent Events) is handed on as it comes, and ends when
+ *   nothing has come for a time.
  *
  * A client belongs to one thread and keeps its connections from one request to the next. It prints
  * nothing; a failure is one line in `error` that begins with the URL. */
@@ -55,6 +57,12 @@ struct http_field {
 
 #define HTTP_HEADERS_MOST 16
 
+/* Takes an answer as it comes instead of keeping it. */
+struct http_stream {
+    void (*take)(void *context, struct text piece); /* on the thread that sends the request */
+    void *context;
+};
+
 struct http_request {
     const char *method; /* GET, HEAD, PUT, POST, PATCH, DELETE */
     const struct http_url *url;
@@ -63,6 +71,10 @@ struct http_request {
     struct http_field *fields;              /* filled */
     size_t field_count;
     const _Atomic bool *stop; /* or NULL */
+    int64_t silence_limit;    /* nanoseconds in which nothing comes; 0: answer_limit is all */
+    /* NULL: the body is kept. Else that of an answer 200 goes there, and has no limit but
+     * silence_limit; the body of any other status is kept as ever. */
+    const struct http_stream *stream;
 };
 
 struct http_answer {

@@ -306,5 +306,10 @@ static enum status file_push(void *state, const struct push *push, struct error 
 }
 
 const struct target_driver file_driver = {
-    TARGET_FILE, "file", file_open, file_push, file_code, file_close,
+    .type = TARGET_FILE,
+    .name = "file",
+    .open = file_open,
+    .push = file_push,
+    .code = file_code,
+    .close = file_close,
 };

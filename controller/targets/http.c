@@ -328,5 +328,10 @@ static enum status http_push(void *state, const struct push *push, struct error 
 }
 
 const struct target_driver http_driver = {
-    TARGET_HTTP, "http", http_open, http_push, http_code, http_close,
+    .type = TARGET_HTTP,
+    .name = "http",
+    .open = http_open,
+    .push = http_push,
+    .code = http_code,
+    .close = http_close,
 };

@@ -412,6 +412,10 @@ static enum status kubernetes_push(void *state, const struct push *push, struct 
 }
 
 const struct target_driver kubernetes_driver = {
-    TARGET_KUBERNETES, "kubernetes",    kubernetes_open,
-    kubernetes_push,   kubernetes_code, kubernetes_close,
+    .type = TARGET_KUBERNETES,
+    .name = "kubernetes",
+    .open = kubernetes_open,
+    .push = kubernetes_push,
+    .code = kubernetes_code,
+    .close = kubernetes_close,
 };

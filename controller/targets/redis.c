@@ -318,6 +318,19 @@ static enum status redis_push(void *state, const struct push *push, struct error
     return status;
 }
 
+/* It sends nothing by itself: what can be read is the end. */
+static bool redis_lost(const void *state)
+{
+    const struct redis_target *target = state;
+    return target->connection.context && redis_is_readable(&target->connection, 0);
+}
+
 const struct target_driver redis_driver = {
-    TARGET_REDIS, "redis", redis_open, redis_push, redis_code, redis_close,
+    .type = TARGET_REDIS,
+    .name = "redis",
+    .open = redis_open,
+    .push = redis_push,
+    .code = redis_code,
+    .close = redis_close,
+    .lost = redis_lost,
 };

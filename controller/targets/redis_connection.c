@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 
 #include "../../rules/codes.h"
 
@@ -160,23 +161,54 @@ bool redis_send(struct redis_connection *connection, struct text argument)
     return append(connection, "\r\n", 2);
 }
 
+enum status redis_flush(struct redis_connection *connection, struct error *error)
+{
+    if (!connection->context)
+        return fail(connection, "not connected", error);
+    if (connection->context->err || !flush(connection))
+        return fail_wire(connection, connection->cause, error);
+    return STATUS_OK;
+}
+
 redisReply *redis_receive(struct redis_connection *connection, struct error *error)
 {
     void *reply = NULL;
-    if (!connection->context) {
-        fail(connection, "not connected", error);
+    if (redis_flush(connection, error) != STATUS_OK)
         return NULL;
-    }
-    if (connection->context->err || !flush(connection)) {
-        fail_wire(connection, connection->cause, error);
-        return NULL;
-    }
     errno = 0;
     if (redisGetReply(connection->context, &reply) != REDIS_OK) {
         fail_wire(connection, errno, error);
         return NULL;
     }
     return reply;
+}
+
+bool redis_is_readable(const struct redis_connection *connection, int milliseconds)
+{
+    struct pollfd waited = {.fd = connection->context->fd, .events = POLLIN};
+    return poll(&waited, 1, milliseconds) > 0;
+}
+
+enum status redis_wait(struct redis_connection *connection, int milliseconds, redisReply **out,
+                       struct error *error)
+{
+    redisContext *context = connection->context;
+    void *reply = NULL;
+    *out = NULL;
+    if (!context)
+        return fail(connection, "not connected", error);
+    if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
+        return fail_wire(connection, 0, error);
+    if (!reply && redis_is_readable(connection, milliseconds)) {
+        errno = 0;
+        if (redisBufferRead(context) != REDIS_OK ||
+            redisGetReplyFromReader(context, &reply) != REDIS_OK)
+            return fail_wire(connection, errno, error);
+        if (!reply && context->reader->len - context->reader->pos > REDIS_UNASKED_MAXIMUM)
+            return fail(connection, "sends more than was subscribed to", error);
+    }
+    *out = reply;
+    return STATUS_OK;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */

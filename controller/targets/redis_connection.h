@@ -13,6 +13,8 @@
 
 #define REDIS_TIMEOUT_SECONDS 2 /* to connect; and to wait for each answer, or for room to send */
 
+#define REDIS_UNASKED_MAXIMUM ((size_t)64 << 10)
+
 struct redis_place {
     struct reach_host server; /* the port is set */
     uint32_t database;
@@ -44,6 +46,15 @@ bool redis_send(struct redis_connection *connection, struct text argument);
 /* Sends what is pending and waits for the answer, which the caller frees (freeReplyObject); NULL:
  * `error` is set and the connection is closed. An error answered by the server is a reply here. */
 redisReply *redis_receive(struct redis_connection *connection, struct error *error);
+/* Of one that is connected: whether something came, its end among it, within so long. */
+bool redis_is_readable(const struct redis_connection *connection, int milliseconds);
+/* Sends what is pending, for an answer that redis_wait() takes. */
+enum status redis_flush(struct redis_connection *connection, struct error *error);
+/* Waits for what the server sends without being asked (a subscription). STATUS_OK: *out is that,
+ * which the caller frees, or NULL when nothing came in time. Else the connection is closed; also
+ * when a single message is larger than REDIS_UNASKED_MAXIMUM. */
+enum status redis_wait(struct redis_connection *connection, int milliseconds, redisReply **out,
+                       struct error *error);
 /* The server's own words as an error; closes the connection. */
 enum status redis_complain(struct redis_connection *connection, const redisReply *reply,
                            struct error *error);

@@ -42,6 +42,10 @@ struct target_driver {
      * allow; else NULL. Static text. */
     const char *(*code)(const void *state);
     void (*close)(void *state);
+    /* Whether the connection by which the last push succeeded has ended since: then the server may
+     * have been started anew, without what it held. Waits for nothing, costs next to nothing. NULL:
+     * a target of this kind does not forget. */
+    bool (*lost)(const void *state);
 };
 
 /* For drivers: the target holds `held`, which is newer than what is pushed. `where` is how it is

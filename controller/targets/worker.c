@@ -16,6 +16,9 @@
  * empty. */
 #define CHECK_INTERVAL LONGEST_WAIT
 #define CHECK_JITTER 20 /* percent */
+/* How often a worker sees whether its connection still stands, so that one which comes back empty
+ * does not wait for the next check. A server that hangs up each time is asked no more often. */
+#define LOST_INTERVAL (1 * NANOSECONDS_PER_SECOND)
 #define STACK_SIZE ((size_t)1 << 20)
 
 struct target_worker {
@@ -249,16 +252,22 @@ static bool wait_until(struct target_worker *worker, int64_t deadline)
     return pthread_cond_timedwait(&worker->changed, &worker->lock, &at) == 0;
 }
 
-/* Under the lock: waits for mail, for the deadline, or to be stopped. */
+/* Under the lock: waits for mail, for the deadline, for the target's connection to end, or to be
+ * stopped. */
 static void wait_for_work(struct target_worker *worker, int64_t deadline)
 {
+    bool watched = worker->state && worker->driver->lost;
+    int64_t look = watched ? monotonic_now() + LOST_INTERVAL : deadline;
     while (!worker->stop && !worker->fresh) {
+        int64_t now = monotonic_now(), next = look < deadline ? look : deadline;
         if (!worker->snapshot)
             pthread_cond_wait(&worker->changed, &worker->lock);
-        else if (monotonic_now() >= deadline)
+        else if (now < next)
+            wait_until(worker, next);
+        else if (now >= deadline || worker->driver->lost(worker->state))
             break;
         else
-            wait_until(worker, deadline);
+            look = now + LOST_INTERVAL;
     }
 }
 

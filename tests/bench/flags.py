@@ -22,8 +22,10 @@ def conditions(i):
     return countries, f"{i % 2 + 1}.{i % 7}.{i % 10}", "@example.com"[i % 8:]
 
 
-def weir_yaml(i):
+def weir_yaml(i, fixed=None):
+    """Who meets the conditions draws; or gets `fixed`, likewise below: "on" or "off", always of the first flag only."""
     countries, version, end = conditions(i)
+    outcome = f"serve: {fixed}" if fixed else "split: {on: 25, off: 75}"
     return f"""apiVersion: weir/v1
 kind: Flag
 metadata:
@@ -40,7 +42,7 @@ spec:
           - {{attribute: country, in: [{", ".join(countries)}]}}
           - {{attribute: app.version, semver: ">={version}"}}
           - {{attribute: email, endsWith: "{end}"}}
-      split: {{on: 25, off: 75}}
+      {outcome}
 """
 
 
@@ -54,28 +56,30 @@ def write_definitions(folder, count, a_file=1):
         (folder / f"flags/{name_of(start)}.yaml").write_text(text)
 
 
-def flagd_json(count):
+def flagd_json(count, fixed=None):
     """Of flagd, as a person writes it: without the guards that keep all engines together in what weir compiles."""
     def flag(i):
         countries, version, end = conditions(i)
         holds = {"and": [{"in": [{"var": "country"}, countries]}, {"sem_ver": [{"var": "app.version"}, ">=", version]},
                          {"ends_with": [{"var": "email"}, end]}]}
+        outcome = fixed if fixed and i == 0 else {"fractional": [["on", 25], ["off", 75]]}
         return {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off",
-                "targeting": {"if": [holds, {"fractional": [["on", 25], ["off", 75]]}]}}
+                "targeting": {"if": [holds, outcome]}}
     return {"flags": {name_of(i): flag(i) for i in range(count)}}
 
 
-def goff_json(count):
+def goff_json(count, fixed=None):
     """Of GO Feature Flag."""
     def flag(i):
         countries, version, end = conditions(i)
         query = f"country in {json.dumps(countries)} and app.version ge {version} and email ew \"{end}\""
+        outcome = {"variation": fixed} if fixed and i == 0 else {"percentage": {"on": 25, "off": 75}}
         return {"variations": {"on": True, "off": False}, "defaultRule": {"variation": "off"},
-                "targeting": [{"name": "experiment", "query": query, "percentage": {"on": 25, "off": 75}}]}
+                "targeting": [{"name": "experiment", "query": query} | outcome]}
     return {name_of(i): flag(i) for i in range(count)}
 
 
-def flipt_json(count):
+def flipt_json(count, fixed=None):
     """Of Flipt's features.yaml. It has no order of versions and no nested attributes, so that condition is a prefix."""
     flags, segments = [], []
     for i in range(count):
@@ -84,10 +88,11 @@ def flipt_json(count):
         segments.append({"key": name_of(i), "name": name_of(i), "match_type": "ALL_MATCH_TYPE", "constraints": [
             {"type": "STRING_COMPARISON_TYPE", "property": name, "operator": operator, "value": value}
             for name, operator, value in wanted]})
+        shares = {fixed: 100} if fixed and i == 0 else {"on": 25, "off": 75}
         flags.append({"key": name_of(i), "name": name_of(i), "type": "VARIANT_FLAG_TYPE", "enabled": True,
                       "variants": [{"key": "on"}, {"key": "off"}],
-                      "rules": [{"segment": name_of(i), "distributions": [{"variant": "on", "rollout": 25},
-                                                                          {"variant": "off", "rollout": 75}]}]})
+                      "rules": [{"segment": name_of(i), "distributions": [
+                          {"variant": variant, "rollout": share} for variant, share in shares.items()]}]})
     return {"version": "1.5", "namespace": "default", "flags": flags, "segments": segments}
 
 

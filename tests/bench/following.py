@@ -4,6 +4,8 @@ import pathlib
 import subprocess
 import tempfile
 
+import changing
+
 COMMITS = 100
 SEGMENTS = 100
 
@@ -127,3 +129,4 @@ def bench_follow(build, table, quick):
             _, times, _ = follow(build, folder, 100_000, 100_000)
             table.add("follow.folder.p50", "  the same with all 100 000 in one folder, p50",
                       percentile(times, 50) * 1e3, "ms")
+    changing.compare(table, "follow", build, False, quick)

@@ -31,18 +31,28 @@ def free_ports(count):
 
 
 def dump(path, value):
-    path.write_text(json.dumps(value))
-    return path
+    """Whole at every moment, since some of them watch it."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(json.dumps(value))
+    return beside.replace(path)
 
 
 class Peer:
     """One kind of server. Subclasses say how it is configured and started, and what it is asked."""
     program, name = "", ""
+    poll = 3600  # seconds between two looks at its source, where it polls
+    variables = ONE_PROCESSOR
+    patience = serving.PATIENCE  # seconds until it must have started
+    follows = None  # how it comes to know of a change, in words; None: change() is not for it
     one, all = "/ofrep/v1/evaluate/flags/{}", "/ofrep/v1/evaluate/flags"
     headers = {}
 
     def command(self, program, folder, count):
         """Writes the configuration into `folder`; returns (command, port it will answer at)."""
+        raise NotImplementedError
+
+    def change(self, folder, count, fixed):
+        """Makes the first flag `fixed` at the source of the server that was started with this folder."""
         raise NotImplementedError
 
     def body(self, country):
@@ -63,10 +73,10 @@ class Peer:
         """Running and answering for all its flags."""
         folder.mkdir()
         command, port = self.command(program, folder, count)
-        server = serving.Process(command, folder / "log", core, variables=ONE_PROCESSOR | {"HOME": str(folder)})
+        server = serving.Process(command, folder / "log", core, variables=self.variables | {"HOME": str(folder)})
         server.address = f"127.0.0.1:{port}"
         target = self.targets(server, count)["all"]
-        end = time.monotonic() + serving.PATIENCE
+        end = time.monotonic() + self.patience
         try:
             while not self._answers(target, count):
                 if server.process.poll() is not None or time.monotonic() > end:
@@ -93,6 +103,7 @@ def entries(answer):
 
 class Flagd(Peer):
     program, name = "flagd", "flagd"
+    follows = "watches a file"
 
     def command(self, program, folder, count):
         port, *others = free_ports(4)
@@ -100,35 +111,50 @@ class Flagd(Peer):
         return [program, "start", "--uri", f"file:{source}", "--ofrep-port", port, "--port", others[0],
                 "--management-port", others[1], "--sync-port", others[2]], port
 
+    def change(self, folder, count, fixed):
+        dump(folder / "flags.json", flags.flagd_json(count, fixed))
+
 
 class GoFeatureFlag(Peer):
     program, name = "relayproxy", "GO Feature Flag"
+    follows = "polls a file"
 
     def command(self, program, folder, count):
         port, = free_ports(1)
         source = dump(folder / "flags.json", flags.goff_json(count))
         config = dump(folder / "config.yaml", {  # JSON is YAML, too
             "server": {"mode": "http", "host": "127.0.0.1", "port": port}, "hideBanner": True, "loglevel": "error",
-            "pollingInterval": 3600000, "fileFormat": "json", "retrievers": [{"kind": "file", "path": str(source)}]})
+            "pollingInterval": self.poll * 1000, "fileFormat": "json", "retrievers": [{"kind": "file", "path": str(source)}]})
         return [program, "--config", config], port
+
+    def change(self, folder, count, fixed):
+        dump(folder / "flags.json", flags.goff_json(count, fixed))
 
 
 class Flipt(Peer):
     program, name = "flipt", "Flipt"
+    follows = "polls Git"
 
     def command(self, program, folder, count):
         port, other = free_ports(2)
         repository = serving.Repository(folder)
-        (repository.work / "default").mkdir()
-        dump(repository.work / "default/features.yaml", flags.flipt_json(count))
-        repository.commit("Flags")
-        repository.push()
+        self._push(repository, flags.flipt_json(count))
         config = dump(folder / "config.yml", {
             "log": {"level": "ERROR"}, "meta": {"check_for_updates": False, "telemetry_enabled": False},
             "server": {"host": "127.0.0.1", "http_port": port, "grpc_port": other},
-            "storage": {"default": {"remote": f"file://{repository.bare}", "branch": "main", "poll_interval": "1h"}},
+            "storage": {"default": {"remote": f"file://{repository.bare}", "branch": "main", "poll_interval": f"{self.poll}s"}},
             "environments": {"default": {"name": "default", "storage": "default", "default": True}}})
         return [program, "--config", config, "server"], port
+
+    def change(self, folder, count, fixed):
+        self._push(serving.Repository(folder, made=True), flags.flipt_json(count, fixed))
+
+    @staticmethod
+    def _push(repository, features):
+        (repository.work / "default").mkdir(exist_ok=True)
+        dump(repository.work / "default/features.yaml", features)
+        repository.commit("Flags")
+        repository.push()
 
     def body(self, country):
         context = {"targetingKey": flags.CONTEXT["targetingKey"]} | FLAT | {"country": country}

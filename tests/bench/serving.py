@@ -27,10 +27,12 @@ def git(*arguments, cwd):
 
 
 class Repository:
-    """A bare repository and a work tree that pushes to it."""
+    """A bare repository and a work tree that pushes to it; `made`: they are there already."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, made=False):
         self.bare, self.work = folder / "flags.git", folder / "work"
+        if made:
+            return
         self.work.mkdir()
         git("init", "--bare", "-b", "main", self.bare, cwd=folder)
         git("init", "-b", "main", cwd=self.work)

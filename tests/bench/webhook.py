@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import changing
 import following
 import serving
 
@@ -111,3 +112,4 @@ def bench_webhook(build, table, quick):
     table.add("webhook.p50", "webhook → file and Redis have it, 10 000 flags, smart HTTP, p50",
               following.percentile(times, 50), "ms")
     table.add("webhook.p99", "  p99", following.percentile(times, 99), "ms", most=250.0)
+    changing.compare(table, "webhook", build, True, quick)

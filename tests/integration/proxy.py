@@ -17,7 +17,8 @@ One fault is in force at a time, for the connections that are open and those to 
 
 `after` counts the bytes of one connection in the direction concerned: towards the client, or with towards="server" the
 other way. `happened` counts what was done ("stall", "cut", …, and "connect"); wait_for("stall") waits until it was.
-drop() resets every connection that is open. Every call returns once it is in force.
+drop() resets every connection that is open; redirect(port) is for a server that has come back on another one. Every
+call returns once it is in force.
 """
 import asyncio
 import collections
@@ -106,6 +107,9 @@ class Proxy:
 
     def drop(self):
         self._call(self._drop)
+
+    def redirect(self, port):
+        self.target = (self.target[0], port)  # of the connections to come
 
     def wait_for(self, kind, times=1, seconds=PATIENCE):
         end = time.monotonic() + seconds

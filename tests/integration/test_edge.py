@@ -3,10 +3,12 @@ import contextlib
 import http.server
 import json
 import os
+import subprocess
 import threading
 
 import pytest
 import weir
+from proxy import Proxy
 from serving import bearer, tokens  # noqa: F401  (a fixture)
 from test_targets import change, file_target, in_sync, redis, redis_target, with_redis  # noqa: F401  (a fixture)
 
@@ -87,6 +89,87 @@ def test_a_commit_that_changes_no_flag_is_followed(repository, tmp_path):
             source.fetch()
             has(running, commit)
             assert running.get("/env/production/flagd.json").headers["ETag"] == before
+
+
+def hears(running):
+    weir.wait_until(lambda: running.status()["listening"], f"it hears its source\n{running.log()}")
+
+
+def test_a_controller_tells_of_changes(repository, tmp_path):
+    """With a poll of an hour, by the event streams of both environments, and once more after they broke."""
+    with weir.controller(repository.url, tmp_path / "data") as source, Proxy("127.0.0.1", source.port) as way:
+        source.wait_ready()
+        address = f"http://127.0.0.1:{way.port}"
+        with edge(address, tmp_path / "edge", "-e", "production", "-e", "staging", poll="1h") as running:
+            hears(running)
+            commit = change(repository, "loud")
+            source.fetch()
+            has(running, commit)
+            commit = repository.commit({"flags/checkout.yaml": weir.SHOP["flags/checkout.yaml"].replace(
+                "staging: {default: on}", "staging: {default: off}")})
+            source.fetch()
+            has(running, commit)  # only staging has changed
+            way.refuse()
+            way.drop()
+            weir.wait_until(lambda: not running.status()["listening"], "it noticed that")
+            commit = change(repository, "plain")
+            source.fetch()
+            has(source, commit)
+            assert running.status()["commit"] != commit
+            way.heal()
+            has(running, commit)
+            same_answers(source, running)
+
+
+def test_without_event_streams_it_polls(repository, tmp_path):
+    with weir.controller(repository.url, tmp_path / "data", "--event-streams", "0") as source:
+        source.wait_ready()
+        with edge(url(source), tmp_path / "edge", "-e", "production") as running:
+            running.wait_ready()
+            commit = change(repository, "loud")
+            source.fetch()
+            has(running, commit)
+            assert not running.status()["listening"] and "source_is_heard" not in running.log()
+
+
+def test_what_was_served_is_on_disk_whenever_it_is_killed(repository, tmp_path):
+    data = tmp_path / "edge"
+    with weir.controller(repository.url, tmp_path / "data") as source, Proxy("127.0.0.1", source.port) as way:
+        source.wait_ready()
+        for turn in range(8):
+            way.heal()
+            running = Edge("--from", f"http://127.0.0.1:{way.port}", "-e", "production", "--data", data,
+                           "--listen", "127.0.0.1:0")
+            try:
+                running.wait_ready()
+                hears(running)
+                commit = change(repository, "loud" if turn % 2 else "plain")
+                source.fetch()
+                while running.get("/env/production/flagd.json").headers["Weir-Commit"] != commit:
+                    assert running.process.poll() is None
+            finally:
+                running.kill()  # by SIGKILL, at the first sight of it
+            way.refuse()
+            with edge(f"http://127.0.0.1:{way.port}", data, "-e", "production") as again:
+                assert (again.status()["commit"], again.status()["source"]) == (commit, "disk")
+
+
+def test_a_disk_that_is_full_stops_no_one(repository, tmp_path):
+    """A file stands where the folder of the state is to be; once that is gone the state is written."""
+    data = tmp_path / "edge"
+    data.mkdir()
+    (data / "served").write_text("in the way")
+    with weir.controller(repository.url, tmp_path / "data") as source:
+        source.wait_ready()
+        with edge(url(source), data, "-e", "production") as running:
+            running.wait_ready()
+            commit = change(repository, "loud")
+            source.fetch()
+            has(running, commit)
+            assert running.log().count("keep_state_failed") == 1, running.log()
+            (data / "served").unlink()
+            weir.wait_until(lambda: (data / "served" / "state.json").exists(), "the state is written")
+            assert commit in (data / "served" / "state.json").read_text()
 
 
 def test_it_goes_on_when_the_source_is_killed(repository, tmp_path):
@@ -382,6 +465,40 @@ def test_it_follows_a_redis(pushed, redis, tmp_path):  # noqa: F811
         assert running.is_ready() and running.status()["source"] == "disk"
         assert running.value("banner") == LOUD
     redis.start()
+
+
+def test_a_redis_tells_of_changes(pushed, redis, tmp_path):  # noqa: F811
+    """With a poll of an hour, by the channel of the target, and once more after the connections broke."""
+    source, _, next_commit = pushed
+    with Proxy("127.0.0.1", redis.port) as way:
+        with edge(f"redis://127.0.0.1:{way.port}#weir:production", tmp_path / "edge", poll="1h") as running:
+            hears(running)
+            for variant in ("loud", "plain"):
+                has(running, next_commit(variant))
+            same_answers(source, running)
+            way.refuse()
+            way.drop()
+            weir.wait_until(lambda: not running.status()["listening"], "it noticed that")
+            commit = next_commit("loud")
+            assert running.status()["commit"] != commit
+            way.heal()
+            has(running, commit)
+            assert running.value("banner") == LOUD
+
+
+def test_a_channel_that_babbles_is_given_up(pushed, redis, tmp_path):  # noqa: F811
+    """Megabytes in one message: not kept, and what is polled is served all the same."""
+    _, address, next_commit = pushed
+    with edge(address, tmp_path / "edge") as running:
+        hears(running)
+        junk = tmp_path / "junk"
+        junk.write_bytes(b"x" * (8 << 20))
+        with junk.open("rb") as message:
+            subprocess.run(["redis-cli", "-p", str(redis.port), "-x", "PUBLISH", "{weir:production}:changed"], check=True,
+                           stdin=message, capture_output=True, timeout=60)
+        weir.wait_until(lambda: "more than was subscribed to" in running.log(), "it is given up")
+        has(running, next_commit("loud"))
+        hears(running)
 
 
 def test_a_redis_that_somebody_changed_is_not_believed(pushed, redis, tmp_path):  # noqa: F811

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 
 import pytest
 import weir
@@ -288,6 +289,38 @@ def test_an_emptied_redis_is_filled_again_by_the_next_commit(repository, tmp_pat
         running.fetch()
         in_sync(running, "redis", commit)
         assert_holds(redis, repository, running, commit)
+
+
+BEFORE_A_CHECK = 15  # seconds; a target that is in sync is asked again 24 s after the last time, at the soonest
+
+
+def test_a_redis_that_is_started_anew_empty_is_filled_without_a_commit(repository, tmp_path, redis):
+    commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})
+    with with_redis(repository, tmp_path, redis) as running:
+        in_sync(running, "redis", commit)
+        redis.stop()
+        redis.start()
+        weir.wait_until(lambda: redis.ask("HGET", "{weir:production}:meta", "commit") == commit, "it is filled",
+                        BEFORE_A_CHECK)
+        in_sync(running, "redis", commit)
+        assert_holds(redis, repository, running, commit)
+
+
+def test_a_redis_that_hangs_up_is_not_hammered(repository, tmp_path, redis):
+    """It closes connections that are idle for a second: each time it is asked once whether it still has all."""
+    commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})
+    with with_redis(repository, tmp_path, redis) as running:
+        in_sync(running, "redis", commit)
+        redis.ask("CONFIG", "SET", "timeout", "1")
+
+        def scripts():
+            info = dict(line.split(":", 1) for line in redis.ask("INFO", "commandstats").split() if ":" in line)
+            return int(info.get("cmdstat_evalsha", "calls=0").split(",")[0].split("=")[1])
+
+        before, begun = scripts(), time.monotonic()
+        weir.wait_until(lambda: scripts() >= before + 2, "it was asked twice", BEFORE_A_CHECK)
+        assert scripts() - before <= 2 + (time.monotonic() - begun), "more than one question a second"
+        assert target(running, "redis")["state"] == "inSync"
 
 
 @pytest.mark.parametrize("allowed", [[], ["--allow-host", "127.0.0.1:1"], ["--allow-host", "127.0.0.2"]])

@@ -12,6 +12,7 @@ So the number in any document tells which commits it may be of, and what `weir b
 everybody has to hold. A watcher reads a target in a loop and keeps what it saw; check() tells what was wrong.
 """
 import hashlib
+import http.client
 import json
 import pathlib
 import socket
@@ -103,6 +104,8 @@ def number_of(document):
 class Watcher:
     """Looks all the time, on a thread of its own; look() of those below says what is seen."""
 
+    PAUSE = 0.001  # seconds between two looks
+
     def __init__(self, line):
         self.line, self.faults, self.looks = line, [], 0
         self.last = -1           # the newest commit that was seen, by its place in the line
@@ -131,10 +134,14 @@ class Watcher:
                 self.look_now()
             except (AssertionError, ValueError, KeyError, OSError) as fault:
                 self.faults.append(f"{type(fault).__name__}: {fault}")
-            self._stop.wait(0.001)
+            self._stop.wait(self.PAUSE)
 
     def close(self):
         pass
+
+    def shape(self, document):
+        """What is kept of a document, of the bytes that `weir build` makes."""
+        return document
 
     def advance(self, meta):
         """The meta of a target may only become newer, and says the same of a commit each time. Returns its place."""
@@ -182,10 +189,6 @@ class FileWatcher(Watcher):
         if number == self.line.numbers[place] and self.meta.read_bytes() == before:
             self.keep(meta["commit"], whole)
 
-    @staticmethod
-    def shape(document):
-        return document
-
 
 class RedisWatcher(Watcher):
     """Both hashes in one transaction, which must always fit together."""
@@ -217,6 +220,35 @@ class RedisWatcher(Watcher):
     def close(self):
         if self.connection:
             self.connection.close()
+
+
+class EdgeWatcher(Watcher):
+    """What an edge answers at /env/production/flagd.json, whichever process answers: `find` gives its client, or None
+    while there is none."""
+
+    PAUSE = 0.005  # it answers each on a connection of its own, beside all the others
+
+    def __init__(self, line, find):
+        super().__init__(line)
+        self.find = find
+
+    def look(self):
+        client = self.find()
+        if not client:
+            return
+        try:
+            answer = client.get("/env/production/flagd.json")
+        except (OSError, http.client.HTTPException):
+            return  # it was killed just now
+        if answer.status == 503:
+            assert self.last < 0, "it serves nothing any more"
+            return
+        assert answer.status == 200, answer
+        meta = {"environment": "production"}
+        meta.update({name: answer.headers[f"Weir-{name.title()}"] for name in ("commit", "digest", "generation")})
+        place, number = self.advance(meta), number_of(json.loads(answer.body))
+        assert number == self.line.numbers[place], f"{meta} beside a document of {number}"
+        self.keep(meta["commit"], answer.body)
 
 
 def pairs(flat):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`make soak-converge`: tests/integration/test_converge.py for as many minutes as one likes; exits 1 when a target goes
-backwards, or when all do not come together in time.
+"""`make soak-converge`: tests/integration/test_converge.py for as many minutes as one likes; exits 1 when a target or
+an edge goes backwards, or when all do not come together in time.
 
     python3 tests/soak/converge.py [--minutes 5] [--seed N]
 """

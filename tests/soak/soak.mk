@@ -26,4 +26,4 @@ soak-kill soak-determinism soak-converge:
 HELP_MORE += 'make soak-git     fetches FETCHES=5000 commits one by one and tells what stays open and how long it takes'
 HELP_MORE += 'make soak-kill    kills the controller ROUNDS=500 times at random moments while commits arrive' \
              'make soak-determinism  the digests of DETERMINISM_COMMITS=200 commits, by every way to them' \
-             'make soak-converge  two controllers, MINUTES=5 of random commits and cuts: all end with the same'
+             'make soak-converge  two controllers and three edges, MINUTES=5 of random commits and cuts: all end with the same'

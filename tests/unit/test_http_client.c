@@ -318,6 +318,76 @@ START_TEST(a_request_that_is_stopped)
 }
 END_TEST
 
+/* --- answers that go on for ever ---------------------------------------------------------------
+ */
+
+struct taken {
+    struct rig *rig;
+    char text[64];
+    size_t length;
+};
+
+static void take(void *context, struct text piece)
+{
+    struct taken *taken = context;
+    ck_assert_uint_le(piece.length, sizeof taken->text - taken->length);
+    memcpy(taken->text + taken->length, piece.data, piece.length);
+    taken->length += piece.length;
+}
+
+static enum status ask_stream(struct rig *rig, struct taken *taken, int64_t silence_limit)
+{
+    const struct http_stream stream = {.take = take, .context = taken};
+    ck_assert_int_eq(http_url_parse(text_of(rig->server.url), &rig->url, NULL), STATUS_OK);
+    const struct http_request request = {
+        .method = "GET", .url = &rig->url, .silence_limit = silence_limit, .stream = &stream};
+    return http_client_send(rig->client, &request, &rig->answer, &rig->error);
+}
+
+START_TEST(a_stream_is_handed_on_and_ends_when_nothing_comes)
+{
+    static const struct step steps[] = {
+        {"GET /", OK "Content-Length: 100\r\n\r\ndata: x\n\n"},
+        {"GET /", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone"},
+        {"GET /", OK "Connection: close\r\nContent-Length: 2\r\n\r\n:\n"},
+    };
+    struct rig rig;
+    struct taken taken = {0};
+    rig_init(&rig, steps, COUNT_OF(steps));
+    rig.settings.answer_limit = NANOSECONDS_PER_MILLISECOND; /* says nothing of a stream */
+    rig.settings.answer_maximum = 4;                         /* nor does this */
+    rig_open(&rig);
+    ck_assert_int_eq(ask_stream(&rig, &taken, NANOSECONDS_PER_SECOND), STATUS_SYSTEM);
+    ck_assert_msg(strstr(rig.error.message, "nothing came for 1 s"), "%s", rig.error.message);
+    ck_assert_text(((struct text){taken.text, taken.length}), "data: x\n\n");
+    /* What is no stream is an answer as ever. */
+    ck_assert_int_eq(ask_stream(&rig, &taken, 0), STATUS_OK);
+    check_answer(&rig, 404, "none");
+    ck_assert_uint_eq(taken.length, 9);
+    ck_assert_int_eq(ask_stream(&rig, &taken, 0), STATUS_OK);
+    check_answer(&rig, 200, "");
+    ck_assert_uint_eq(taken.length, 11);
+    rig_dispose(&rig);
+}
+END_TEST
+
+START_TEST(a_silent_server_is_left_before_the_limit_of_an_answer)
+{
+    static const struct step steps[] = {{"GET /", SCRIPT_HANG}};
+    struct rig rig;
+    rig_init(&rig, steps, 1);
+    rig.settings.answer_limit = 600 * NANOSECONDS_PER_SECOND;
+    rig_open(&rig);
+    ck_assert_int_eq(http_url_parse(text_of(rig.server.url), &rig.url, NULL), STATUS_OK);
+    const struct http_request request = {
+        .method = "GET", .url = &rig.url, .silence_limit = NANOSECONDS_PER_SECOND};
+    ck_assert_int_eq(http_client_send(rig.client, &request, &rig.answer, &rig.error),
+                     STATUS_SYSTEM);
+    ck_assert_msg(strstr(rig.error.message, "nothing came for 1 s"), "%s", rig.error.message);
+    rig_dispose(&rig);
+}
+END_TEST
+
 /* --- URLs ------------------------------------------------------------------------------------ */
 
 START_TEST(urls)
@@ -412,4 +482,6 @@ END_TEST
 
 UNIT_MAIN("http_client", requests_and_answers, a_connection_that_was_left_open_and_closed_since,
           answers_that_are_none, a_long_body_gets_more_time, answers_that_are_too_large, redirects,
-          hosts_and_secrets, nobody_is_there, a_request_that_is_stopped, urls, servers)
+          hosts_and_secrets, nobody_is_there, a_request_that_is_stopped,
+          a_stream_is_handed_on_and_ends_when_nothing_comes,
+          a_silent_server_is_left_before_the_limit_of_an_answer, urls, servers)

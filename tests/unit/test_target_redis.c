@@ -386,9 +386,31 @@ START_TEST(test_a_script_that_was_broken_off)
 }
 END_TEST
 
+START_TEST(test_a_connection_that_has_ended_is_noticed)
+{
+    struct site site;
+    if (!make_site(&site))
+        return;
+    ck_assert(!site.driver->lost(site.state)); /* there was none */
+    struct snapshot *snapshot = snapshot_of(TWO_FLAGS, 1);
+    check_given(&site, snapshot);
+    ck_assert(!site.driver->lost(site.state));
+    tell(&site.server, "CLIENT KILL TYPE normal SKIPME yes");
+    for (int tries = 0; !site.driver->lost(site.state); tries++) {
+        ck_assert_int_lt(tries, 10000);
+        wait_a_little();
+    }
+    check_given(&site, snapshot);
+    ck_assert(!site.driver->lost(site.state));
+    snapshot_release(snapshot);
+    leave(&site);
+}
+END_TEST
+
 UNIT_MAIN("target_redis", test_layout, test_differences, test_a_difference_that_does_not_fit,
           test_older_never_replaces_newer, test_generations_are_compared_by_all_parts,
           test_one_generation_two_documents, test_changes_are_published_and_only_changes,
           test_what_is_there_is_not_sent_again, test_a_hundred_thousand_flags,
           test_an_override_stands_over_what_is_pushed,
-          test_an_override_ends_when_a_commit_holds_its_intent, test_a_script_that_was_broken_off)
+          test_an_override_ends_when_a_commit_holds_its_intent, test_a_script_that_was_broken_off,
+          test_a_connection_that_has_ended_is_noticed)
