@@ -6,6 +6,7 @@
 
 #define FRACTION_STEPS 20000 /* of the continued fraction; what needs more is normal by then */
 #define BISECTIONS 100
+#define LEAST_PRIOR (-23) /* e^-23 = 1e-10: less is nothing but rounding */
 
 static enum status hand_out(double x, double *out)
 {
@@ -135,9 +136,10 @@ enum status statistics_count_above(double x, double n, double p, struct beta bet
     if (status != STATUS_OK)
         return status;
     /* P(rate > p) is P(1 - rate < 1 - p) */
-    return hand_out(both + log_beta_cdf(beta.b + (n - x), beta.a + x, 1 - p) -
-                        log_beta_cdf(beta.b, beta.a, 1 - p),
-                    out);
+    double prior = log_beta_cdf(beta.b, beta.a, 1 - p);
+    if (prior < LEAST_PRIOR)
+        return STATUS_INVALID;
+    return hand_out(both + log_beta_cdf(beta.b + (n - x), beta.a + x, 1 - p) - prior, out);
 }
 
 enum status statistics_count_below(double x, double n, double p, struct beta beta, double *out)
