@@ -71,7 +71,7 @@ static bool read_burn_rate(const struct node *map, struct metric *metric)
         return false;
     for (const struct node *item = windows->first; item && metric->burn_count < BURN_WINDOWS_MAX;
          item = item->next) {
-        struct burn_window *window = &metric->burn[metric->burn_count++];
+        struct metric_burn_window *window = &metric->burn[metric->burn_count++];
         if (!read_period(item, "long", &window->longer) ||
             !read_period(item, "short", &window->shorter) ||
             !read_number(item, "rate", &window->rate))
@@ -94,7 +94,7 @@ static bool read_judge(const struct node *spec, struct metric *metric)
 static bool read_limits(const struct node *spec, struct metric *metric)
 {
     double failure = 0, inconclusive = 0, errors = CONSECUTIVE_ERRORS, count = 0, sample = 0;
-    struct metric_limits *limits = &metric->limits;
+    struct metric_limit_settings *limits = &metric->limits;
     limits->interval = metric->role == METRIC_BREAKER ? BREAKER_INTERVAL : INTERVAL;
     limits->window = WINDOW;
     if (!read_number(spec, "failureLimit", &failure) ||

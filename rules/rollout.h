@@ -59,14 +59,14 @@ enum metric_no_data { NO_DATA_HOLD, NO_DATA_FAIL, NO_DATA_PASS };
 enum compare_method { COMPARE_NONE, COMPARE_DIFFERENCE, COMPARE_RATIO, COMPARE_SEQUENTIAL };
 
 /* An error budget burns too fast when both windows say so (SRE Workbook, chapter 5). */
-struct burn_window {
+struct metric_burn_window {
     int64_t longer, shorter; /* seconds */
     double rate;             /* times the budget's even use */
 };
 #define BURN_WINDOWS_MAX 4
 
 /* Argo Rollouts' names and defaults, but for `window` (delivery.md section 1). */
-struct metric_limits {
+struct metric_limit_settings {
     int64_t interval;      /* seconds from a measurement's end to the next; default 60 */
     int64_t initial_delay; /* seconds; default 0 */
     int64_t window;        /* seconds: older measurements count no more; 0: all of a phase */
@@ -93,9 +93,9 @@ struct metric {
     double alpha;                /* of the sequential test; default 0.05 */
     bool higher_is_better;       /* of what is compared; default false */
     double objective;            /* burnRate: 0.999; 0: there is none */
-    struct burn_window burn[BURN_WINDOWS_MAX];
+    struct metric_burn_window burn[BURN_WINDOWS_MAX];
     size_t burn_count;
-    struct metric_limits limits;
+    struct metric_limit_settings limits;
     uint64_t minimum_sample;
     enum metric_no_data on_no_data;
 };

@@ -27,3 +27,18 @@ HELP_MORE += 'make soak-git     fetches FETCHES=5000 commits one by one and tell
 HELP_MORE += 'make soak-kill    kills the controller ROUNDS=500 times at random moments while commits arrive' \
              'make soak-determinism  the digests of DETERMINISM_COMMITS=200 commits, by every way to them' \
              'make soak-converge  two controllers and three edges, MINUTES=5 of random commits and cuts: all end with the same'
+             'make soak-converge  two controllers, MINUTES=5 of random commits and cuts: all end with the same'
+
+# Gates on simulated rollouts of twelve weeks: RUNS without harm stay under alpha; how long harm goes unseen. Some minutes.
+RUNS ?= 2000
+$(BUILD)/tests/soak/aa: tests/soak/aa.c $(BUILD)/rules.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(LDFLAGS_ALL) $(RULES_LIBS)
+
+.PHONY: soak-aa
+soak-aa:
+	$(DEPS) build
+	$(MAKE_ALL) $(BUILD)/tests/soak/aa
+	@$(BUILD)/tests/soak/aa $(RUNS) $(SEED)
+
+HELP_MORE += 'make soak-aa      RUNS=2000 simulated rollouts without harm: false alarms stay under alpha; delays for +10, +25, +100 %'
