@@ -147,7 +147,7 @@ static void check_metric(struct linker *linker, const struct metric *metric)
         metric->has_counts ? names_variant(metric->numerator) : names_variant(metric->query);
     if (metric->source == METRIC_HTTP)
         told_apart = names_variant(metric->address);
-    if (metric->compare != COMPARE_NONE && !told_apart)
+    if (metric->compare != METRIC_ABSOLUTE && !told_apart)
         diagnostics_add(linker->diagnostics, CODE_METRIC_TEMPLATE, metric->name.place,
                         "ask for {{variant}}: it is asked once for each arm",
                         "metric \"%.64s\" compares two arms, but asks the same of both",
@@ -164,7 +164,7 @@ static bool is_absolute_guardrail(const struct linker *linker, const struct name
 {
     const struct metric *metric = catalog_metric(linker->catalog, name->text);
     return !metric || ((metric->role == METRIC_GUARDRAIL || metric->role == METRIC_BREAKER) &&
-                       metric->compare == COMPARE_NONE);
+                       metric->compare == METRIC_ABSOLUTE);
 }
 
 /* At 100 % there is no control to compare with. */

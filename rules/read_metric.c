@@ -19,7 +19,7 @@ static enum metric_role role_of(struct text text)
     return text_is(text, "info") ? METRIC_INFO : METRIC_GUARDRAIL;
 }
 
-static enum metric_no_data no_data_of(const struct node *node, enum metric_role role)
+static enum no_data no_data_of(const struct node *node, enum metric_role role)
 {
     if (!node || node->type != NODE_STRING)
         return role == METRIC_BREAKER ? NO_DATA_FAIL : NO_DATA_HOLD;
@@ -55,9 +55,9 @@ static bool read_compare(const struct node *map, struct metric *metric)
     metric->alpha = ALPHA;
     if (!map)
         return true;
-    metric->compare = text_is(method, "sequential") ? COMPARE_SEQUENTIAL
-                      : text_is(method, "ratio")    ? COMPARE_RATIO
-                                                    : COMPARE_DIFFERENCE;
+    metric->compare = text_is(method, "sequential") ? METRIC_SEQUENTIAL
+                      : text_is(method, "ratio")    ? METRIC_RATIO
+                                                    : METRIC_DIFFERENCE;
     metric->higher_is_better = text_is(node_get_string(map, "better"), "higher");
     return read_number(map, "margin", &metric->margin) && read_number(map, "alpha", &metric->alpha);
 }
@@ -127,7 +127,7 @@ static void check_metric(struct reading *reading, const struct metric *metric)
     if (metric->limits.interval < 1 || metric->limits.window < 1)
         refuse(reading, metric, "interval and window are at least 1s",
                "has an interval or window of 0s");
-    if (!metric->has_counts && (metric->compare == COMPARE_SEQUENTIAL || metric->burn_count))
+    if (!metric->has_counts && (metric->compare == METRIC_SEQUENTIAL || metric->burn_count))
         refuse(reading, metric, "give numerator and denominator",
                "needs counts, which one number does not give");
     if (!metric->has_counts && metric->minimum_sample)

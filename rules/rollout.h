@@ -8,6 +8,7 @@
 
 #include "calendar.h"
 #include "definitions.h"
+#include "judge_limits.h"
 
 /* --- phases ---------------------------------------------------------------------------------- */
 
@@ -54,9 +55,7 @@ enum metric_role {
 
 enum metric_source { METRIC_PROMETHEUS, METRIC_HTTP };
 
-enum metric_no_data { NO_DATA_HOLD, NO_DATA_FAIL, NO_DATA_PASS };
-
-enum compare_method { COMPARE_NONE, COMPARE_DIFFERENCE, COMPARE_RATIO, COMPARE_SEQUENTIAL };
+enum metric_compare { METRIC_ABSOLUTE, METRIC_DIFFERENCE, METRIC_RATIO, METRIC_SEQUENTIAL };
 
 /* An error budget burns too fast when both windows say so (SRE Workbook, chapter 5). */
 struct metric_burn_window {
@@ -88,7 +87,7 @@ struct metric {
     struct place secret_place;
     bool has_minimum, has_maximum; /* thresholdRange, both inclusive */
     double minimum, maximum;
-    enum compare_method compare; /* to the control arm */
+    enum metric_compare compare; /* to the control arm */
     double margin;               /* how much worse is still well: a difference, or a ratio − 1 */
     double alpha;                /* of the sequential test; default 0.05 */
     bool higher_is_better;       /* of what is compared; default false */
@@ -97,7 +96,7 @@ struct metric {
     size_t burn_count;
     struct metric_limit_settings limits;
     uint64_t minimum_sample;
-    enum metric_no_data on_no_data;
+    enum no_data on_no_data;
 };
 
 /* --- rollouts -------------------------------------------------------------------------------- */

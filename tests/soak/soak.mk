@@ -27,7 +27,6 @@ HELP_MORE += 'make soak-git     fetches FETCHES=5000 commits one by one and tell
 HELP_MORE += 'make soak-kill    kills the controller ROUNDS=500 times at random moments while commits arrive' \
              'make soak-determinism  the digests of DETERMINISM_COMMITS=200 commits, by every way to them' \
              'make soak-converge  two controllers and three edges, MINUTES=5 of random commits and cuts: all end with the same'
-             'make soak-converge  two controllers, MINUTES=5 of random commits and cuts: all end with the same'
 
 # Gates on simulated rollouts of twelve weeks: RUNS without harm stay under alpha; how long harm goes unseen. Some minutes.
 RUNS ?= 2000
