@@ -52,6 +52,13 @@ static void write_target(struct buffer *out, const struct target_status *target)
     }
     status_write_member(out, "generation", target->generation);
     buffer_append_char(out, ',');
+    if (target->held[0]) {
+        buffer_append_string(out, "\"held\":{");
+        status_write_member(out, "generation", target->held);
+        buffer_append_char(out, ',');
+        status_write_time(out, "since", target->held_since);
+        buffer_append_string(out, "},");
+    }
     status_write_time(out, "lastSuccess", target->last_success);
     buffer_append_char(out, ',');
     status_write_member(out, "name", target->name);

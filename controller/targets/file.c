@@ -172,12 +172,9 @@ static enum status compare_meta(const struct writing *writing, struct text meta,
         generation_parse(node_get_string(root, "generation"), &held)) {
         *same = text_is(node_get_string(root, "digest"), writing->digest);
         if (generation_compare(held, writing->push->snapshot->generation) > 0) {
-            char text[GENERATION_TEXT_SIZE];
-            generation_format(held, text);
-            status =
-                error_set(error, STATUS_REFUSED,
-                          "'%.100s' holds a newer generation (%s): another controller is ahead",
-                          writing->target->definition->location, text);
+            char where[104];
+            snprintf(where, sizeof where, "'%.100s'", writing->target->definition->location);
+            status = push_is_outrun(writing->push, held, where, error);
         }
     }
     arena_dispose(&arena);

@@ -108,9 +108,9 @@ static enum status check_fence(const struct putting *putting, const struct http_
     if (!generation_parse(text_of(fields[FIELD_GENERATION].value), &held) ||
         generation_compare(held, putting->push->snapshot->generation) <= 0)
         return STATUS_OK;
-    return error_set(error, STATUS_REFUSED,
-                     "'%s' holds a newer generation (%s): another controller is ahead",
-                     putting->target->url.shown, fields[FIELD_GENERATION].value);
+    char where[sizeof error->message];
+    snprintf(where, sizeof where, "'%s'", putting->target->url.shown);
+    return push_is_outrun(putting->push, held, where, error);
 }
 
 static bool is_this(const struct putting *putting, const struct http_field *fields)

@@ -189,9 +189,13 @@ static enum status check_fence(const struct applying *applying, const struct obj
                    : refuse(applying, "a generation that weir did not write", object->generation,
                             ": take the annotation away or choose another name", error);
     int order = generation_compare(held, applying->push->snapshot->generation);
-    if (order > 0)
-        return refuse(applying, "a newer generation", object->generation,
-                      ": another controller is ahead", error);
+    if (order > 0) {
+        const struct kubernetes_target *target = applying->target;
+        char where[160];
+        snprintf(where, sizeof where, "%s '%s/%.60s'", kind_of(target), target->namespace,
+                 target->name);
+        return push_is_outrun(applying->push, held, where, error);
+    }
     if (order == 0 && !applying->acknowledged && strcmp(object->digest, applying->digest) != 0)
         return refuse(applying, "another document of this generation", object->digest,
                       ": the controllers that write it disagree", error);

@@ -208,7 +208,7 @@ static void send_script(struct redis_target *target, const struct push *push,
         send_side(base, push->document, SIDE_SET, connection, &sent);
 }
 
-static enum outcome refuse(struct error *error, struct redis_target *target, const char *what,
+static enum outcome refuse(struct error *error, const struct redis_target *target, const char *what,
                            const char *held, const char *mend)
 {
     error_set(error, STATUS_REFUSED, "'%.60s' holds %s (%.71s)%s", target->definition->key, what,
@@ -216,8 +216,20 @@ static enum outcome refuse(struct error *error, struct redis_target *target, con
     return OUTCOME_FAILED;
 }
 
-static enum outcome interpret(struct redis_target *target, const redisReply *reply,
-                              struct error *error)
+static enum outcome outrun(const struct redis_target *target, const struct push *push,
+                           const char *word, struct error *error)
+{
+    struct generation held;
+    char where[64];
+    snprintf(where, sizeof where, "'%.60s'", target->definition->key);
+    if (!generation_parse(text_of(word), &held)) /* the script has compared it as bytes */
+        return refuse(error, target, "a newer generation", word, ": another controller is ahead");
+    push_is_outrun(push, held, where, error);
+    return OUTCOME_FAILED;
+}
+
+static enum outcome interpret(struct redis_target *target, const struct push *push,
+                              const redisReply *reply, struct error *error)
 {
     if (reply->type == REDIS_REPLY_ERROR && text_starts_with(text_of(reply->str), TEXT("NOSCRIPT")))
         return OUTCOME_NO_SCRIPT;
@@ -231,8 +243,7 @@ static enum outcome interpret(struct redis_target *target, const redisReply *rep
     if (text_is(word, "base"))
         return OUTCOME_OTHER_BASE;
     if (text_is(word, "stale"))
-        return refuse(error, target, "a newer generation", words[1],
-                      ": another controller is ahead");
+        return outrun(target, push, words[1], error);
     if (text_is(word, "conflict"))
         return refuse(error, target, "another document of this generation", words[1],
                       ": the controllers that write it disagree; the next commit settles it");
@@ -252,7 +263,7 @@ static enum outcome run(struct redis_target *target, const struct push *push,
         redisReply *reply = redis_receive(&target->connection, error);
         if (!reply)
             return OUTCOME_FAILED;
-        outcome = interpret(target, reply, error);
+        outcome = interpret(target, push, reply, error);
         freeReplyObject(reply);
     }
     return outcome;

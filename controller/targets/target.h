@@ -18,6 +18,7 @@ struct push {
     struct document *document; /* borrowed from the snapshot */
     const char *environment;
     const _Atomic bool *stop; /* becomes true when the push is to end as it stands; or NULL */
+    struct generation *held;  /* gets the newer one for which it was refused; or NULL */
 };
 
 /* Its own copy of a target's definition. */
@@ -43,6 +44,11 @@ struct target_driver {
     void (*close)(void *state);
 };
 
+/* For drivers: the target holds `held`, which is newer than what is pushed. `where` is how it is
+ * named to people. Fills `error` and returns STATUS_REFUSED. */
+enum status push_is_outrun(const struct push *push, struct generation held, const char *where,
+                           struct error *error);
+
 /* registry.c: the one table. */
 const struct target_driver *target_driver(enum target_type type);
 
@@ -60,8 +66,12 @@ struct target_status {
     char digest[DIGEST_TEXT_SIZE], commit[COMMIT_TEXT_SIZE];
     int64_t last_success; /* wall seconds, 0: never */
     unsigned failures;    /* in a row */
-    char problem[320];    /* of the last failure, or empty */
-    char path[256];       /* of the definition */
+    char problem[448];    /* of the last failure, or empty */
+    /* While the target holds a newer generation than what is served: which, and since when this is
+     * known (wall seconds). Empty, 0: it does not. */
+    char held[GENERATION_TEXT_SIZE];
+    int64_t held_since;
+    char path[256]; /* of the definition */
     uint32_t line, column;
     const char *code; /* a diagnostic code when reach refused it, else NULL */
 };

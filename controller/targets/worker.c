@@ -96,8 +96,19 @@ static void close_driver(struct target_worker *worker)
     worker->state = NULL;
 }
 
+enum status push_is_outrun(const struct push *push, struct generation held, const char *where,
+                           struct error *error)
+{
+    char text[GENERATION_TEXT_SIZE];
+    generation_format(held, text);
+    if (push->held)
+        *push->held = held;
+    return error_set(error, STATUS_REFUSED,
+                     "%s holds a newer generation (%s): another controller is ahead", where, text);
+}
+
 static enum status push(struct target_worker *worker, struct snapshot *snapshot,
-                        struct error *error)
+                        struct generation *held, struct error *error)
 {
     const struct target_definition *definition = worker->current;
     const struct snapshot_environment *environment =
@@ -114,7 +125,7 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
     if (!worker->state)
         return error_set(error, STATUS_NO_MEMORY, "out of memory");
     const struct push push = {snapshot, environment->document, definition->environment,
-                              &worker->stop};
+                              &worker->stop, held};
     return worker->driver->push(worker->state, &push, error);
 }
 
@@ -141,7 +152,8 @@ static void note_success(struct target_worker *worker, const struct snapshot *sn
     copy_string(status->commit, sizeof status->commit, snapshot->commit);
     status->last_success = clock_seconds(&worker->world->clock);
     status->failures = 0;
-    status->problem[0] = '\0';
+    status->problem[0] = status->held[0] = '\0';
+    status->held_since = 0;
     status->code = NULL;
     if (worker->abandoned)
         return;
@@ -151,14 +163,39 @@ static void note_success(struct target_worker *worker, const struct snapshot *sn
     series_set(worker->last_success, status->last_success);
 }
 
+/* Under the lock. Nothing is done about a target that holds something newer but to wait: that is
+ * told whole, since it may take for ever. */
+static void note_held(struct target_worker *worker, const struct snapshot *snapshot,
+                      const struct generation *held)
+{
+    struct target_status *status = &worker->status;
+    const struct generation none = {0};
+    char own[GENERATION_TEXT_SIZE], since[TIME_TEXT_SIZE];
+    size_t length = strlen(status->problem);
+    if (generation_compare(*held, none) == 0) {
+        status->held[0] = '\0';
+        status->held_since = 0;
+        return;
+    }
+    if (!status->held_since)
+        status->held_since = clock_seconds(&worker->world->clock);
+    generation_format(*held, status->held);
+    generation_format(snapshot->generation, own);
+    time_format(status->held_since, since);
+    snprintf(status->problem + length, sizeof status->problem - length,
+             "; this one's is lower (%s), and it has waited since %s", own, since);
+}
+
 /* Under the lock. */
-static void note_failure(struct target_worker *worker, const struct error *error)
+static void note_failure(struct target_worker *worker, const struct snapshot *snapshot,
+                         const struct generation *held, const struct error *error)
 {
     struct target_status *status = &worker->status;
     bool refused = error->status == STATUS_REFUSED;
     status->condition = refused ? TARGET_REFUSED_IT : TARGET_RETRYING;
     status->failures += status->failures < UINT32_MAX;
     copy_string(status->problem, sizeof status->problem, error->message);
+    note_held(worker, snapshot, held);
     status->code = worker->state ? worker->driver->code(worker->state) : NULL;
     if (worker->abandoned)
         return;
@@ -246,7 +283,8 @@ static int64_t turn(struct target_worker *worker)
     pthread_mutex_unlock(&worker->lock);
 
     struct error error = {0};
-    enum status status = push(worker, snapshot, &error);
+    struct generation held = {0};
+    enum status status = push(worker, snapshot, &held, &error);
     error.status = status;
 
     pthread_mutex_lock(&worker->lock);
@@ -255,7 +293,7 @@ static int64_t turn(struct target_worker *worker)
     if (!outdated && status == STATUS_OK)
         note_success(worker, snapshot, checked);
     else if (!outdated)
-        note_failure(worker, &error);
+        note_failure(worker, snapshot, &held, &error);
     struct target_status copy = worker->status;
     pthread_mutex_unlock(&worker->lock);
     if (!outdated)
@@ -410,7 +448,8 @@ void worker_redefine(struct target_worker *worker, struct target_definition *def
         struct target_status *status = &worker->status;
         status->condition = TARGET_PENDING;
         status->generation[0] = status->digest[0] = status->commit[0] = status->problem[0] = '\0';
-        status->last_success = 0;
+        status->held[0] = '\0';
+        status->last_success = status->held_since = 0;
         status->failures = 0;
         status->code = NULL;
         wake(worker);

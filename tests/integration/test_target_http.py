@@ -112,8 +112,11 @@ def test_a_receiver_with_a_newer_generation_is_not_set_back(repository, tmp_path
                 found = refused(running, "http")
                 assert found["state"] == "refused" and found["fault"]["code"] is None
                 generation = before[0]["generation"]
+                own, since = running.status()["generation"], found["held"]["since"]
+                assert own < generation and found["held"]["generation"] == generation
                 assert found["fault"]["message"] == (f"'{receiver.url}' holds a newer generation ({generation}): "
-                                                     "another controller is ahead")
+                                                     f"another controller is ahead; this one's is lower ({own}), "
+                                                     f"and it has waited since {since}")
                 assert (receiver.held, receiver.document()) == before
         assert receiver.seen.count("PUT") == 2, "the first's, and the one that was refused"
 

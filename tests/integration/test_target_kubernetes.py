@@ -166,7 +166,9 @@ def test_a_newer_generation_is_not_set_back(repository, tmp_path, server, kind):
         generation = before["metadata"]["annotations"]["weir/generation"]
         shown = "ConfigMap" if kind == "configMap" else "FeatureFlag"
         assert found["state"] == "refused" and found["fault"]["message"] == (
-            f"{shown} 'default/{name}' holds a newer generation ({generation}): another controller is ahead")
+            f"{shown} 'default/{name}' holds a newer generation ({generation}): another controller is ahead; "
+            f"this one's is lower ({running.status()['generation']}), and it has waited since {found['held']['since']}")
+        assert found["held"]["generation"] == generation
         assert server.ask("GET", path_of(kind, name)) == before
 
 

@@ -293,6 +293,18 @@ START_TEST(test_what_is_refused_waits_for_the_next_snapshot)
     WAIT_FOR(is_at(&yard, "wrong", TARGET_REFUSED_IT, 0));
     ck_assert_ptr_nonnull(strstr(status_of(&yard, "ahead").problem, "newer generation"));
     ck_assert_ptr_null(status_of(&yard, "ahead").code);
+    struct target_status ahead = status_of(&yard, "ahead");
+    char since[TIME_TEXT_SIZE], whole[600];
+    ck_assert_str_eq(ahead.held, "00000000000000090000000000000000");
+    ck_assert_int_gt(ahead.held_since, 1700000000);
+    time_format(ahead.held_since, since);
+    snprintf(whole, sizeof whole,
+             " holds a newer generation (00000000000000090000000000000000): another controller is "
+             "ahead; this one's is lower (00000000000000080000000000000000), and it has waited "
+             "since %s",
+             since);
+    ck_assert_msg(strstr(ahead.problem, whole), "%s", ahead.problem);
+    ck_assert_str_eq(status_of(&yard, "outside").held, "");
     ck_assert_str_eq(status_of(&yard, "outside").code, "W501");
     ck_assert_str_eq(status_of(&yard, "remote").code, "W502");
     ck_assert_ptr_nonnull(strstr(status_of(&yard, "wrong").problem, "name a secret"));
@@ -301,6 +313,9 @@ START_TEST(test_what_is_refused_waits_for_the_next_snapshot)
     ck_assert_int_eq(counted(&yard, &family_target_behind, "ahead", NULL), 1);
     apply(&yard, 4, DOCUMENT, 10);
     WAIT_FOR(is_at(&yard, "ahead", TARGET_IN_SYNC, 10));
+    ahead = status_of(&yard, "ahead");
+    ck_assert_str_eq(ahead.held, "");
+    ck_assert(ahead.held_since == 0 && ahead.problem[0] == '\0');
     check_file(below(yard.root, "flags.json"), DOCUMENT);
     leave(&yard);
 }
