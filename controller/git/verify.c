@@ -26,7 +26,7 @@ bool verify_mode_parse(struct text text, enum verify_mode *mode)
     return false;
 }
 
-const char *verdict_words(enum verdict verdict)
+const char *verdict_words(enum signature_verdict verdict)
 {
     switch (verdict) {
     case VERDICT_VERIFIED:

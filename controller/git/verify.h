@@ -28,7 +28,7 @@ struct verify_policy {
     _Atomic bool *stop;          /* becoming true ends it with STATUS_STOPPED; NULL: never */
 };
 
-enum verdict {
+enum signature_verdict {
     VERDICT_VERIFIED,
     VERDICT_UNSIGNED,
     VERDICT_BAD_SIGNATURE, /* of other bytes, for another purpose, or no signature at all */
@@ -41,7 +41,7 @@ enum verdict {
 #define VERIFY_SIGNERS_MAX ((size_t)1 << 20) /* bytes of the file */
 
 struct verification {
-    enum verdict verdict;
+    enum signature_verdict verdict;
     char principal[256];  /* who, when it is verified */
     char fingerprint[64]; /* "SHA256:…" of the key, when it is verified */
 };
@@ -49,7 +49,7 @@ struct verification {
 /* "none", "tip" or "all". */
 bool verify_mode_parse(struct text text, enum verify_mode *mode);
 /* In a few words: "is not signed". */
-const char *verdict_words(enum verdict verdict);
+const char *verdict_words(enum signature_verdict verdict);
 
 /* One commit. STATUS_OK whatever the verdict; STATUS_SYSTEM when it cannot be had (no ssh-keygen,
  * no such file), STATUS_NOT_FOUND when there is no such commit. */

@@ -62,7 +62,7 @@ static void note_signer(const char *output, const char *principal, struct verifi
 }
 
 /* Why no principal was found, by what ssh-keygen complains of. */
-static enum verdict judge_complaint(const char *problem)
+static enum signature_verdict judge_complaint(const char *problem)
 {
     if (strstr(problem, "key has expired") || strstr(problem, "key is not yet valid"))
         return VERDICT_EXPIRED;
@@ -109,7 +109,7 @@ static enum status answer(const struct question *question, struct verification *
 
 /* --- what the commit holds ------------------------------------------------------------------- */
 
-static enum verdict judge_kind(const git_buf *signature)
+static enum signature_verdict judge_kind(const git_buf *signature)
 {
     static const char ssh[] = "-----BEGIN SSH SIGNATURE-----";
     if (signature->size > SIGNATURE_MAX)

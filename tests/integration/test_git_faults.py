@@ -200,12 +200,21 @@ def test_a_list_of_branches_without_end_is_cut(tmp_path):
 
 
 def fill(repository, clone, count=60):
-    """As many packs in the clone as so many fetches leave."""
-    for number in range(count):
-        repository.commit({"README.md": f"{number}\n"})
-        weir.git(clone, "-c", "fetch.unpackLimit=1", "-c", "gc.auto=0", "-c", "maintenance.auto=0", "fetch", "--quiet",
-                 repository.bare, "+refs/heads/main:refs/remotes/origin/main")
-    return weir.git(repository.work, "rev-parse", "HEAD")
+    """As many packs in the clone as so many fetches leave: a commit each, with what it has that its parent has not."""
+    before = weir.git(repository.work, "rev-parse", "HEAD")
+    commits = "".join(f"commit refs/heads/main\ncommitter A <a@example.com> {number} +0000\ndata 2\nx\n"
+                      + (f"from {before}\n" if number == 0 else "")
+                      + f"M 644 inline README.md\ndata <<END\n{number}\nEND\n"
+                      for number in range(count))
+    weir.git(repository.work, "fast-import", "--quiet", input=commits)
+    weir.git(repository.work, "reset", "--quiet", "--hard", "main")
+    weir.git(repository.work, "push", "--quiet", "origin", "main")
+    for commit in weir.git(repository.work, "rev-list", "--reverse", f"{before}..main").splitlines():
+        weir.git(repository.bare, "pack-objects", "--quiet", "--revs", clone / "objects/pack/pack",
+                 input=f"{commit}\n^{before}\n")
+        before = commit
+    weir.git(clone, "update-ref", "refs/remotes/origin/main", before)
+    return before
 
 
 def packs(clone):

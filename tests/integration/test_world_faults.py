@@ -263,6 +263,7 @@ def redis(tmp_path):
     server.stop()
 
 
+@pytest.mark.skipif(weir.is_sanitized(), reason="it waits half a minute for the check; it is run without a sanitizer")
 def test_a_redis_restarted_empty_is_filled_again(repository, tmp_path, redis):
     """Without a commit: it is looked at from time to time. A minute is what an operator may have to wait."""
     commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})

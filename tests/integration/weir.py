@@ -129,11 +129,12 @@ def write_files(folder, files):
     return pathlib.Path(folder)
 
 
-def git(folder, *arguments):
+def git(folder, *arguments, input=None):
     done = subprocess.run(
         ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false",
          "-c", "init.defaultBranch=main", *map(str, arguments)],
-        cwd=folder, capture_output=True, env=environment(), timeout=120, check=False)
+        cwd=folder, capture_output=True, env=environment(), timeout=120, check=False,
+        input=None if input is None else input.encode())
     if done.returncode != 0:
         raise AssertionError(f"git {arguments}: {done.stderr.decode()}")
     return done.stdout.decode().strip()

@@ -38,7 +38,7 @@ SHARED struct snapshot *make_snapshot(const char *environment, struct document *
 SHARED struct push push_of(struct snapshot *snapshot)
 {
     return (struct push){snapshot, snapshot->environments[0].document,
-                         snapshot->environments[0].name.data, NULL};
+                         snapshot->environments[0].name.data, NULL, NULL};
 }
 
 SHARED void digest_of(const struct snapshot *snapshot, char out[DIGEST_TEXT_SIZE])

@@ -48,10 +48,14 @@ static void end_upkeep(void)
 static const char *fetch_often(int count)
 {
     const char *tip = NULL;
+    shell("cd work && for i in $(seq %d); do git commit -q --allow-empty -m $i; done && git push "
+          "-q origin +HEAD:refs/all/main && git rev-list --reverse -n %d HEAD >../commits",
+          count, count);
     for (int i = 0; i < count; i++) {
-        shell("cd work && git commit -q --allow-empty -m %d && git push -q", i);
+        shell("sed -n %dp commits >remote.git/refs/heads/main", i + 1);
         tip = fetch();
     }
+    shell("cd work && git fetch -q");
     return tip;
 }
 

@@ -61,7 +61,7 @@ static const char *fetched(void)
     return fetch();
 }
 
-static enum verdict verdict_of(const char *id)
+static enum signature_verdict verdict_of(const char *id)
 {
     struct verification found;
     fetched();
@@ -139,7 +139,7 @@ START_TEST(a_signature_for_files_does_not_do)
 {
     begin_signed();
     shell("sed -i 's/^alice@example.com,al@example.com/& namespaces=\"file\"/' allowed");
-    enum verdict verdict = verdict_of(sign("alice", "echo a >a"));
+    enum signature_verdict verdict = verdict_of(sign("alice", "echo a >a"));
     ck_assert(verdict == VERDICT_BAD_SIGNATURE || verdict == VERDICT_UNKNOWN_KEY);
     end();
 }
