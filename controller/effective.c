@@ -81,7 +81,7 @@ static bool keep_whole(struct effective *effective)
         good = documents_add(&effective->whole, inventory->documents[i].environment,
                              inventory->documents[i].document, false);
     snprintf(effective->whole_commit, sizeof effective->whole_commit, "%s", effective->commit);
-    return good;
+    return good && effective_states_keep(inventory, &effective->whole_states);
 }
 
 /* --- making and unmaking --------------------------------------------------------------------- */
@@ -102,6 +102,7 @@ void effective_dispose(struct effective *effective)
     effective_known_dispose(&effective->last);
     documents_dispose(&effective->documents);
     documents_dispose(&effective->whole);
+    effective_states_dispose(&effective->whole_states);
 }
 
 /* Nothing is in force. */
@@ -361,14 +362,33 @@ static enum status find_whole(struct effective *effective, struct error *error)
         status = STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         documents_dispose(&effective->whole);
+        effective_states_dispose(&effective->whole_states);
         effective->whole = other.whole;
+        effective->whole_states = other.whole_states;
         other.whole = (struct effective_documents){0};
+        other.whole_states = (struct effective_states){0};
     }
     effective_dispose(&other);
     return status;
 }
 
-/* What is in force is served; where faults hold all of it back, what was whole. */
+/* Where faults hold all of it back: what was whole, with rollouts where they stand now. */
+static enum status held_document(struct effective *effective, const struct inventory_document *made,
+                                 struct document **out, struct error *error)
+{
+    enum status status = STATUS_OK;
+    *out = NULL;
+    if (effective->whole_commit[0] && !effective->whole.items)
+        status = find_whole(effective, error);
+    struct document *whole =
+        status == STATUS_OK ? documents_find(&effective->whole, text_of(made->environment)) : NULL;
+    if (!whole)
+        return status;
+    return effective_states_apply(&effective->inventory, &effective->whole_states, made, whole, out,
+                                  error);
+}
+
+/* What is in force is served, or what is held. */
 static enum status settle_documents(struct effective *effective, struct error *error)
 {
     const struct inventory *inventory = &effective->inventory;
@@ -376,14 +396,13 @@ static enum status settle_documents(struct effective *effective, struct error *e
     bool good = documents_begin(&effective->documents, inventory->document_count);
     for (size_t i = 0; i < inventory->document_count && good && status == STATUS_OK; i++) {
         const struct inventory_document *made = &inventory->documents[i];
-        struct document *document = made->document;
         bool holds = made->holds && !effective->result.whole;
-        if (holds && effective->whole_commit[0] && !effective->whole.items)
-            status = find_whole(effective, error);
-        if (holds && status == STATUS_OK)
-            document = documents_find(&effective->whole, text_of(made->environment));
+        struct document *document = holds ? NULL : document_reference(made->document);
+        if (holds)
+            status = held_document(effective, made, &document, error);
         if (status == STATUS_OK && document)
             good = documents_add(&effective->documents, made->environment, document, holds);
+        document_release(document);
     }
     return good ? status : error_set(error, STATUS_NO_MEMORY, "no memory for documents");
 }

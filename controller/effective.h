@@ -43,6 +43,16 @@ struct effective_documents {
     size_t count;
 };
 
+/* Which file says where each rollout stands. */
+struct effective_state {
+    char *name; /* ENVIRONMENT/ROLLOUT */
+    struct blob_id blob;
+};
+struct effective_states {
+    struct effective_state *items;
+    size_t count;
+};
+
 struct effective {
     struct effective_parts parts;
     struct crew crew;
@@ -55,6 +65,7 @@ struct effective {
     struct effective_known last;    /* the last commit that E was known of */
     struct effective_documents documents; /* what is served at `commit` */
     struct effective_documents whole;     /* what was in force at the commit `whole_commit` */
+    struct effective_states whole_states; /* at that commit */
     char whole_commit[COMMIT_TEXT_SIZE];  /* empty: none yet */
     uint64_t steps;                       /* taken so far: one a commit that was looked at */
 };
@@ -78,6 +89,17 @@ enum status effective_load(const struct effective *effective, const char *commit
                            struct effective_known *known);
 void effective_save(const struct effective *effective, const struct effective_known *known);
 void effective_forget(const struct effective *effective, const char *commit);
+
+/* effective_states.c: where rollouts stand counts in environments that hold too, or a kill would
+ * wait for somebody to mend a commit. */
+bool effective_states_keep(const struct inventory *inventory, struct effective_states *out);
+void effective_states_dispose(struct effective_states *states);
+/* `held`, but for the flags of rollouts that stand elsewhere than they did at `then`: those are as
+ * `made` has them. A new reference in *out. */
+enum status effective_states_apply(const struct inventory *inventory,
+                                   const struct effective_states *then,
+                                   const struct inventory_document *made, struct document *held,
+                                   struct document **out, struct error *error);
 
 void effective_known_init(struct effective_known *known);
 void effective_known_dispose(struct effective_known *known);

@@ -56,6 +56,15 @@ enum status document_edit(const struct document *previous, const struct document
                           size_t count, struct attributes *attributes, struct text metadata,
                           struct document **out);
 
+/* A flag object that is to stand in a document, whoever compiled it. */
+struct document_graft {
+    struct text key, json; /* json empty: the flag is not there any more */
+};
+/* The document with these flags in the place of its own, sorted by key, each once. For documents
+ * that weir compiled. */
+enum status document_graft(const struct document *document, const struct document_graft *grafts,
+                           size_t count, struct document **out, struct error *error);
+
 struct document *document_reference(struct document *document);
 void document_release(struct document *document); /* NULL is fine */
 
