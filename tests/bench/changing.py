@@ -1,5 +1,5 @@
-"""One flag of many is changed at the source: how long until a server answers anew. weir beside other flag servers, which
-hold the same flags in their own formats, one server at a time."""
+"""One flag of many is changed at the source: how long until a server answers anew. weir beside other flag servers,
+which hold the same flags in their own formats, one server at a time."""
 import contextlib
 import copy
 import hashlib

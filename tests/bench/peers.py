@@ -124,7 +124,8 @@ class GoFeatureFlag(Peer):
         source = dump(folder / "flags.json", flags.goff_json(count))
         config = dump(folder / "config.yaml", {  # JSON is YAML, too
             "server": {"mode": "http", "host": "127.0.0.1", "port": port}, "hideBanner": True, "loglevel": "error",
-            "pollingInterval": self.poll * 1000, "fileFormat": "json", "retrievers": [{"kind": "file", "path": str(source)}]})
+            "pollingInterval": self.poll * 1000, "fileFormat": "json",
+            "retrievers": [{"kind": "file", "path": str(source)}]})
         return [program, "--config", config], port
 
     def change(self, folder, count, fixed):
@@ -142,7 +143,8 @@ class Flipt(Peer):
         config = dump(folder / "config.yml", {
             "log": {"level": "ERROR"}, "meta": {"check_for_updates": False, "telemetry_enabled": False},
             "server": {"host": "127.0.0.1", "http_port": port, "grpc_port": other},
-            "storage": {"default": {"remote": f"file://{repository.bare}", "branch": "main", "poll_interval": f"{self.poll}s"}},
+            "storage": {"default": {"remote": f"file://{repository.bare}", "branch": "main",
+                                    "poll_interval": f"{self.poll}s"}},
             "environments": {"default": {"name": "default", "storage": "default", "default": True}}})
         return [program, "--config", config, "server"], port
 

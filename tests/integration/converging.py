@@ -87,8 +87,8 @@ class Edge:
         if self.running:
             self.running.kill()  # by SIGKILL
             self.kills += 1
-        self.running = EdgeProcess("--from", self.source, "--environment", "production", "--data", self.data, "--listen",
-                                   "127.0.0.1:0")
+        self.running = EdgeProcess("--from", self.source, "--environment", "production", "--data", self.data,
+                                   "--listen", "127.0.0.1:0")
 
     def lacks(self, commit):
         served = self.running.status()["commit"]
@@ -224,5 +224,6 @@ class Everything:
         looks = ", ".join(f"{watcher.looks}" for watcher in self.watchers)
         return (f"{self.episodes} times all came together, {self.slowest:.2f} s after the last heal at the latest; "
                 f"{self.line.tip} commits, {self.cuts} times something was done to a connection, "
-                f"{sum(each.kills for each in self.sides)} kills of controllers and {sum(each.kills for each in self.edges)} "
-                f"of edges; looks at Redis, the three files and the three edges: {looks}")
+                f"{sum(each.kills for each in self.sides)} kills of controllers and "
+                f"{sum(each.kills for each in self.edges)} of edges; looks at Redis, the three files and the "
+                f"three edges: {looks}")

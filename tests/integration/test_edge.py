@@ -494,8 +494,8 @@ def test_a_channel_that_babbles_is_given_up(pushed, redis, tmp_path):  # noqa: F
         junk = tmp_path / "junk"
         junk.write_bytes(b"x" * (8 << 20))
         with junk.open("rb") as message:
-            subprocess.run(["redis-cli", "-p", str(redis.port), "-x", "PUBLISH", "{weir:production}:changed"], check=True,
-                           stdin=message, capture_output=True, timeout=60)
+            subprocess.run(["redis-cli", "-p", str(redis.port), "-x", "PUBLISH", "{weir:production}:changed"],
+                           check=True, stdin=message, capture_output=True, timeout=60)
         weir.wait_until(lambda: "more than was subscribed to" in running.log(), "it is given up")
         has(running, next_commit("loud"))
         hears(running)
