@@ -324,6 +324,25 @@ START_TEST(bucket_variance)
 }
 END_TEST
 
+/* No event among a thousand is not no chance of one: half an event and half a non-event more.
+ * Buckets in which few events lie too evenly see no less than that. */
+START_TEST(rare_events)
+{
+    struct sample arms[2][EVIDENCE_LEAST_BUCKETS];
+    struct evidence evidence = opened((struct evidence_design){.kind = EVIDENCE_PROPORTIONS});
+    double p = 0.5 / 1001, expected = sqrt(2 * p * (1 - p) / 1000);
+    ok(look(&evidence, 1000, 2000, (struct sample){.n = 1000}, (struct sample){.n = 1000}));
+    ck_assert_double_eq_tol(evidence.estimate.error, expected, 1e-15);
+    evidence =
+        opened((struct evidence_design){.kind = EVIDENCE_PROPORTIONS, .units = EVIDENCE_BUCKETS});
+    for (int i = 0; i < EVIDENCE_LEAST_BUCKETS; i++)
+        arms[0][i] = arms[1][i] = (struct sample){.n = 50};
+    const struct evidence_look some = {1000, 2000, EVIDENCE_LEAST_BUCKETS, {arms[0], arms[1]}};
+    ok(evidence_add(&evidence, &some, &error));
+    ck_assert_double_eq_tol(evidence.estimate.error, expected, 1e-15);
+}
+END_TEST
+
 /* Known ratio: 1000 to 1200 gives ln E = 7.140302 of the half that is laid down. */
 START_TEST(sample_ratio)
 {
@@ -450,4 +469,4 @@ END_TEST
 UNIT_MAIN("evidence", designs_that_cannot_be_tested, looks_that_overlap, counters_that_go_back,
           counts_that_no_sample_can_have, buckets_are_counted, one_phase_is_the_mixture,
           phases_are_multiplied, harm_latches, directions_and_margins, burn_in, bucket_variance,
-          sample_ratio, rate_has_two_sides, stored_and_restored, damaged_text)
+          rare_events, sample_ratio, rate_has_two_sides, stored_and_restored, damaged_text)
