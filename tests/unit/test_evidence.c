@@ -343,6 +343,30 @@ START_TEST(rare_events)
 }
 END_TEST
 
+/* A mean of 1e9 with a spread of 1e-3: the sum of squares has lost it, and what is left is noise.
+ */
+START_TEST(spread_that_is_lost)
+{
+    struct evidence evidence = opened((struct evidence_design){.kind = EVIDENCE_MEANS});
+    double low;
+    for (int i = 0; i < 50; i++) {
+        double mean = 1e9 + i % 3 * 1e-3;
+        const struct sample variant = {1000, 1000 * mean, 1000 * mean * mean};
+        const struct sample control = {1000, 1000 * 1e9, 1000 * 1e18};
+        ok(look(&evidence, 1000 + i, 1001 + i, variant, control));
+    }
+    ck_assert_double_eq(evidence.estimate.error, 0);
+    ck_assert_double_gt(evidence.estimate.value, 0);
+    ck_assert_double_eq_tol(evidence_now(&evidence, SIDE_ABOVE), 0, 1e-12);
+    ck_assert_int_eq(evidence_low(&evidence, &low), STATUS_NOT_FOUND);
+    /* the sums are bounded too */
+    const struct sample huge = {1, 9e149, 8.1e299};
+    ok(look(&evidence, 5000, 5001, huge, huge));
+    ck_assert_int_eq(look(&evidence, 5001, 5002, huge, huge), STATUS_LIMIT);
+    ck_assert(evidence_is_sound(&evidence));
+}
+END_TEST
+
 /* Known ratio: 1000 to 1200 gives ln E = 7.140302 of the half that is laid down. */
 START_TEST(sample_ratio)
 {
@@ -423,9 +447,18 @@ START_TEST(stored_and_restored)
             evidence_write(&kept, &buffer);
             ck_assert_int_eq(buffer.failed, STATUS_OK);
             ck_assert_uint_lt(buffer.length, EVIDENCE_MOST_TEXT);
+            struct buffer again;
+            buffer_init(&again, 0);
             memset(&kept, 0xa5, sizeof kept);
             ok(evidence_read(buffer_text(&buffer), &kept, &error));
-            ck_assert_mem_eq(&kept, &evidence, sizeof kept);
+            evidence_write(&kept, &again);
+            ck_assert(text_equal(buffer_text(&again), buffer_text(&buffer)));
+            buffer_clear(&again);
+            evidence_write(&evidence, &again); /* that which was never stored */
+            ck_assert(text_equal(buffer_text(&again), buffer_text(&buffer)));
+            ck_assert_double_eq(evidence_now(&kept, SIDE_ABOVE),
+                                evidence_now(&evidence, SIDE_ABOVE));
+            buffer_dispose(&again);
             buffer_dispose(&buffer);
         }
     }
@@ -469,4 +502,5 @@ END_TEST
 UNIT_MAIN("evidence", designs_that_cannot_be_tested, looks_that_overlap, counters_that_go_back,
           counts_that_no_sample_can_have, buckets_are_counted, one_phase_is_the_mixture,
           phases_are_multiplied, harm_latches, directions_and_margins, burn_in, bucket_variance,
-          rare_events, sample_ratio, rate_has_two_sides, stored_and_restored, damaged_text)
+          rare_events, spread_that_is_lost, sample_ratio, rate_has_two_sides, stored_and_restored,
+          damaged_text)

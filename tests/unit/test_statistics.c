@@ -352,7 +352,7 @@ START_TEST(exact_interval)
         size_t q = 0, sum = 0;
         while (sum + below[q + 1] <= total / 20.0) /* P(U ≤ q) */
             sum += below[++q];
-        double expected[18];
+        double expected[20];
         size_t pairs = 0;
         for (size_t i = 0; i < m; i++) {
             for (size_t j = 0; j < n; j++)
