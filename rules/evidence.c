@@ -143,9 +143,16 @@ enum status evidence_begin(struct evidence *evidence, int64_t since, double shar
 
 /* --- estimates -------------------------------------------------------------------------------- */
 
-/* The variance of an arm's mean and the degrees of freedom of that variance. */
+/* Doubles have 16 digits: a variance so much smaller than what it is the difference of is noise. */
+#define LOST_IN_SQUARES 1e-10
+#define LOST_IN_BUCKETS 1e-12
+
+/* The variance of an arm's mean, and how uncertain it is: 1/(degrees of freedom), 0 where it counts
+ * as known. */
 struct spread {
-    double variance, degrees;
+    bool known; /* false: too little to tell */
+    bool lost;  /* all values are the same but for rounding: there is no variance to be read off */
+    double variance, uncertainty;
 };
 
 /* Between buckets, by linearization of the ratio Σ sum/Σ n: K/(K - 1) Σ (sum - mean n)²/(Σ n)². */
@@ -160,8 +167,12 @@ static struct spread spread_of_buckets(const struct evidence *evidence, enum evi
         filled += bucket->n > 0;
     }
     if (filled < EVIDENCE_LEAST_BUCKETS)
-        return (struct spread){.degrees = 0};
-    return (struct spread){.variance = squares * filled / (filled - 1), .degrees = filled - 1};
+        return (struct spread){.known = false};
+    double rounding = LOST_IN_BUCKETS * mean;
+    return (struct spread){.known = true,
+                           .lost = squares < rounding * rounding,
+                           .variance = squares * filled / (filled - 1),
+                           .uncertainty = 1 / (filled - 1)};
 }
 
 /* Of a proportion with half an event and half a non-event more, since none among a few is not none
@@ -172,27 +183,34 @@ static double spread_of_counts(const struct sample *total)
     return p * (1 - p) / total->n;
 }
 
+static struct spread spread_of_values(const struct sample *total)
+{
+    double squares = total->squares - total->sum * (total->sum / total->n);
+    return (struct spread){.known = true,
+                           .lost = squares < LOST_IN_SQUARES * total->squares,
+                           .variance = fmax(squares, 0) / (total->n - 1) / total->n};
+}
+
 static struct spread spread_of(const struct evidence *evidence, enum evidence_arm arm)
 {
     const struct sample *total = &evidence->total[arm];
-    struct spread spread = {.degrees = INFINITY};
+    struct spread spread = {.known = true};
     if (evidence->design.units == EVIDENCE_BUCKETS)
         spread = spread_of_buckets(evidence, arm);
     else if (evidence->design.kind == EVIDENCE_MEANS)
-        spread.variance = fmax(total->squares - total->sum * (total->sum / total->n), 0) /
-                          (total->n - 1) / total->n;
+        spread = spread_of_values(total);
     /* few events may lie so evenly in their buckets that these see less than chance */
-    if (evidence->design.kind == EVIDENCE_PROPORTIONS)
+    if (evidence->design.kind == EVIDENCE_PROPORTIONS) {
         spread.variance = fmax(spread.variance, spread_of_counts(total));
+        spread.lost = false;
+    }
     return spread;
 }
 
-/* A t-value as the normal value that is as rare: Abramowitz and Stegun 26.7.8. */
-static double normal_of_t(double t, double degrees)
+/* A t-value as the normal value that is as rare: Abramowitz and Stegun 26.7.8, with 1/degrees. */
+static double normal_of_t(double t, double uncertainty)
 {
-    if (!isfinite(degrees))
-        return t;
-    return t * (1 - 1 / (4 * degrees)) / sqrt(1 + t * t / (2 * degrees));
+    return t * (1 - uncertainty / 4) / sqrt(1 + t * t * uncertainty / 2);
 }
 
 /* ln E of the phase's difference: the one-sided mixture with S = n (d - margin), V = n s², r =
@@ -209,15 +227,19 @@ static double compare_arms(struct evidence *evidence)
     struct spread a = spread_of(evidence, ARM_VARIANT), b = spread_of(evidence, ARM_CONTROL);
     double variance = a.variance + b.variance, n = variant->n + control->n;
     double difference = variant->sum / variant->n - control->sum / control->n;
-    if (a.degrees <= 0 || b.degrees <= 0 || !isfinite(variance) || !isfinite(difference))
+    if (!a.known || !b.known || !isfinite(variance) || !isfinite(difference))
         return 0;
+    if (a.lost || b.lost)
+        variance = 0;
     evidence->estimate = (struct estimate){.value = difference, .error = sqrt(variance), .n = n};
+    if (!(variance > 0))
+        return 0;
     /* Welch and Satterthwaite, in parts of the variance: their squares would underflow */
-    double part = variance > 0 ? a.variance / variance : 0;
-    double degrees = 1 / (part * part / a.degrees + (1 - part) * (1 - part) / b.degrees);
+    double part = a.variance / variance;
+    double uncertainty = part * part * a.uncertainty + (1 - part) * (1 - part) * b.uncertainty;
     double harm = (design->decrease_is_harm ? -difference : difference) - design->margin;
-    double z = normal_of_t(fmax(fmin(harm / sqrt(variance), 1e100), -1e100), degrees);
-    if (!(variance > 0) || statistics_rho(2 * design->alpha, design->horizon, &rho) != STATUS_OK ||
+    double z = normal_of_t(fmax(fmin(harm / sqrt(variance), 1e100), -1e100), uncertainty);
+    if (statistics_rho(2 * design->alpha, design->horizon, &rho) != STATUS_OK ||
         statistics_evidence_above(z * sqrt(n), n, 1 / (rho * rho), &out) != STATUS_OK)
         return 0;
     return out;
@@ -267,7 +289,7 @@ static void assess(struct evidence *evidence)
 enum status evidence_low(const struct evidence *evidence, double *out)
 {
     struct estimate harm = evidence->estimate;
-    if (!is_comparison(&evidence->design) || harm.n <= 0)
+    if (!is_comparison(&evidence->design) || harm.n <= 0 || harm.error <= 0)
         return STATUS_NOT_FOUND;
     if (evidence->design.decrease_is_harm)
         harm.value = -harm.value;
@@ -391,6 +413,9 @@ static enum status add(struct evidence *evidence, const struct evidence_look *lo
     if (!(next.total[ARM_VARIANT].n + next.total[ARM_CONTROL].n <= STATISTICS_MOST_COUNT))
         return error_set(error, STATUS_LIMIT, "more than %g units in one phase",
                          STATISTICS_MOST_COUNT);
+    if (!is_tally(&evidence->design, &next.total[ARM_VARIANT]) ||
+        !is_tally(&evidence->design, &next.total[ARM_CONTROL]))
+        return error_set(error, STATUS_LIMIT, "the sums of this phase are too large");
     if (evidence->design.kind == EVIDENCE_RATE)
         grow_round(evidence, &next);
     if (evidence->design.units == EVIDENCE_BUCKETS)

@@ -82,8 +82,10 @@ struct evidence {
     struct sample bucket[ARM_COUNT][EVIDENCE_MOST_BUCKETS];
     struct sample round; /* RATE: the variant's, since the round began */
     struct evidence_capital phase[SIDE_COUNT], recent[SIDE_COUNT];
-    double peak[SIDE_COUNT];  /* the greatest ln E ever: harm once shown stays shown */
-    struct estimate estimate; /* variant - control in this phase; n is 0 where there is none yet */
+    double peak[SIDE_COUNT]; /* the greatest ln E ever: harm once shown stays shown */
+    /* variant - control in this phase. n is 0 where there is none yet; error 0 where the values of
+     * an arm do not vary: such a difference is no evidence. */
+    struct estimate estimate;
 };
 
 /* One look: what came in [from, until). */
@@ -123,7 +125,7 @@ bool evidence_shown(const struct evidence *evidence, enum evidence_side side);
 /* The alpha of each side: of a rate with two limits half. */
 double evidence_level(const struct evidence_design *design);
 /* The lower end of the one-sided confidence sequence (eq. 134) of the harm in this phase, at the
- * design's alpha; comparisons only. STATUS_NOT_FOUND before there is an estimate. */
+ * design's alpha; comparisons only. STATUS_NOT_FOUND before there is an estimate with an error. */
 enum status evidence_low(const struct evidence *evidence, double *out) MUST_CHECK;
 
 /* Appends one line without a line feed, independent of locale and machine. */

@@ -204,8 +204,8 @@ enum status metric_result_add(struct metric_result *result, struct measurement m
     if (limits->failure_limit >= 0 &&
         count_recent(result, VERDICT_FAILURE, measurement.time) > (size_t)limits->failure_limit)
         result->failed = true;
-    if (result->completed == METRIC_PENDING &&
-        metric_result_phase(result, measurement.time) == METRIC_RUNNING) {
+    /* Running: no limit is exceeded, and it has not been completed before */
+    if (metric_result_phase(result, measurement.time) == METRIC_RUNNING) {
         result->completed = completion(result);
         result->failed = result->failed || result->completed == METRIC_FAILED;
     }

@@ -324,6 +324,49 @@ START_TEST(bucket_variance)
 }
 END_TEST
 
+/* No event among a thousand is not no chance of one: half an event and half a non-event more.
+ * Buckets in which few events lie too evenly see no less than that. */
+START_TEST(rare_events)
+{
+    struct sample arms[2][EVIDENCE_LEAST_BUCKETS];
+    struct evidence evidence = opened((struct evidence_design){.kind = EVIDENCE_PROPORTIONS});
+    double p = 0.5 / 1001, expected = sqrt(2 * p * (1 - p) / 1000);
+    ok(look(&evidence, 1000, 2000, (struct sample){.n = 1000}, (struct sample){.n = 1000}));
+    ck_assert_double_eq_tol(evidence.estimate.error, expected, 1e-15);
+    evidence =
+        opened((struct evidence_design){.kind = EVIDENCE_PROPORTIONS, .units = EVIDENCE_BUCKETS});
+    for (int i = 0; i < EVIDENCE_LEAST_BUCKETS; i++)
+        arms[0][i] = arms[1][i] = (struct sample){.n = 50};
+    const struct evidence_look some = {1000, 2000, EVIDENCE_LEAST_BUCKETS, {arms[0], arms[1]}};
+    ok(evidence_add(&evidence, &some, &error));
+    ck_assert_double_eq_tol(evidence.estimate.error, expected, 1e-15);
+}
+END_TEST
+
+/* A mean of 1e9 with a spread of 1e-3: the sum of squares has lost it, and what is left is noise.
+ */
+START_TEST(spread_that_is_lost)
+{
+    struct evidence evidence = opened((struct evidence_design){.kind = EVIDENCE_MEANS});
+    double low;
+    for (int i = 0; i < 50; i++) {
+        double mean = 1e9 + i % 3 * 1e-3;
+        const struct sample variant = {1000, 1000 * mean, 1000 * mean * mean};
+        const struct sample control = {1000, 1000 * 1e9, 1000 * 1e18};
+        ok(look(&evidence, 1000 + i, 1001 + i, variant, control));
+    }
+    ck_assert_double_eq(evidence.estimate.error, 0);
+    ck_assert_double_gt(evidence.estimate.value, 0);
+    ck_assert_double_eq_tol(evidence_now(&evidence, SIDE_ABOVE), 0, 1e-12);
+    ck_assert_int_eq(evidence_low(&evidence, &low), STATUS_NOT_FOUND);
+    /* the sums are bounded too */
+    const struct sample huge = {1, 9e149, 8.1e299};
+    ok(look(&evidence, 5000, 5001, huge, huge));
+    ck_assert_int_eq(look(&evidence, 5001, 5002, huge, huge), STATUS_LIMIT);
+    ck_assert(evidence_is_sound(&evidence));
+}
+END_TEST
+
 /* Known ratio: 1000 to 1200 gives ln E = 7.140302 of the half that is laid down. */
 START_TEST(sample_ratio)
 {
@@ -404,9 +447,18 @@ START_TEST(stored_and_restored)
             evidence_write(&kept, &buffer);
             ck_assert_int_eq(buffer.failed, STATUS_OK);
             ck_assert_uint_lt(buffer.length, EVIDENCE_MOST_TEXT);
+            struct buffer again;
+            buffer_init(&again, 0);
             memset(&kept, 0xa5, sizeof kept);
             ok(evidence_read(buffer_text(&buffer), &kept, &error));
-            ck_assert_mem_eq(&kept, &evidence, sizeof kept);
+            evidence_write(&kept, &again);
+            ck_assert(text_equal(buffer_text(&again), buffer_text(&buffer)));
+            buffer_clear(&again);
+            evidence_write(&evidence, &again); /* that which was never stored */
+            ck_assert(text_equal(buffer_text(&again), buffer_text(&buffer)));
+            ck_assert_double_eq(evidence_now(&kept, SIDE_ABOVE),
+                                evidence_now(&evidence, SIDE_ABOVE));
+            buffer_dispose(&again);
             buffer_dispose(&buffer);
         }
     }
@@ -450,4 +502,5 @@ END_TEST
 UNIT_MAIN("evidence", designs_that_cannot_be_tested, looks_that_overlap, counters_that_go_back,
           counts_that_no_sample_can_have, buckets_are_counted, one_phase_is_the_mixture,
           phases_are_multiplied, harm_latches, directions_and_margins, burn_in, bucket_variance,
-          sample_ratio, rate_has_two_sides, stored_and_restored, damaged_text)
+          rare_events, spread_that_is_lost, sample_ratio, rate_has_two_sides, stored_and_restored,
+          damaged_text)

@@ -352,7 +352,7 @@ START_TEST(exact_interval)
         size_t q = 0, sum = 0;
         while (sum + below[q + 1] <= total / 20.0) /* P(U ≤ q) */
             sum += below[++q];
-        double expected[18];
+        double expected[20];
         size_t pairs = 0;
         for (size_t i = 0; i < m; i++) {
             for (size_t j = 0; j < n; j++)
@@ -373,6 +373,58 @@ START_TEST(exact_interval)
     ok(statistics_rank((const double[]){3, 3, 3}, 3, (const double[]){3, 3}, 2, 0.95, &test));
     ck_assert_double_eq(test.p, 1);
     ck_assert_double_eq(test.shift, 0);
+}
+END_TEST
+
+/* The largest q with P(U < q) ≤ `level` for two samples of SIDE, by the recursion of Mann and
+ * Whitney: ways(a, b, u) = ways(a, b - 1, u) + ways(a - 1, b, u - b). */
+#define SIDE 51
+#define MOST_U 1250
+static size_t exact_order(double level)
+{
+    static double ways[SIDE + 1][MOST_U];
+    double total = 1, sum = 0;
+    for (size_t a = 0; a <= SIDE; a++) {
+        for (size_t b = 0; b <= SIDE; b++) {
+            for (size_t u = MOST_U; u-- > 0;) {
+                double with = a > 0 && u >= b ? ways[b][u - b] : 0;
+                ways[b][u] = a == 0 || b == 0 ? u == 0 : ways[b - 1][u] + with;
+            }
+        }
+    }
+    for (size_t i = 1; i <= SIDE; i++)
+        total *= (double)(SIDE + i) / (double)i;
+    for (size_t q = 0; q < MOST_U; q++) {
+        sum += ways[SIDE][q];
+        if (sum > level * total)
+            return q;
+    }
+    return MOST_U;
+}
+
+/* Beyond fifty of each the normal approximation finds the same order statistic. */
+START_TEST(normal_interval)
+{
+    static const double levels[] = {0.8, 0.9, 0.95};
+    double x[SIDE], y[SIDE];
+    for (int i = 0; i < SIDE; i++) {
+        x[i] = i;
+        y[i] = -SIDE * i - 0.5; /* all differences differ */
+    }
+    for (size_t k = 0; k < COUNT_OF(levels); k++) {
+        struct rank_test test;
+        size_t smaller = 0, larger = 0, q = exact_order((1 - levels[k]) / 2);
+        ok(statistics_rank(x, SIDE, y, SIDE, levels[k], &test));
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            double difference = x[i % SIDE] - y[i / SIDE];
+            smaller += difference < test.interval.low;
+            larger += difference > test.interval.high;
+        }
+        ck_assert_uint_gt(q, 800);
+        ck_assert_uint_lt(q, MOST_U);
+        ck_assert_uint_eq(smaller, q - 1);
+        ck_assert_uint_eq(larger, q - 1);
+    }
 }
 END_TEST
 
@@ -505,4 +557,4 @@ UNIT_MAIN("statistics", confseq_normal_mixture, confseq_bernoulli, growthbook_se
           obrien_fleming, known_evidence, one_side_does_not_see_what_is_better,
           half_normal_is_the_integral, normal_tail, one_sided_counts, expectation_is_one,
           sequence_and_mixture_agree, msprt_of_means, chi_square_tables, exact_interval,
-          strange_numbers_are_refused, finite_stays_finite, large_counts)
+          normal_interval, strange_numbers_are_refused, finite_stays_finite, large_counts)
