@@ -10,7 +10,7 @@ BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
 CC ?= cc
 PREFIX ?= /usr/local
 PKG_RULES := yaml-0.1 libpcre2-8 nettle liblz4
-PKG_CONTROLLER := libgit2 libssh2 libmicrohttpd hiredis libxxhash gnutls libcurl
+PKG_CONTROLLER := libgit2 libssh2 libmicrohttpd hiredis libxxhash gnutls libcurl sqlite3
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef
@@ -39,9 +39,10 @@ RULES_SOURCES := $(wildcard rules/*.c)
 CONTROLLER_SOURCES := $(wildcard controller/*.c controller/*/*.c)
 CMD_SOURCES := $(wildcard cmd/*.c)
 SCHEMAS := $(wildcard schemas/*.json)
+SQL := $(wildcard schemas/sql/*.sql)
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 RULES_OBJECTS := $(call object,$(RULES_SOURCES)) $(BUILD)/rules/schemas.o
-CONTROLLER_OBJECTS := $(call object,$(CONTROLLER_SOURCES))
+CONTROLLER_OBJECTS := $(call object,$(CONTROLLER_SOURCES)) $(BUILD)/controller/store/sql.o
 CMD_OBJECTS := $(call object,$(CMD_SOURCES))
 
 .PHONY: all
@@ -51,17 +52,24 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
-# The JSON Schemas, as bytes in the program: symbols schema_files[] of rules/schemas.S.
-$(BUILD)/rules/schemas.S: $(SCHEMAS) Makefile
+# Files as bytes in the program: $(call embed,SYMBOL,FILES) writes SYMBOL[] of {name, bytes, size}, ended by an empty entry.
+define embed
 	@mkdir -p $(@D)
 	@{ echo '.section .rodata'; i=0; \
-	   for f in $(SCHEMAS); do \
+	   for f in $(2); do \
 	     printf '.balign 16\nname%d: .asciz "%s"\ndata%d: .incbin "%s"\nend%d:\n' $$i $$(basename $$f) $$i $$f $$i; \
 	     i=$$((i+1)); done; \
-	   echo '.section .data.rel.ro,"aw"'; echo '.balign 16'; echo '.global schema_files'; echo '.hidden schema_files'; \
-	   echo 'schema_files:'; i=0; \
-	   for f in $(SCHEMAS); do printf '.quad name%d, data%d, end%d - data%d\n' $$i $$i $$i $$i; i=$$((i+1)); done; \
+	   echo '.section .data.rel.ro,"aw"'; echo '.balign 16'; echo '.global $(1)'; echo '.hidden $(1)'; \
+	   echo '$(1):'; i=0; \
+	   for f in $(2); do printf '.quad name%d, data%d, end%d - data%d\n' $$i $$i $$i $$i; i=$$((i+1)); done; \
 	   echo '.quad 0, 0, 0'; echo '.section .note.GNU-stack,"",@progbits'; } >$@
+endef
+$(BUILD)/rules/schemas.S: $(SCHEMAS) Makefile
+	$(call embed,schema_files,$(SCHEMAS))
+$(BUILD)/controller/store/sql.S: $(SQL) Makefile
+	$(call embed,sql_files,$(SQL))
+$(BUILD)/controller/store/sql.o: $(BUILD)/controller/store/sql.S
+	$(call say,AS,$@)$(CC) -c -o $@ $<
 $(BUILD)/rules/schemas.o: $(BUILD)/rules/schemas.S
 	$(call say,AS,$@)$(CC) -c -o $@ $<
 
@@ -116,6 +124,7 @@ CHECK_LIBS = $(call pkg_libs,check)
 # Every allocation of ours can be made to fail there.
 TEST_LDFLAGS_torture := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 TEST_LDFLAGS_events_memory := $(TEST_LDFLAGS_torture)
+TEST_LDFLAGS_store_memory := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_torture_reconcile := $(TEST_LDFLAGS_torture)
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/cmd.a $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
