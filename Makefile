@@ -201,7 +201,7 @@ soak-events:
 	  $(if $(COMMITS),--commits $(COMMITS))
 
 # Reads of what was never written, which no sanitizer here sees: what parses what strangers send (test_evaluate takes minutes).
-VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir hooks status log http_client kubernetes_stand_in
+VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir hooks status log http_client kubernetes_stand_in store
 valgrind:
 	$(DEPS) build test
 	$(MAKE_ALL) unit-programs

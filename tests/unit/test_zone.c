@@ -107,16 +107,16 @@ START_TEST(test_local_times_around_changes_are_found_as_by_trying_all)
     zone_files_init(&files, NULL);
     for (size_t p = 0; p < COUNT_OF(places); p++) {
         const struct zone *zone = zone_named(&files, places[p].zone);
-        int64_t start = at(places[p].from) - 2 * SECONDS_PER_DAY, changes = 0;
+        int64_t start = at(places[p].from) - 2 * SECONDS_PER_DAY;
+        int64_t changes = 0, reached = 0;
         static int64_t first[MINUTES], last[MINUTES], later[MINUTES];
         for (int i = 0; i < MINUTES; i++)
             first[i] = last[i] = later[i] = INT64_MAX;
         for (int64_t t = start - SECONDS_PER_DAY * 2; t < start + (DAYS + 2) * SECONDS_PER_DAY;
              t += 60) {
             int64_t minute = (local_by_libc(t) - start) / 60;
-            for (int64_t i = 0; i < MINUTES && i <= minute; i++) /* the first that shows later */
-                if (later[i] == INT64_MAX)
-                    later[i] = t;
+            for (; reached < MINUTES && reached <= minute; reached++)
+                later[reached] = t; /* the first instant that shows it, or a later time */
             if (minute < 0 || minute >= MINUTES)
                 continue;
             if (first[minute] == INT64_MAX)
