@@ -10,7 +10,7 @@
  *
  * Ownership: a decision's state and texts are the given arena's, or borrowed from the task, the
  * verb and the state: all must outlive it. Instants are seconds since 1970 in UTC, durations
- * seconds. Fallible functions return STATUS_NO_MEMORY, and nothing else, on failure. */
+ * seconds. They fail for want of memory only (STATUS_NO_MEMORY), unless they say more. */
 #ifndef WEIR_WALK_H
 #define WEIR_WALK_H
 
@@ -191,7 +191,7 @@ enum status walk_verb(const struct walk_task *task, const struct rollout_state *
 enum status walk_initial(const struct rollout *rollout, struct arena *arena,
                          struct rollout_state *out) MUST_CHECK;
 /* The plan that a start now would resolve: `phases`, each watched by the rollout's metrics and its
- * own, in this order, none twice. */
+ * own, in this order, none twice. STATUS_LIMIT: some phase has more than PHASE_METRICS_MAX. */
 enum status walk_plan(const struct rollout *rollout, const struct phases *phases,
                       struct arena *arena, struct phases *out) MUST_CHECK;
 /* The phase that it is in while somebody may be exposed; NULL otherwise. */
