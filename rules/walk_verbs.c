@@ -1,6 +1,10 @@
 /* What persons ask for. What takes users back or keeps it from growing is done at once; what lets
  * more in obeys the calendar, the gates and the approvals like everything else. */
+#include <stdio.h>
+
 #include "walk_private.h"
+
+#define BY_MAX 320 /* what a file can say */
 
 static void refuse(struct walk *walk, enum walk_cause cause, const char *words)
 {
@@ -176,21 +180,22 @@ static const struct phase *phase_at_stake(const struct walk *walk, const struct 
     return index < state->plan.count ? &state->plan.items[index] : NULL;
 }
 
+/* Of another plan it is another approval. */
 static void add_approval(struct walk *walk, const struct phases *plan)
 {
-    char action[400] = "approve:", digest[PLAN_DIGEST_SIZE];
+    char action[PLAN_DIGEST_SIZE + BY_MAX + 16], digest[PLAN_DIGEST_SIZE];
     struct text bound;
-    size_t length = walk->by.length < 320 ? walk->by.length : 320;
-    memcpy(action + 8, walk->by.data, length);
-    action[8 + length] = '\0';
+    if (rollout_plan_digest(plan, digest) != STATUS_OK ||
+        !arena_copy(walk->arena, text_of(digest), &bound)) {
+        walk->failed = true;
+        return;
+    }
+    snprintf(action, sizeof action, "approve:%s:%.*s", digest, (int)walk->by.length, walk->by.data);
     struct rollout_state *next = walk_begin(walk, WALK_APPROVE, action);
     if (!next)
         return;
     next->seq = walk->state->seq; /* what is approved is the next move */
     walk_keep_approvals(walk, next);
-    if (rollout_plan_digest(plan, digest) != STATUS_OK ||
-        !arena_copy(walk->arena, text_of(digest), &bound))
-        walk->failed = true;
     if (walk->failed)
         return;
     next->approvals[next->approval_count++] = (struct approval){
@@ -317,7 +322,7 @@ enum status walk_verb(const struct walk_task *task, const struct rollout_state *
                         .state = state,
                         .arena = arena,
                         .out = out,
-                        .by = cut(verb->by, 320),
+                        .by = cut(verb->by, BY_MAX),
                         .note = cut(verb->note, WALK_NOTE_MAX),
                         .intent = verb->intent};
     *out = (struct walk_decision){.next = WALK_NEVER};

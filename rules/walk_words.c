@@ -155,7 +155,7 @@ void walk_moment(const struct walk *walk, int64_t instant, char out[WALK_MOMENT_
     static const char days[][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
     const struct zone *zone = walk->task->zone ? walk->task->zone : zone_utc();
     struct zone_time time = zone_local(zone, instant);
-    if (instant - walk->task->now < 6 * SECONDS_PER_DAY)
+    if (instant - walk->task->now < INT64_C(6) * SECONDS_PER_DAY)
         snprintf(out, WALK_MOMENT_SIZE, "%s %02d:%02d", days[time.weekday], time.hour, time.minute);
     else
         snprintf(out, WALK_MOMENT_SIZE, "%04d-%02d-%02d %02d:%02d", (int)time.date.year,
