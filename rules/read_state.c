@@ -129,7 +129,8 @@ bool read_rollout_state(struct reading *reading, const struct node *root,
         !read_hex(node_get_string(spec, "identity"), state->identity, IDENTITY_SIZE) ||
         !read_count(spec, "run", &state->run) || !read_count(spec, "seq", &state->seq) ||
         !read_instant(reading, spec, "since", &state->since) ||
-        !read_period(spec, "bake", &state->bake) ||
+        !read_period(spec, "bake", &state->bake) || !read_period(spec, "spent", &state->spent) ||
+        !read_instant(reading, spec, "counting", &state->counting) ||
         !read_count(spec, "rollbacks", &state->rollbacks) ||
         !read_ramp(reading, node_get(spec, "ramp"), &state->ramp) ||
         !read_holds(reading, node_get(spec, "holds"), state) ||

@@ -14,6 +14,7 @@
 
 #define PHASES_MAX 64
 #define APPROVALS_MAX 10
+#define PHASE_METRICS_MAX 32 /* its own and the rollout's together, where it is under way */
 #define RAMP_MAX_SECONDS (84 * INT64_C(86400)) /* twelve weeks */
 #define CHECKPOINT_SECONDS INT64_C(86400)      /* a ramp's default: daily */
 

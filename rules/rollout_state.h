@@ -85,9 +85,11 @@ struct rollout_state {
     uint32_t run;                    /* from 1; rises when it starts again from its first phase */
     uint32_t seq;                    /* rises with every move, over all runs */
     enum rollout_course course;
-    size_t phase;       /* index in `plan`; what it was in when it was rolled back or killed */
-    int64_t since;      /* instant at which it came to this phase, or course */
-    int64_t bake;       /* seconds of the phase's bake that are behind */
+    size_t phase;     /* index in `plan`; what it was in when it was rolled back or killed */
+    int64_t since;    /* instant at which it came to this phase, or course, or began it anew */
+    int64_t bake;     /* seconds of the phase's bake that were behind when its timers stopped */
+    int64_t spent;    /* seconds of the phase's deadline, likewise */
+    int64_t counting; /* instant at which a pause ended and timers went on; 0: they never stopped */
     uint32_t rollbacks; /* in a row, without a completed phase: the growing hold */
     struct phases plan; /* resolved at the start; what is watched in it included */
     struct ramp_window ramp;

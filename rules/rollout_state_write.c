@@ -133,6 +133,14 @@ static void write_body(const struct rollout_state *state, struct buffer *out)
         write_period(out, "  bake", state->bake);
         buffer_append_char(out, '\n');
     }
+    if (state->spent) {
+        write_period(out, "  spent", state->spent);
+        buffer_append_char(out, '\n');
+    }
+    if (state->counting) {
+        write_instant(out, "  counting", state->counting);
+        buffer_append_char(out, '\n');
+    }
     if (state->rollbacks)
         buffer_printf(out, "  rollbacks: %u\n", state->rollbacks);
     if (state->ramp.done || state->ramp.from || state->ramp.length) {
