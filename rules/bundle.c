@@ -324,7 +324,9 @@ void bundle_note(struct diagnostics *diagnostics, struct text path, enum bundle_
 
 void bundle_note_folder(struct diagnostics *diagnostics, struct text path, uint64_t entries)
 {
-    if (entries <= BUNDLE_FOLDER_ENTRIES || !bundle_is_folder_read(path))
+    /* How many files state/ has is weir's own doing. */
+    if (entries <= BUNDLE_FOLDER_ENTRIES || !bundle_is_folder_read(path) ||
+        text_is(path, "state") || text_starts_with(path, TEXT("state/")))
         return;
     struct buffer shown;
     buffer_init(&shown, 0);
