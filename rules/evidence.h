@@ -19,8 +19,8 @@
  * four horizons (half of the stake each), so that ten good days do not hide an hour that is bad.
  *
  * A struct evidence owns nothing, can be copied, and is stored as text (evidence_write) that brings
- * back the same bits. Times are nanoseconds since 1970. Rules are those of ROLLOUTS, "Measurements
- * and verdicts"; formulas stand in statistics.h and statistics_count.h. */
+ * back the same bits. Times are nanoseconds since 1970. Formulas stand in statistics.h
+ * and statistics_count.h. */
 #ifndef WEIR_EVIDENCE_H
 #define WEIR_EVIDENCE_H
 

