@@ -181,7 +181,8 @@ def test_a_folder_with_many_entries_is_told_on_every_way_to_the_commit(repositor
     entries = len(weir.git(repository.work, "ls-tree", "HEAD").splitlines())
     incremental = expect(tip, (".", entries), ("flags", 1001))
     with weir.controller(repository.url, tmp_path / "fresh") as fresh:
-        assert fresh.wait_ready().status()["faults"] == incremental["faults"], "a fresh clone says the same"
+        judged = weir.wait_until(lambda: (s := fresh.status())["tip"] == tip and s, f"judged\n{fresh.log()}")
+        assert judged["faults"] == incremental["faults"], "a fresh clone says the same"
     expect(repository.commit({"flags/last.yaml": None, **{f"{i}.txt": None for i in range(1000)}}))
     expect(repository.commit({path: None for path in many(1000 - shop)}))
     assert served(running)[1] == before[1]
