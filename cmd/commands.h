@@ -5,7 +5,8 @@
 #include "command.h"
 
 extern const struct command validate_command, build_command, eval_command, import_command,
-    run_command, edge_command, status_command, token_command, version_command, help_command_entry;
+    run_command, edge_command, status_command, token_command, simulate_command, version_command,
+    help_command_entry;
 
 /* Options that several commands share. */
 #define FORMAT_OPTION                                                                              \

@@ -1,0 +1,421 @@
+/* Plays a rollout by asking its machine again at each instant at which its answer may differ. */
+#include "simulate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GATES_MAX PHASE_METRICS_MAX
+#define TEXT_MAX 600
+#define EVIDENCE_MAX 96
+
+/* What is known of one metric at the play's instant. */
+struct gauge {
+    const struct metric *metric;
+    const struct simulate_measurement *last; /* in this phase */
+    bool failed;                             /* latched */
+    int64_t covered, covered_from;           /* as the bake counts */
+    char evidence[EVIDENCE_MAX];             /* of the failure that latched */
+};
+
+struct play {
+    const struct simulate_task *task;
+    struct simulate_timeline *out;
+    struct rollout_state state;
+    struct walk_task known;
+    struct walk_gate gates[GATES_MAX];
+    struct gauge gauges[GATES_MAX];
+    size_t next_measurement; /* the first that is not yet finished */
+    int64_t since;           /* of the state that the gauges are of */
+    int64_t asked;           /* since when only approvals are missing; 0: they are not */
+    int64_t now;
+    struct arena scratch;
+    struct walk_decision decision;
+};
+
+/* --- measurements ---------------------------------------------------------------------------- */
+
+static size_t gauge_of(const struct play *play, struct text metric)
+{
+    size_t i = 0;
+    while (i < play->known.gate_count && !text_equal(play->gates[i].metric, metric))
+        i++;
+    return i;
+}
+
+/* The metrics of the phase that it is in; all that was known is of another. */
+static void reset_gauges(struct play *play)
+{
+    const struct phase *phase = walk_phase(&play->state);
+    play->known.gate_count = 0;
+    play->since = play->state.since;
+    for (size_t i = 0; phase && i < phase->metric_count && i < GATES_MAX; i++) {
+        const struct metric *metric = catalog_metric(play->task->catalog, phase->metrics[i].text);
+        if (!metric)
+            continue;
+        size_t at = play->known.gate_count++;
+        play->gates[at] = (struct walk_gate){.metric = metric->name.text, .role = metric->role};
+        play->gauges[at] = (struct gauge){.metric = metric};
+    }
+}
+
+static enum walk_verdict verdict_of(const struct metric *metric,
+                                    const struct simulate_measurement *measurement)
+{
+    if (measurement->has_verdict)
+        return measurement->verdict;
+    bool low = metric->has_minimum && !(measurement->value >= metric->minimum),
+         high = metric->has_maximum && !(measurement->value <= metric->maximum);
+    return low || high ? WALK_FAILURE : WALK_SUCCESS;
+}
+
+/* Of this metric, in this phase and within the window that its limits count in. */
+static bool fails_too_often(const struct play *play, const struct metric *metric, size_t index)
+{
+    const struct simulate_measurement *list = play->task->measurements;
+    int64_t window = metric->limits.window, from = play->state.since;
+    int32_t failures = 0;
+    if (window && list[index].finished - window > from)
+        from = list[index].finished - window;
+    for (size_t i = index + 1; i-- > 0 && list[i].finished > from;) {
+        if (text_equal(list[i].metric, metric->name.text) &&
+            verdict_of(metric, &list[i]) == WALK_FAILURE)
+            failures++;
+    }
+    return metric->limits.failure >= 0 && failures > metric->limits.failure;
+}
+
+/* "0.031 > 0.01". */
+static void note_failure(struct gauge *gauge, const struct simulate_measurement *measurement)
+{
+    const struct metric *metric = gauge->metric;
+    bool low = metric->has_minimum && !(measurement->value >= metric->minimum);
+    gauge->failed = true;
+    if (measurement->has_verdict)
+        snprintf(gauge->evidence, EVIDENCE_MAX, "measured as a failure");
+    else
+        snprintf(gauge->evidence, EVIDENCE_MAX, "%g %c %g", measurement->value, low ? '<' : '>',
+                 low ? metric->minimum : metric->maximum);
+}
+
+static void take(struct play *play, size_t index)
+{
+    const struct simulate_measurement *measurement = &play->task->measurements[index];
+    size_t at = gauge_of(play, measurement->metric);
+    if (at == play->known.gate_count || measurement->finished <= play->state.since)
+        return;
+    struct gauge *gauge = &play->gauges[at];
+    int64_t bake_from = walk_bake_from(&play->state);
+    if (gauge->covered_from != bake_from) {
+        gauge->covered_from = bake_from;
+        gauge->covered = 0;
+    }
+    int64_t from =
+        gauge->last && gauge->last->finished > bake_from ? gauge->last->finished : bake_from;
+    int64_t gap = from < measurement->finished ? measurement->finished - from : 0;
+    int64_t most = 2 * gauge->metric->limits.interval;
+    enum walk_verdict verdict = verdict_of(gauge->metric, measurement);
+    if (verdict == WALK_SUCCESS)
+        gauge->covered += gap < most ? gap : most;
+    if (verdict == WALK_FAILURE && !gauge->failed && fails_too_often(play, gauge->metric, index))
+        note_failure(gauge, measurement);
+    gauge->last = measurement;
+}
+
+static void read_gauge(struct play *play, size_t at)
+{
+    struct walk_gate *gate = &play->gates[at];
+    const struct gauge *gauge = &play->gauges[at];
+    gate->enough_sample = true;
+    gate->fresh = false;
+    gate->verdict = WALK_NO_DATA;
+    if (gauge->last) {
+        gate->finished = gauge->last->finished;
+        gate->verdict = verdict_of(gauge->metric, gauge->last);
+        gate->fresh = play->now - gate->finished <= 2 * gauge->metric->limits.interval;
+    }
+    gate->covered = gauge->covered_from == walk_bake_from(&play->state) ? gauge->covered : 0;
+    if (gate->verdict == WALK_FAILURE)
+        gate->verdict = WALK_INCONCLUSIVE; /* within its limit */
+    if (gauge->failed) {
+        gate->verdict = WALK_FAILURE;
+        gate->evidence = text_of(gauge->evidence);
+    }
+}
+
+static void measure_well(struct play *play, size_t at)
+{
+    int64_t from = walk_bake_from(&play->state);
+    struct walk_gate *gate = &play->gates[at];
+    gate->verdict = WALK_SUCCESS;
+    gate->fresh = gate->enough_sample = true;
+    gate->finished = play->now;
+    gate->covered = from < play->now ? play->now - from : 0;
+}
+
+static void measure(struct play *play)
+{
+    const struct simulate_task *task = play->task;
+    if (play->since != play->state.since || play->known.gate_count == 0)
+        reset_gauges(play);
+    while (play->next_measurement < task->measurement_count &&
+           task->measurements[play->next_measurement].finished <= play->now)
+        take(play, play->next_measurement++);
+    for (size_t i = 0; i < play->known.gate_count; i++) {
+        play->gates[i].evidence = (struct text){0};
+        if (task->measurement_count)
+            read_gauge(play, i);
+        else
+            measure_well(play, i);
+    }
+    for (size_t i = 0; i < task->breach_count; i++) {
+        size_t at = gauge_of(play, task->breaches[i].metric);
+        if (task->breaches[i].at != play->now || at == play->known.gate_count)
+            continue;
+        play->gates[at].verdict = WALK_FAILURE;
+        play->gates[at].finished = play->now;
+        play->gates[at].evidence = TEXT("a breach, as asked for");
+    }
+}
+
+/* The next instant at which something new is known. */
+static int64_t next_news(const struct play *play)
+{
+    const struct simulate_task *task = play->task;
+    int64_t next = WALK_NEVER;
+    if (play->next_measurement < task->measurement_count)
+        next = task->measurements[play->next_measurement].finished;
+    for (size_t i = 0; i < task->breach_count; i++) {
+        if (task->breaches[i].at > play->now && task->breaches[i].at < next)
+            next = task->breaches[i].at;
+    }
+    if (play->asked && play->asked + task->approve_after > play->now &&
+        play->asked + task->approve_after < next)
+        next = play->asked + task->approve_after;
+    return next;
+}
+
+/* --- the timeline ---------------------------------------------------------------------------- */
+
+static struct simulate_span *last_span(struct play *play)
+{
+    return play->out->count ? &play->out->spans[play->out->count - 1] : NULL;
+}
+
+static enum status begin_span(struct play *play)
+{
+    const struct rollout_state *state = &play->state;
+    struct simulate_span *before = last_span(play);
+    enum rollout_status status = rollout_state_status(state);
+    bool has_phase = state->course != COURSE_PENDING && state->phase < state->plan.count;
+    struct text phase = has_phase ? state->plan.items[state->phase].name : (struct text){0};
+    if (before && before->status == status && before->run == state->run &&
+        text_equal(before->phase, phase))
+        return STATUS_OK;
+    if (!play->out->spans)
+        return STATUS_NO_MEMORY;
+    if (play->out->count == SIMULATE_SPANS_MAX)
+        return STATUS_LIMIT;
+    if (before)
+        before->end = play->now;
+    if (before && before->status == ROLLOUT_PENDING && before->begin == play->now)
+        play->out->count--; /* it started as the play began */
+    play->out->spans[play->out->count++] = (struct simulate_span){
+        .phase = phase,
+        .status = status,
+        .run = state->run,
+        .begin = play->now,
+        .end = play->now,
+        .audience = has_phase ? state->plan.items[state->phase].audience : (struct text){0},
+        .kind = play->decision.kind,
+        .evidence = play->decision.evidence,
+    };
+    return STATUS_OK;
+}
+
+static bool is_alone(enum walk_cause cause)
+{
+    return cause == WAIT_BAKE || cause == WAIT_RAMP;
+}
+
+static enum status keep_words(struct play *play, struct simulate_span *span)
+{
+    struct buffer words;
+    buffer_init(&words, TEXT_MAX);
+    for (size_t i = 0; i < play->decision.reason_count; i++) {
+        if (i)
+            buffer_append(&words, "; ", 2);
+        buffer_append_text(&words, play->decision.reasons[i].words);
+    }
+    /* Most of the time it is as before: what does not change costs nothing. */
+    struct text now = buffer_text(&words);
+    bool kept = text_equal(now, span->words) || arena_copy(&play->out->arena, now, &span->words);
+    bool memory = words.failed != STATUS_NO_MEMORY;
+    buffer_dispose(&words);
+    return kept && memory ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* Until `next` it waits for what the decision says. */
+static enum status wait_until(struct play *play, int64_t next)
+{
+    struct simulate_span *span = last_span(play);
+    uint32_t causes = 0;
+    int64_t end = next < play->task->to ? next : play->task->to;
+    bool alone = false;
+    for (size_t i = 0; i < play->decision.reason_count; i++) {
+        causes |= 1U << play->decision.reasons[i].cause;
+        alone = alone || is_alone(play->decision.reasons[i].cause);
+    }
+    for (size_t i = 0; i < COUNT_OF(span->waited); i++) {
+        if ((causes & 1U << i) && (!alone || is_alone((enum walk_cause)i)))
+            span->waited[i] += end - play->now;
+    }
+    span->end = end;
+    span->share = rollout_share_at(&play->state, end);
+    /* A bake that is short of its end says nothing that the table does not. */
+    return play->decision.reason_count && !alone ? keep_words(play, span) : STATUS_OK;
+}
+
+/* --- those who are not asked ----------------------------------------------------------------- */
+
+static enum status say(struct play *play, enum walk_verb_kind kind, struct text by)
+{
+    struct walk_verb verb = {.kind = kind, .by = by};
+    return walk_verb(&play->known, &play->state, &verb, &play->scratch, &play->decision);
+}
+
+static bool only_approvals_lack(const struct walk_decision *decision)
+{
+    bool lack = false;
+    for (size_t i = 0; i < decision->reason_count; i++) {
+        if (is_alone(decision->reasons[i].cause))
+            return false;
+        lack = lack || decision->reasons[i].cause == WAIT_APPROVALS;
+    }
+    return lack;
+}
+
+static enum status approve(struct play *play)
+{
+    static const struct text people[APPROVALS_MAX] = {
+        TEXT("approver 1"), TEXT("approver 2"), TEXT("approver 3"), TEXT("approver 4"),
+        TEXT("approver 5"), TEXT("approver 6"), TEXT("approver 7"), TEXT("approver 8"),
+        TEXT("approver 9"), TEXT("approver 10")};
+    struct walk_decision waiting = play->decision;
+    if (!only_approvals_lack(&waiting)) {
+        play->asked = 0;
+        return STATUS_OK;
+    }
+    if (play->asked == 0)
+        play->asked = play->now;
+    if (play->task->approve_after < 0 || play->now < play->asked + play->task->approve_after)
+        return STATUS_OK;
+    for (size_t i = 0; i < APPROVALS_MAX; i++) {
+        enum status status = say(play, VERB_APPROVE, people[i]);
+        if (status != STATUS_OK || play->decision.state)
+            return status;
+    }
+    play->decision = waiting;
+    return STATUS_OK;
+}
+
+static enum status decide(struct play *play)
+{
+    bool starts = play->state.course == COURSE_PENDING && !play->task->rollout->has_start;
+    enum status status = STATUS_OK;
+    measure(play);
+    play->known.now = play->now;
+    if (starts) {
+        int64_t next = WALK_NEVER;
+        status = say(play, VERB_START, TEXT("whoever starts it"));
+        for (size_t i = 0; i < play->decision.reason_count; i++) {
+            if (play->decision.reasons[i].until < next)
+                next = play->decision.reasons[i].until;
+        }
+        play->decision.next = next;
+    } else {
+        status = walk_tick(&play->known, &play->state, &play->scratch, &play->decision);
+    }
+    if (status == STATUS_OK && !play->decision.state)
+        status = approve(play);
+    return status;
+}
+
+/* --- the play -------------------------------------------------------------------------------- */
+
+/* What a decision made lives as long as the timeline. */
+static enum status apply(struct play *play)
+{
+    if (play->state.course != play->decision.state->course || play->decision.kind != WALK_APPROVE)
+        play->asked = 0;
+    play->state = *play->decision.state;
+    play->out->commits++;
+    arena_adopt(&play->out->arena, &play->scratch);
+    arena_init(&play->scratch, 0);
+    return begin_span(play);
+}
+
+static enum status step(struct play *play)
+{
+    enum status status = decide(play);
+    if (status != STATUS_OK)
+        return status;
+    if (play->decision.state) /* look at the new state at once */
+        return apply(play);
+    int64_t next = play->decision.next, news = next_news(play);
+    next = news < next ? news : next;
+    if (next <= play->now)
+        next = play->now + 1;
+    status = wait_until(play, next);
+    play->now = next;
+    arena_reset(&play->scratch);
+    return status;
+}
+
+static enum status begin(struct play *play)
+{
+    const struct simulate_task *task = play->task;
+    const struct rollout_state *state = catalog_rollout_state(task->catalog, task->rollout);
+    play->out->spans = ARENA_ARRAY(&play->out->arena, struct simulate_span, SIMULATE_SPANS_MAX);
+    if (state)
+        play->state = *state;
+    else if (walk_initial(task->rollout, &play->out->arena, &play->state) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    return begin_span(play);
+}
+
+enum status simulate_play(const struct simulate_task *task, struct simulate_timeline *out,
+                          struct error *error)
+{
+    struct play *play = calloc(1, sizeof *play);
+    *out = (struct simulate_timeline){0};
+    arena_init(&out->arena, 0);
+    if (!play)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    play->task = task;
+    play->out = out;
+    play->now = task->from;
+    play->known = (struct walk_task){.rollout = task->rollout,
+                                     .phases = catalog_phases(task->catalog, task->rollout),
+                                     .calendar = task->calendar,
+                                     .zone = task->zone,
+                                     .gates = play->gates};
+    arena_init(&play->scratch, 0);
+    enum status status = play->known.phases ? begin(play) : STATUS_NOT_FOUND;
+    while (status == STATUS_OK && play->now < task->to)
+        status = step(play);
+    out->state = play->state;
+    arena_dispose(&play->scratch);
+    free(play);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(error, status, "phase plan \"%.64s\" does not exist",
+                         task->rollout->plan.text.data);
+    if (status == STATUS_LIMIT)
+        return error_set(error, status, "more than %d moves: play a shorter time",
+                         SIMULATE_SPANS_MAX);
+    return status == STATUS_OK ? STATUS_OK : error_set(error, status, "no memory");
+}
+
+void simulate_dispose(struct simulate_timeline *timeline)
+{
+    arena_dispose(&timeline->arena);
+}
