@@ -274,6 +274,33 @@ START_TEST(approvals_are_of_distinct_people_who_did_not_write_it)
 }
 END_TEST
 
+START_TEST(an_approval_is_of_one_move_of_one_run)
+{
+    struct world world;
+    char digest[PLAN_DIGEST_SIZE];
+    world_init(&world);
+    world.phases[PHASE_CANARY].approvals = 1;
+    world_run(&world, PHASE_STAFF);
+    world_pass(&world, 6 * DAY);
+    ck_assert_int_eq(rollout_plan_digest(&world.state.plan, digest), STATUS_OK);
+    struct approval given = {TEXT("bob"), MONDAY, world.state.run, world.state.seq, {0}}, wrong[3];
+    given.plan = text_of(digest);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        wrong[i] = given;
+    wrong[0].seq--;
+    wrong[1].run++;
+    wrong[2].plan.length--;
+    world.state.approvals = wrong;
+    world.state.approval_count = COUNT_OF(wrong);
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "approvals 0 of 1");
+    world.state.approvals = &given;
+    world.state.approval_count = 1;
+    expect(&world, world_tick(&world), WALK_ADVANCE);
+    world_dispose(&world);
+}
+END_TEST
+
 START_TEST(approvals_outlive_a_pause_and_no_hold)
 {
     struct world world;
@@ -835,7 +862,8 @@ UNIT_MAIN("walk", a_rollout_starts_when_somebody_says_so, a_rollout_starts_at_it
           growing_waits_for_clock_and_targets,
           a_state_from_the_future_stops_growth_and_nothing_else,
           approvals_are_of_distinct_people_who_did_not_write_it,
-          approvals_outlive_a_pause_and_no_hold, a_person_skips_the_bake_never_the_gates,
+          an_approval_is_of_one_move_of_one_run, approvals_outlive_a_pause_and_no_hold,
+          a_person_skips_the_bake_never_the_gates,
           a_pause_stops_the_timers_and_resume_lets_them_go_on,
           what_was_held_bakes_again_from_nothing, resume_lifts_what_a_person_understands,
           resume_obeys_the_calendar, a_phase_that_takes_too_long_is_held,
