@@ -329,5 +329,10 @@ const struct command simulate_command = {
         "play begins. Nobody resumes what was held.",
     .options = options,
     .operands = operands,
+    .examples =
+        "weir simulate checkout-v2 examples/acme-shop  # a table: when, which phase, and why\n"
+        "weir simulate checkout-v2 --for 4w --approve-after never examples/acme-shop  # the first "
+        "weeks\n"
+        "weir simulate checkout-v2 --format svg examples/acme-shop >/tmp/plan.svg  # a picture\n",
     .run = run,
 };

@@ -13,7 +13,8 @@ import subprocess
 import pytest
 import weir
 
-COMMANDS = ["validate", "build", "edge", "eval", "import", "run", "status", "token", "accept", "version", "help"]
+COMMANDS = ["validate", "build", "edge", "eval", "import", "run", "simulate", "status", "token", "accept",
+            "version", "help"]
 BROKEN = weir.SHOP["flags/checkout.yaml"].replace("{segment: staff}", "{segment: staf}")
 
 
@@ -516,7 +517,7 @@ def test_examples_in_help_work(shop, tmp_path):
     links.mkdir()
     (links / "weir").symlink_to(pathlib.Path(weir.program()).resolve())
     count = 0
-    for command in ["validate", "build", "eval", "version", "help"]:
+    for command in ["validate", "build", "eval", "simulate", "version", "help"]:
         text = weir.run("help", command).out
         for line in text[text.index("\nExamples\n"):text.index("\nExit codes\n")].splitlines():
             if not line.startswith("  ") or line.startswith("  # ") or "man -l" in line:

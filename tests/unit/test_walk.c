@@ -122,17 +122,6 @@ END_TEST
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-static struct calendar *office_hours(void)
-{
-    struct calendar_window window = {.days = 0xf, .from = 9 * HOUR, .to = 16 * HOUR};
-    struct calendar_freeze freeze = {
-        .first = MONDAY / DAY + 14, .last = MONDAY / DAY + 15, .reason = TEXT("Easter")};
-    struct calendar *calendar;
-    struct error error;
-    ck_assert_int_eq(calendar_new(&window, 1, &freeze, 1, NULL, &calendar, &error), STATUS_OK);
-    return calendar;
-}
-
 START_TEST(growing_waits_for_the_calendar)
 {
     struct world world;
@@ -270,6 +259,33 @@ START_TEST(approvals_are_of_distinct_people_who_did_not_write_it)
     world.task.author = TEXT("author");
     expect(&world, world_tick(&world), WALK_ADVANCE);
     ck_assert_uint_eq(world.state.approval_count, 0);
+    world_dispose(&world);
+}
+END_TEST
+
+START_TEST(an_approval_is_of_one_move_of_one_run)
+{
+    struct world world;
+    char digest[PLAN_DIGEST_SIZE];
+    world_init(&world);
+    world.phases[PHASE_CANARY].approvals = 1;
+    world_run(&world, PHASE_STAFF);
+    world_pass(&world, 6 * DAY);
+    ck_assert_int_eq(rollout_plan_digest(&world.state.plan, digest), STATUS_OK);
+    struct approval given = {TEXT("bob"), MONDAY, world.state.run, world.state.seq, {0}}, wrong[3];
+    given.plan = text_of(digest);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        wrong[i] = given;
+    wrong[0].seq--;
+    wrong[1].run++;
+    wrong[2].plan.length--;
+    world.state.approvals = wrong;
+    world.state.approval_count = COUNT_OF(wrong);
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "approvals 0 of 1");
+    world.state.approvals = &given;
+    world.state.approval_count = 1;
+    expect(&world, world_tick(&world), WALK_ADVANCE);
     world_dispose(&world);
 }
 END_TEST
@@ -413,420 +429,6 @@ START_TEST(a_phase_that_takes_too_long_is_held)
 }
 END_TEST
 
-/* --- step-back, rollback, kill --------------------------------------------------------------- */
-
-START_TEST(a_guardrail_does_what_on_breach_says)
-{
-    static const struct {
-        enum on_breach action;
-        enum walk_kind kind;
-        enum rollout_status status;
-    } cases[] = {{BREACH_ROLLBACK, WALK_ROLLBACK, ROLLOUT_ROLLED_BACK},
-                 {BREACH_STEP_BACK, WALK_STEP_BACK, ROLLOUT_HELD},
-                 {BREACH_PAUSE, WALK_HOLD, ROLLOUT_HELD},
-                 {BREACH_KILL, WALK_KILL, ROLLOUT_KILLED}};
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        for (int held = 0; held < 2; held++) {
-            struct world world;
-            world_init(&world);
-            world.rollout.on_breach = cases[i].action;
-            world_run(&world, PHASE_CANARY);
-            if (held)
-                expect(&world, world_verb(&world, VERB_PAUSE), WALK_PAUSE);
-            world_measure(&world, WALK_FAILURE);
-            world.gates[0].evidence = TEXT("0.031 > 0.01");
-            expect(&world, world_tick(&world), cases[i].kind);
-            ck_assert_int_eq(world_status(&world), cases[i].status);
-            ck_assert_int_eq(world.decision.needs_override, cases[i].kind != WALK_HOLD);
-            ck_assert_int_eq(world.decision.users,
-                             cases[i].kind == WALK_HOLD ? WALK_SAME : WALK_SHRINK);
-            ck_assert_text(world.decision.evidence, "errors: 0.031 > 0.01");
-            expect(&world, world_tick(&world), WALK_WAIT); /* once */
-            world_dispose(&world);
-        }
-    }
-}
-END_TEST
-
-START_TEST(shrinking_waits_for_nothing)
-{
-    struct world world;
-    world_init(&world);
-    struct calendar *calendar = office_hours();
-    world_run(&world, PHASE_CANARY);
-    world.task.calendar = calendar;
-    world.task.now = MONDAY + 14 * DAY; /* a freeze */
-    world_measure(&world, WALK_FAILURE);
-    world.task.clock_drift = world.task.targets_behind = true;
-    expect(&world, world_tick(&world), WALK_ROLLBACK);
-    calendar_free(calendar);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_completed_rollout_is_watched_still)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_ALL);
-    expect(&world, world_tick(&world), WALK_COMPLETE);
-    world.task.now += DAY;
-    world_measure(&world, WALK_FAILURE);
-    expect(&world, world_tick(&world), WALK_ROLLBACK);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_breaker_kills)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world.gates[0].role = METRIC_BREAKER;
-    world.task.automatic_rollbacks = 100; /* no cap for it */
-    world_measure(&world, WALK_FAILURE);
-    expect(&world, world_tick(&world), WALK_KILL);
-    ck_assert(world.decision.needs_override);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(silence_is_a_failure)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world_measure(&world, WALK_NO_DATA);
-    world.gates[0].silent = true;
-    expect(&world, world_tick(&world), WALK_ROLLBACK);
-    ck_assert_text(world.decision.evidence, "errors: silent while control speaks");
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(no_data_waits)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world_pass(&world, 30 * DAY);
-    world.gates[0].verdict = WALK_NO_DATA;
-    expect(&world, world_tick(&world), WALK_WAIT);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_signal_holds_and_info_does_nothing)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world_measure(&world, WALK_FAILURE);
-    world.gates[0].role = METRIC_INFO;
-    expect(&world, world_tick(&world), WALK_WAIT);
-    world.gates[0].role = METRIC_SIGNAL;
-    expect(&world, world_tick(&world), WALK_HOLD);
-    ck_assert_int_eq(world.decision.hold, HOLD_SIGNAL);
-    expect(&world, world_tick(&world), WALK_WAIT);
-    world.task.now += 1;
-    expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
-    expect(&world, world_tick(&world), WALK_WAIT); /* evidence from 0 */
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(stepping_back_goes_one_phase_back_and_from_the_first_to_control)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_HALF);
-    expect(&world, world_verb(&world, VERB_STEP_BACK), WALK_STEP_BACK);
-    ck_assert_uint_eq(world.state.phase, PHASE_TEN);
-    ck_assert_uint_eq(rollout_share_at(&world.state, world.task.now), 10000);
-    ck_assert_int_eq(world.state.ramp.done, 3 * DAY);
-    expect(&world, world_verb(&world, VERB_STEP_BACK), WALK_STEP_BACK);
-    expect(&world, world_verb(&world, VERB_STEP_BACK), WALK_STEP_BACK);
-    ck_assert_uint_eq(world.state.phase, PHASE_STAFF);
-    expect(&world, world_verb(&world, VERB_STEP_BACK), WALK_ROLLBACK);
-    ck_assert_int_eq(world_status(&world), ROLLOUT_ROLLED_BACK);
-    expect(&world, world_verb(&world, VERB_STEP_BACK), WALK_NONE);
-    expect(&world, world_verb(&world, VERB_ROLLBACK), WALK_NONE);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_growing_hold_follows_rollbacks_in_a_row)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_STAFF);
-    for (int i = 0; i < 4; i++) {
-        uint32_t run = world.state.run;
-        int64_t hold = HOUR << i;
-        expect(&world, world_verb(&world, VERB_ROLLBACK), WALK_ROLLBACK);
-        world.task.now += hold - 1;
-        expect(&world, world_tick(&world), WALK_WAIT);
-        ck_assert_int_eq(world.decision.next, world.task.now + 1);
-        expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
-        world.task.now += 1;
-        expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
-        ck_assert_int_eq(world.decision.users, WALK_GROW);
-        ck_assert_uint_eq(world.state.run, run + 1);
-        ck_assert_uint_eq(world.state.phase, 0);
-    }
-    world_pass(&world, 5 * DAY);
-    expect(&world, world_tick(&world), WALK_ADVANCE);
-    expect(&world, world_verb(&world, VERB_ROLLBACK), WALK_ROLLBACK);
-    ck_assert_int_eq(world.state.holds[0].until, world.task.now + HOUR);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(only_unkill_leaves_a_kill)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_HALF);
-    expect(&world, world_verb(&world, VERB_KILL), WALK_KILL);
-    ck_assert(world.decision.needs_override);
-    expect(&world, world_verb(&world, VERB_KILL), WALK_NONE);
-    expect(&world, world_verb(&world, VERB_ROLLBACK), WALK_NONE);
-    expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
-    expect_words(&world, "cannot resume: the rollout is killed; unkill it first");
-    expect(&world, world_verb(&world, VERB_UNKILL), WALK_UNKILL);
-    ck_assert_int_eq(world.decision.users, WALK_SAME);
-    ck_assert_int_eq(world_status(&world), ROLLOUT_ROLLED_BACK);
-    expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
-    world.task.now += HOUR;
-    expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
-    ck_assert_uint_eq(world.state.run, 2);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(too_many_rollbacks_hold_instead)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_HALF);
-    world.task.automatic_rollbacks = WALK_BLAST_CAP;
-    world_measure(&world, WALK_FAILURE);
-    expect(&world, world_tick(&world), WALK_HOLD);
-    ck_assert_int_eq(world.decision.hold, HOLD_BLAST);
-    world.task.automatic_rollbacks = 0;
-    expect(&world, world_tick(&world), WALK_WAIT); /* a person decides */
-    world.task.automatic_rollbacks = WALK_BLAST_CAP;
-    expect(&world, world_verb(&world, VERB_ROLLBACK), WALK_ROLLBACK); /* who is exempt */
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(files_that_others_touched_are_held)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world.task.unreadable = true;
-    expect(&world, world_tick(&world), WALK_HOLD);
-    ck_assert_int_eq(world.decision.hold, HOLD_UNREADABLE);
-    world.task.unreadable = false;
-    world.task.foreign_edit = true;
-    expect(&world, world_tick(&world), WALK_HOLD);
-    ck_assert_int_eq(world.decision.hold, HOLD_FOREIGN_EDIT);
-    world.task.foreign_edit = false;
-    expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
-    expect(
-        &world,
-        world_verb_as(&world, VERB_RESUME, "ann", 1U << HOLD_UNREADABLE | 1U << HOLD_FOREIGN_EDIT),
-        WALK_RESUME);
-    ck_assert_int_eq(world_status(&world), ROLLOUT_RUNNING);
-    world_dispose(&world);
-}
-END_TEST
-
-/* --- ramps ----------------------------------------------------------------------------------- */
-
-START_TEST(a_ramp_grows_by_windows_up_to_checkpoints)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world_pass(&world, 6 * DAY);
-    expect(&world, world_tick(&world), WALK_ADVANCE);
-    int64_t begin = world.task.now;
-    ck_assert_int_eq(world.state.ramp.from, begin);
-    ck_assert_int_eq(world.state.ramp.length, DAY);
-    for (int i = 1; i < 3; i++) {
-        world_pass(&world, DAY / 2);
-        expect(&world, world_tick(&world), WALK_WAIT);
-        ck_assert_int_eq(world.decision.next, begin + i * DAY);
-        world.task.now = begin + i * DAY;
-        world_measure(&world, i == 1 ? WALK_ERROR : WALK_SUCCESS);
-        if (i == 1) { /* no window without gates */
-            expect(&world, world_tick(&world), WALK_WAIT);
-            expect_words(&world, "ramp 1d of 3d");
-            world_measure(&world, WALK_SUCCESS);
-        }
-        expect(&world, world_tick(&world), WALK_OPEN_WINDOW);
-        ck_assert_int_eq(world.decision.users, WALK_GROW);
-        ck_assert_int_eq(world.state.ramp.done, i * DAY);
-        ck_assert_uint_eq(world.state.phase, PHASE_TEN);
-    }
-    world.task.now = begin + 3 * DAY;
-    world_measure(&world, WALK_SUCCESS);
-    expect(&world, world_tick(&world), WALK_WAIT);
-    expect_words(&world, "bake 0s of 7d"); /* which begins at its end */
-    ck_assert_uint_eq(rollout_share_at(&world.state, world.task.now), 10000);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(windows_lie_in_open_hours)
-{
-    struct world world;
-    world_init(&world);
-    struct calendar *calendar = office_hours();
-    world.task.calendar = calendar;
-    world_run(&world, PHASE_CANARY);
-    expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE); /* at 13:00:01 */
-    ck_assert_int_eq(world.state.ramp.length, 3 * HOUR - 1);
-    world.task.now = MONDAY + 3 * HOUR; /* 16:00 */
-    world_measure(&world, WALK_SUCCESS);
-    expect(&world, world_tick(&world), WALK_WAIT);
-    ck_assert_int_eq(world.decision.next, MONDAY + 20 * HOUR);
-    world.task.now = MONDAY + 20 * HOUR; /* Tuesday, 09:00 */
-    world_measure(&world, WALK_SUCCESS);
-    expect(&world, world_tick(&world), WALK_OPEN_WINDOW);
-    ck_assert_int_eq(world.state.ramp.done, 3 * HOUR - 1);
-    ck_assert_int_eq(world.state.ramp.length, 7 * HOUR);
-    calendar_free(calendar);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_calendar_that_closes_over_a_window_closes_it)
-{
-    struct world world;
-    world_init(&world);
-    struct calendar *calendar = office_hours();
-    world_run(&world, PHASE_CANARY);
-    expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
-    world.task.calendar = calendar;
-    world_pass(&world, 4 * HOUR);
-    expect(&world, world_tick(&world), WALK_CLOSE_WINDOW);
-    ck_assert_int_eq(world.state.ramp.done, 4 * HOUR);
-    ck_assert_int_eq(world.state.ramp.length, 0);
-    expect(&world, world_tick(&world), WALK_WAIT);
-    calendar_free(calendar);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_ramp_that_is_stopped_stands)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
-    world_pass(&world, 6 * HOUR);
-    uint32_t share = rollout_share_at(&world.state, world.task.now);
-    expect(&world, world_verb(&world, VERB_HALT), WALK_HOLD);
-    ck_assert_int_eq(world.state.ramp.done, 6 * HOUR);
-    ck_assert_int_eq(world.state.ramp.length, 0);
-    ck_assert_uint_eq(rollout_share_at(&world.state, world.task.now + 90 * DAY), share);
-    expect(&world, world_verb(&world, VERB_STEP_BACK), WALK_STEP_BACK);
-    ck_assert_uint_eq(rollout_share_at(&world.state, world.task.now), 1000);
-    world_dispose(&world);
-}
-END_TEST
-
-/* --- edits ----------------------------------------------------------------------------------- */
-
-START_TEST(an_edit_reaches_only_phases_not_yet_entered)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_TEN);
-    world.state.ramp.done = 3 * DAY;
-    expect(&world, world_verb(&world, VERB_APPROVE), WALK_APPROVE);
-    world.phases[PHASE_TEN].bake = DAY;
-    world.phases[PHASE_STAFF].bake = DAY;
-    expect(&world, world_tick(&world), WALK_WAIT); /* nothing that is still to come */
-    world.phases[PHASE_HALF].share = 40000;
-    expect(&world, world_tick(&world), WALK_REPLAN);
-    ck_assert_uint_eq(world.state.plan.items[PHASE_HALF].share, 40000);
-    ck_assert_int_eq(world.state.plan.items[PHASE_TEN].bake, 7 * DAY);
-    ck_assert_uint_eq(world.state.approval_count, 0);
-    ck_assert_int_eq(world.state.since, MONDAY);
-    expect(&world, world_tick(&world), WALK_WAIT);
-    expect_words(&world, "approvals 0 of 2");
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_phase_whose_name_is_gone_stays_while_it_is_the_one)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world.phases[PHASE_CANARY].name = TEXT("early");
-    expect(&world, world_tick(&world), WALK_REPLAN);
-    ck_assert_text(world.state.plan.items[world.state.phase].name, "canary");
-    ck_assert_text(world.state.plan.items[world.state.phase + 1].name, "early");
-    expect(&world, world_tick(&world), WALK_WAIT);
-    world_dispose(&world);
-}
-END_TEST
-
-START_TEST(a_changed_metric_bakes_again)
-{
-    struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_STAFF);
-    world_pass(&world, 5 * DAY);
-    world.gates[0].restarted = world.task.now - DAY;
-    world.gates[0].covered = DAY;
-    expect(&world, world_tick(&world), WALK_WAIT);
-    expect_words(&world, "bake 1d of 5d");
-    world_dispose(&world);
-}
-END_TEST
-
-/* --- recorded once --------------------------------------------------------------------------- */
-
-START_TEST(an_override_is_recorded_on_whatever_tip_there_is)
-{
-    struct world world, other;
-    char intent[INTENT_TEXT_SIZE];
-    world_init(&world);
-    world_run(&world, PHASE_CANARY);
-    world_init(&other);
-    world_run(&other, PHASE_CANARY);
-    expect(&other, world_verb(&other, VERB_ROLLBACK), WALK_ROLLBACK);
-    memcpy(intent, other.decision.intent, sizeof intent);
-    struct walk_verb verb = {.kind = VERB_ROLLBACK,
-                             .by = TEXT("weir"),
-                             .intent = text_of(intent),
-                             .run = other.state.run};
-    expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE); /* meanwhile */
-    ck_assert_int_eq(walk_verb(&world.task, &world.state, &verb, &world.arena, &world.decision),
-                     STATUS_OK);
-    expect(&world, world_apply(&world), WALK_ROLLBACK);
-    ck_assert(rollout_state_has_intent(&world.state, text_of(intent)));
-    ck_assert_int_eq(walk_verb(&world.task, &world.state, &verb, &world.arena, &world.decision),
-                     STATUS_OK);
-    expect(&world, world.decision.kind, WALK_NONE);
-    world.task.now += HOUR; /* a later run is not touched by it */
-    expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
-    world.state.intent_count = 0;
-    ck_assert_int_eq(walk_verb(&world.task, &world.state, &verb, &world.arena, &world.decision),
-                     STATUS_OK);
-    expect(&world, world.decision.kind, WALK_NONE);
-    world_dispose(&world);
-    world_dispose(&other);
-}
-END_TEST
-
 UNIT_MAIN("walk", a_rollout_starts_when_somebody_says_so, a_rollout_starts_at_its_date,
           the_first_phase_is_approved_too, it_advances_when_the_bake_is_over_and_the_gates_pass,
           it_completes_after_its_last_bake, catching_up_never_folds_two_phases,
@@ -835,18 +437,8 @@ UNIT_MAIN("walk", a_rollout_starts_when_somebody_says_so, a_rollout_starts_at_it
           growing_waits_for_clock_and_targets,
           a_state_from_the_future_stops_growth_and_nothing_else,
           approvals_are_of_distinct_people_who_did_not_write_it,
-          approvals_outlive_a_pause_and_no_hold, a_person_skips_the_bake_never_the_gates,
+          an_approval_is_of_one_move_of_one_run, approvals_outlive_a_pause_and_no_hold,
+          a_person_skips_the_bake_never_the_gates,
           a_pause_stops_the_timers_and_resume_lets_them_go_on,
           what_was_held_bakes_again_from_nothing, resume_lifts_what_a_person_understands,
-          resume_obeys_the_calendar, a_phase_that_takes_too_long_is_held,
-          a_guardrail_does_what_on_breach_says, shrinking_waits_for_nothing,
-          a_completed_rollout_is_watched_still, a_breaker_kills, silence_is_a_failure,
-          no_data_waits, a_signal_holds_and_info_does_nothing,
-          stepping_back_goes_one_phase_back_and_from_the_first_to_control,
-          a_growing_hold_follows_rollbacks_in_a_row, only_unkill_leaves_a_kill,
-          too_many_rollbacks_hold_instead, files_that_others_touched_are_held,
-          a_ramp_grows_by_windows_up_to_checkpoints, windows_lie_in_open_hours,
-          a_calendar_that_closes_over_a_window_closes_it, a_ramp_that_is_stopped_stands,
-          an_edit_reaches_only_phases_not_yet_entered,
-          a_phase_whose_name_is_gone_stays_while_it_is_the_one, a_changed_metric_bakes_again,
-          an_override_is_recorded_on_whatever_tip_there_is)
+          resume_obeys_the_calendar, a_phase_that_takes_too_long_is_held)

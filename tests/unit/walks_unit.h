@@ -149,4 +149,16 @@ SHARED void world_pass(struct world *world, int64_t seconds)
     world_measure(world, WALK_SUCCESS);
 }
 
+/* Monday to Thursday, 09:00 to 16:00 in UTC; two weeks from MONDAY on two days are frozen. */
+SHARED struct calendar *office_hours(void)
+{
+    struct calendar_window window = {.days = 0xf, .from = 9 * HOUR, .to = 16 * HOUR};
+    struct calendar_freeze freeze = {
+        .first = MONDAY / DAY + 14, .last = MONDAY / DAY + 15, .reason = TEXT("Easter")};
+    struct calendar *calendar;
+    struct error error;
+    ck_assert_int_eq(calendar_new(&window, 1, &freeze, 1, NULL, &calendar, &error), STATUS_OK);
+    return calendar;
+}
+
 #endif
