@@ -252,11 +252,9 @@ class Controller(Client):
         return line.decode().rstrip("\n")
 
     def log(self):
-        here = self._log.tell()
-        self._log.seek(0)
-        text = self._log.read().decode(errors="replace")
-        self._log.seek(here)
-        return text
+        # The program writes at the same place of the file that seek() would move.
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
     def send(self, number):
         self.process.send_signal(number)
