@@ -296,15 +296,6 @@ static enum status open_mirrors(struct controller *controller, struct error *err
     return status;
 }
 
-/* Where what is served comes from: the disk, until core has put a commit in force. */
-static void write_source(struct controller *controller, struct buffer *out)
-{
-    struct snapshot *snapshot = hub_acquire(&controller->hub);
-    const char *source = !snapshot ? "null" : snapshot->from_disk ? "\"disk\"" : "\"git\"";
-    buffer_printf(out, ",\"source\":%s", source);
-    snapshot_release(snapshot);
-}
-
 static void write_status(void *context, struct buffer *out)
 {
     struct controller *controller = context;
@@ -313,7 +304,6 @@ static void write_status(void *context, struct buffer *out)
     if (out->failed || !text_ends_with(buffer_text(out), TEXT("}\n")))
         return;
     out->length -= sizeof end - 1;
-    write_source(controller, out);
     buffer_append_string(out, ",\"upkeep\":");
     upkeep_write_status(controller->upkeep, out);
     buffer_append_string(out, ",\"commitStatus\":");

@@ -135,11 +135,20 @@ void core_judgement(struct core *core, struct core_judgement *out)
     snapshot_release(snapshot);
 }
 
+/* Where what is served comes from: the disk, until a commit has been put in force. Of the same
+ * snapshot as the commit beside it: in the meantime there may be another. */
+static void write_source(struct buffer *out, const struct snapshot *snapshot)
+{
+    const char *source = !snapshot ? "null" : snapshot->from_disk ? "\"disk\"" : "\"git\"";
+    buffer_printf(out, ",\"source\":%s", source);
+}
+
 void core_write_status(struct core *core, struct buffer *out)
 {
     struct snapshot *snapshot = hub_acquire(core->parts.hub);
     buffer_append_char(out, '{');
     status_write_served(out, snapshot);
+    write_source(out, snapshot);
     pthread_mutex_lock(&core->lock);
     write_repository(out, core);
     pthread_mutex_unlock(&core->lock);
