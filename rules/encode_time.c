@@ -1,28 +1,15 @@
 /* before and after: numbers of seconds, RFC 3339 strings in UTC, and the time of the evaluation. */
+#include "civil.h"
 #include "encode_private.h"
 #include "json.h"
 
 /* Digits of the time in UTC, "20260101000000". */
 static void write_time_digits(struct encoder *encoder, int64_t seconds)
 {
-    int64_t days = seconds / 86400, rest = seconds % 86400;
-    if (rest < 0) {
-        rest += 86400;
-        days--;
-    }
-    /* Hinnant's civil_from_days */
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153;
-    int64_t day = day_of_year - (153 * month + 2) / 5 + 1;
-    month += month < 10 ? 3 : -9;
-    buffer_printf(encoder->out, "\"%04d%02d%02d%02d%02d%02d\"",
-                  (int)(year_of_era + era * 400 + (month <= 2)), (int)month, (int)day,
-                  (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+    int64_t days = floor_divide(seconds, SECONDS_PER_DAY), rest = seconds - days * SECONDS_PER_DAY;
+    struct civil_date date = civil_from_days(days);
+    buffer_printf(encoder->out, "\"%04d%02d%02d%02d%02d%02d\"", (int)date.year, date.month,
+                  date.day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
 }
 
 void encode_time(struct encoder *encoder, const struct condition *condition, struct text operand)

@@ -71,9 +71,8 @@ static const void *definition_of(const struct entry *entry)
     return version ? version->definition : NULL;
 }
 
-static void fault(struct step *step, struct work *work, bool *faulty)
+static void fault(struct work *work, bool *faulty)
 {
-    (void)step;
     work->faulty = true;
     *faulty = true;
 }
@@ -93,7 +92,7 @@ static void guard_segments(struct step *step, const struct rollout_state *state,
                         "let the rollout end first, or roll it back",
                         "segment \"%.64s\" is gone, which the rollout of \"%.130s\" is walking on",
                         entry->name.data, state->name.text.data);
-        fault(step, entry->work, faulty);
+        fault(entry->work, faulty);
     }
 }
 
@@ -116,7 +115,7 @@ static enum status guard_definition(struct step *step, const struct rollout_stat
         diagnostics_add(diagnostics, CODE_ROLLOUT_UNFINISHED, state->name.place,
                         "let it end first, or roll it back",
                         "rollout \"%.64s\" is gone, but is not finished", entry->name.data);
-        fault(step, entry->work, faulty);
+        fault(entry->work, faulty);
         return STATUS_OK;
     }
     rollout_identity(is, after);
@@ -127,7 +126,7 @@ static enum status guard_definition(struct step *step, const struct rollout_stat
                     "rollout \"%.64s\" is under way: its flag, environment, variant, control, seed "
                     "and bucketBy are fixed",
                     entry->name.data);
-    fault(step, entry->work, faulty);
+    fault(entry->work, faulty);
     return STATUS_OK;
 }
 
