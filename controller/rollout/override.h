@@ -1,0 +1,62 @@
+/* override.h - safe states that are served before Git says so (ROLLOUTS.md section 4).
+ *
+ * An override says: serve this fragment of the document instead, until Git says something equal or
+ * safer. It is decided by one controller, kept by its store, and carried by the targets that can,
+ * so that another controller finds it there. Its JSON is the same everywhere. */
+#ifndef WEIR_OVERRIDE_H
+#define WEIR_OVERRIDE_H
+
+#include "../../rules/buffer.h"
+#include "../../rules/walk.h"
+#include "../snapshot.h"
+
+#define OVERRIDES_MAX 10000                 /* open at one time, of a controller */
+#define OVERRIDE_JSON_MAX ((size_t)2 << 20) /* of one, its fragment included */
+
+/* Counted and immutable. Texts are its own, NUL-terminated. */
+struct override {
+    _Atomic uint32_t references;
+    struct arena arena;
+    struct text intent;                     /* 64 hexadecimal digits: names it */
+    struct text environment, flag, rollout; /* rollout empty: the kill of a flag without one */
+    enum walk_verb_kind action;             /* VERB_STEP_BACK, VERB_ROLLBACK or VERB_KILL */
+    uint32_t run, seq;                      /* of the state on which it was decided */
+    struct text by;                         /* "weir", or who asked */
+    struct text note;                       /* one line, or empty */
+    struct text evidence;                   /* "checkout-errors: 0.031 > 0.01, …", or empty */
+    struct text fragment;                   /* the flag's JSON */
+    int64_t since;                          /* wall seconds */
+    char generation[GENERATION_TEXT_SIZE];  /* by which it was first served */
+};
+
+/* A copy of all that `from` says, with one reference; NULL without memory. */
+struct override *override_new(const struct override *from);
+struct override *override_reference(struct override *override);
+void override_release(struct override *override); /* NULL is fine */
+
+/* Which of two for one flag is served: the safer action (kill, rollback, step-back); of the same
+ * the later run, then seq, then the smaller intent, so that all choose alike. */
+bool override_wins(const struct override *a, const struct override *b);
+
+/* {"action":…,"by":…,…}: canonical, keys sorted. */
+void override_write(const struct override *override, struct buffer *out);
+/* What came from elsewhere: bounded, and every field checked. STATUS_INVALID says what is wrong. */
+enum status override_read(struct text json, struct override **out, struct error *error) MUST_CHECK;
+
+/* --- what belongs to one environment of a snapshot -------------------------------------------- */
+
+/* Counted and immutable: what targets are told beside a document. */
+struct override_set {
+    _Atomic uint32_t references;
+    struct override **items; /* sorted by flag, each flag once; a reference on each */
+    size_t count;
+    struct text *recorded; /* intents that the commit's states hold, sorted; in the arena */
+    size_t recorded_count;
+    struct arena arena;
+};
+struct override_set *override_set_new(size_t overrides, size_t recorded); /* to be filled */
+struct override_set *override_set_reference(struct override_set *set);    /* NULL is fine */
+void override_set_release(struct override_set *set);                      /* NULL is fine */
+bool override_set_records(const struct override_set *set, struct text intent);
+
+#endif
