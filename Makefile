@@ -125,6 +125,7 @@ CHECK_LIBS = $(call pkg_libs,check)
 TEST_LDFLAGS_torture := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 TEST_LDFLAGS_events_memory := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_store_memory := $(TEST_LDFLAGS_torture)
+TEST_LDFLAGS_override := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_torture_reconcile := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_core := -Wl,--wrap=pthread_create
 TEST_LDFLAGS_torture_decide := $(TEST_LDFLAGS_torture)

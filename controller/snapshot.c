@@ -1,5 +1,7 @@
 #include "snapshot.h"
 
+#include "rollout/override.h"
+
 /* --- generations ----------------------------------------------------------------------------- */
 
 void generation_format(struct generation generation, char out[GENERATION_TEXT_SIZE])
@@ -90,6 +92,12 @@ enum status snapshot_fill(struct snapshot *snapshot, size_t index, struct text n
     return STATUS_OK;
 }
 
+void snapshot_set_overrides(struct snapshot *snapshot, size_t index, struct override_set *set)
+{
+    override_set_release(snapshot->environments[index].overrides);
+    snapshot->environments[index].overrides = set;
+}
+
 struct snapshot *snapshot_reference(struct snapshot *snapshot)
 {
     atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
@@ -106,6 +114,7 @@ void snapshot_release(struct snapshot *snapshot)
         free((char *)snapshot->environments[i].name.data);
         if (snapshot->environments[i].document)
             document_release(snapshot->environments[i].document);
+        override_set_release(snapshot->environments[i].overrides);
     }
     free(snapshot->environments);
     free(snapshot);

@@ -24,9 +24,12 @@ int generation_compare(struct generation a, struct generation b);
 
 #define COMMIT_TEXT_SIZE 41
 
+struct override_set; /* rollout/override.h */
+
 struct snapshot_environment {
     struct text name; /* NUL-terminated */
     struct document *document;
+    struct override_set *overrides; /* that stand in the document; a reference, or NULL: none */
 };
 
 struct snapshot {
@@ -49,6 +52,9 @@ struct snapshot *snapshot_new(size_t count);
  * `document`. */
 enum status snapshot_fill(struct snapshot *snapshot, size_t index, struct text name,
                           struct document *document) MUST_CHECK;
+/* Tells which overrides stand in environments[index]'s document, and which intents its commit
+ * records. Before publishing. Takes over the reference to `set`, which may be NULL. */
+void snapshot_set_overrides(struct snapshot *snapshot, size_t index, struct override_set *set);
 struct snapshot *snapshot_reference(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot); /* NULL is fine */
 const struct snapshot_environment *snapshot_environment(const struct snapshot *snapshot,

@@ -12,12 +12,18 @@
 
 #define OVERRIDES_MAX 10000                 /* open at one time, of a controller */
 #define OVERRIDE_JSON_MAX ((size_t)2 << 20) /* of one, its fragment included */
+/* Whatever has to be escaped in a JSON string becomes two bytes at most, since control characters
+ * are refused: so one within these bounds is written within OVERRIDE_JSON_MAX. */
+#define OVERRIDE_FRAGMENT_MAX (((size_t)1 << 20) - ((size_t)64 << 10))
+#define OVERRIDE_LINE_MAX 1024 /* of `by` and of `note`, bytes */
+#define OVERRIDE_EVIDENCE_MAX ((size_t)16 << 10)
+#define OVERRIDE_INTENT_LENGTH 64
 
 /* Counted and immutable. Texts are its own, NUL-terminated. */
 struct override {
     _Atomic uint32_t references;
     struct arena arena;
-    struct text intent;                     /* 64 hexadecimal digits: names it */
+    struct text intent;                     /* 64 hexadecimal digits, lower case: names it */
     struct text environment, flag, rollout; /* rollout empty: the kill of a flag without one */
     enum walk_verb_kind action;             /* VERB_STEP_BACK, VERB_ROLLBACK or VERB_KILL */
     uint32_t run, seq;                      /* of the state on which it was decided */
@@ -29,23 +35,26 @@ struct override {
     char generation[GENERATION_TEXT_SIZE];  /* by which it was first served */
 };
 
-/* A copy of all that `from` says, with one reference; NULL without memory. */
+/* A copy of all that `from` says, with one reference; NULL without memory. `from` is not checked:
+ * whoever makes one keeps to the bounds above. */
 struct override *override_new(const struct override *from);
-struct override *override_reference(struct override *override);
-void override_release(struct override *override); /* NULL is fine */
+struct override *override_reference(struct override *override); /* NULL is fine */
+void override_release(struct override *override);               /* NULL is fine */
 
 /* Which of two for one flag is served: the safer action (kill, rollback, step-back); of the same
  * the later run, then seq, then the smaller intent, so that all choose alike. */
 bool override_wins(const struct override *a, const struct override *b);
 
-/* {"action":…,"by":…,…}: canonical, keys sorted. */
+/* {"action":…,"by":…,…}: canonical, keys sorted; the fragment as a string. */
 void override_write(const struct override *override, struct buffer *out);
-/* What came from elsewhere: bounded, and every field checked. STATUS_INVALID says what is wrong. */
+/* What came from elsewhere: bounded, and every field checked; the fragment is one that compiles to
+ * a flag. Members that are not known are passed over: a newer weir may say more. STATUS_INVALID or
+ * STATUS_LIMIT say what is wrong; STATUS_NO_MEMORY. *out is NULL after a failure. */
 enum status override_read(struct text json, struct override **out, struct error *error) MUST_CHECK;
 
 /* --- what belongs to one environment of a snapshot -------------------------------------------- */
 
-/* Counted and immutable: what targets are told beside a document. */
+/* Counted; immutable once it is given to a snapshot: what targets are told beside a document. */
 struct override_set {
     _Atomic uint32_t references;
     struct override **items; /* sorted by flag, each flag once; a reference on each */
@@ -54,9 +63,15 @@ struct override_set {
     size_t recorded_count;
     struct arena arena;
 };
-struct override_set *override_set_new(size_t overrides, size_t recorded); /* to be filled */
-struct override_set *override_set_reference(struct override_set *set);    /* NULL is fine */
-void override_set_release(struct override_set *set);                      /* NULL is fine */
+/* With room for so many, all empty: the caller fills items[] (references are taken over) and
+ * recorded[] (texts by arena_copy() into its arena), sorted, and may lower the counts. NULL without
+ * memory. */
+struct override_set *override_set_new(size_t overrides, size_t recorded);
+struct override_set *override_set_reference(struct override_set *set); /* NULL is fine */
+void override_set_release(struct override_set *set);                   /* NULL is fine */
+/* Whether the commit's states hold this intent; a set that is NULL records nothing. */
 bool override_set_records(const struct override_set *set, struct text intent);
+/* The override of a flag, borrowed; NULL where there is none, or no set. */
+struct override *override_set_find(const struct override_set *set, struct text flag);
 
 #endif
