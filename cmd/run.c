@@ -17,6 +17,8 @@ static int set_texts(struct config *config, const struct arguments *arguments)
     } texts[] = {
         {"branch", &config->branch, config_set_text},
         {"allowed-signers", &config->allowed_signers, config_set_path},
+        {"author", &config->author, config_set_text},
+        {"sign-key", &config->sign_key, config_set_path},
         {"verify", &config->verify, config_set_verify},
         {"verify-since", &config->verify_since, config_set_commit},
     };
@@ -177,6 +179,15 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "COMMIT",
      .help = "with verify all: this commit, and what is before it, needs no signature"},
+    {.name = "author",
+     .type = OPTION_STRING,
+     .argument = "NAME <MAIL>",
+     .help = "whose commits are those that weir decides (default: weir <weir@localhost>)"},
+    {.name = "sign-key",
+     .type = OPTION_STRING,
+     .argument = "FILE",
+     .complete = COMPLETE_FILE,
+     .help = "sign them by SSH with this key"},
     SAFE_DIRECTORY_OPTION,
     {0},
 };

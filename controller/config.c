@@ -61,6 +61,8 @@ void config_dispose(struct config *config)
     git_access_dispose(&config->git);
     free(config->verify);
     free(config->allowed_signers);
+    free(config->author);
+    free(config->sign_key);
     free(config->verify_since);
     config_init(config);
 }

@@ -22,6 +22,8 @@ struct config {
     char *verify;               /* which commits must be signed: none, tip or all; default none */
     char *allowed_signers;      /* a file (ssh-keygen(1)); required unless verify is none */
     char *verify_since;         /* a full commit id that needs no signature; or NULL */
+    char *author;               /* "NAME <MAIL>" of weir's own commits; or NULL */
+    char *sign_key;             /* by which they are signed (SSH): a path; or NULL */
     struct reach reach;         /* paths, hosts, secrets */
     unsigned http_threads;      /* 0: one a core */
     struct http_settings http;  /* by config_http.h */

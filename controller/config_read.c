@@ -53,6 +53,8 @@ static enum status read_texts(const struct reading *reading, const struct node *
         {"log-format", &config->log_format, config_set_log_format},
         {"log-level", &config->log_level, config_set_log_level},
         {"allowed-signers", &config->allowed_signers, config_set_path},
+        {"author", &config->author, config_set_text},
+        {"sign-key", &config->sign_key, config_set_path},
         {"verify", &config->verify, config_set_verify},
         {"verify-since", &config->verify_since, config_set_commit},
         {"git-ca", &config->git.ca_file, config_set_path},

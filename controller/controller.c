@@ -1,8 +1,8 @@
 /* The parts of `weir run` and their threads:
  *   main     waits for signals
  *   watch    tells systemd that the others are alive, where it asks (supervisor.c)
- *   git      fetches, tells core the tip          (may hang on a remote: nobody waits for it)
- *   core     turns tips into snapshots            (no network)
+ *   git      fetches, pushes what core decided    (git_thread.c; nobody waits for it)
+ *   core     turns tips into snapshots, walks the rollouts   (no network)
  *   targets  one worker each                      (fleet.c)
  *   status   tells the forge                      (outward/commit_status.c)
  *   keeper   writes what is served to the disk    (state_keeper.c)
@@ -17,8 +17,10 @@
 
 #include "core.h"
 #include "data_folder.h"
+#include "git/identity.h"
 #include "git/leftovers.h"
 #include "git/upkeep.h"
+#include "git_thread.h"
 #include "http/hooks.h"
 #include "http/server.h"
 #include "limits.h"
@@ -31,13 +33,7 @@
 
 #define PATIENCE_HTTP (5 * NANOSECONDS_PER_SECOND)
 #define PATIENCE_TARGETS (2 * NANOSECONDS_PER_SECOND)
-#define PATIENCE_GIT (3 * NANOSECONDS_PER_SECOND)
-#define RETRY_FIRST (1 * NANOSECONDS_PER_SECOND)
-#define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
-/* A remote that has been away for this long is asked less often than the poll says. */
-#define RETRY_PATIENCE (60 * NANOSECONDS_PER_SECOND)
-/* From the beginning of a fetch to that of the next, however many ask for one. */
-#define FETCH_INTERVAL (100 * NANOSECONDS_PER_MILLISECOND)
+#define DEFAULT_AUTHOR "weir <weir@localhost>"
 
 struct controller {
     const struct config *config;
@@ -54,17 +50,21 @@ struct controller {
     struct core *core;
     struct mirror *fetching, *reading; /* one handle for each thread */
     struct upkeep *upkeep;             /* of the clone; git's thread */
+    struct git_thread *git;
+    struct store *store; /* core's handle */
+    struct desk *desk;
     struct data_folder folder;
+    struct identity identity; /* of the commits that weir decides */
+    struct record_key key;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
     char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
-    bool nudged;                /* fetch at once */
+    bool woken;                 /* core is to look at its rollouts */
     bool core_asked;            /* core's loop is to tell the supervisor that it turns */
-    bool git_ended;
     _Atomic bool stopping;
-    pthread_t git_thread, core_thread;
-    bool has_git_thread, has_core_thread, has_hub, has_lock;
+    pthread_t core_thread;
+    bool has_core_thread, has_hub, has_lock;
 };
 
 static void note_iteration(struct controller *controller, const char *loop)
@@ -93,12 +93,22 @@ static void wait_for_tip(struct controller *controller, bool stuck, int64_t pati
     int result = 0;
     if (patience != INT64_MAX)
         deadline = deadline_after(patience);
-    while (!controller->tip[0] && !controller->core_asked &&
+    while (!controller->tip[0] && !controller->core_asked && !controller->woken &&
            (stuck || !mirror_is_stale(controller->reading)) &&
            !atomic_load(&controller->stopping) && result != ETIMEDOUT)
         result = patience == INT64_MAX
                      ? pthread_cond_wait(&controller->changed, &controller->lock)
                      : pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
+}
+
+static void take(struct controller *controller, const char *tip)
+{
+    struct error error = {0};
+    /* What failed for the world's sake is told again by the next fetch. */
+    commit_status_begin(controller->commit_status, tip);
+    enum status outcome = core_take(controller->core, tip, &error);
+    commit_status_judged(controller->commit_status, controller->core, tip, outcome);
+    supervisor_note(controller->supervisor);
 }
 
 static void *core_main(void *argument)
@@ -108,13 +118,13 @@ static void *core_main(void *argument)
     struct error error = {0};
     bool stuck = false; /* the handle could not be opened anew: tried again with the next tip */
     for (;;) {
-        int64_t patience = core_retry(controller->core);
+        int64_t patience = core_retry(controller->core), turn = core_turn(controller->core);
         pthread_mutex_lock(&controller->lock);
-        wait_for_tip(controller, stuck, patience);
+        wait_for_tip(controller, stuck, turn < patience ? turn : patience);
         memcpy(tip, controller->tip, sizeof tip);
         controller->tip[0] = '\0';
         bool asked = controller->core_asked;
-        controller->core_asked = false;
+        controller->core_asked = controller->woken = false;
         pthread_mutex_unlock(&controller->lock);
         if (atomic_load(&controller->stopping))
             return NULL;
@@ -123,14 +133,9 @@ static void *core_main(void *argument)
         stuck = mirror_refresh(controller->reading, &error) != STATUS_OK;
         if (stuck)
             log_event(LOG_LEVEL_WARN, "reopen_failed", "error", error.message, NULL);
-        if (!tip[0])
-            continue;
-        /* What failed for the world's sake is told again by the next fetch. */
-        commit_status_begin(controller->commit_status, tip);
-        enum status outcome = core_take(controller->core, tip, &error);
-        commit_status_judged(controller->commit_status, controller->core, tip, outcome);
+        if (tip[0])
+            take(controller, tip);
         note_iteration(controller, "core");
-        supervisor_note(controller->supervisor);
     }
 }
 
@@ -143,136 +148,46 @@ static void ask_core(void *context)
     pthread_mutex_unlock(&controller->lock);
 }
 
-static void tell_core(struct controller *controller, const char *tip)
+/* --- what others tell ------------------------------------------------------------------------ */
+
+static void nudge(void *context)
 {
+    struct controller *controller = context;
+    git_thread_nudge(controller->git);
+}
+
+static void take_tip(void *context, const char *tip)
+{
+    struct controller *controller = context;
     pthread_mutex_lock(&controller->lock);
     snprintf(controller->tip, sizeof controller->tip, "%s", tip);
     pthread_cond_broadcast(&controller->changed);
     pthread_mutex_unlock(&controller->lock);
 }
 
-/* --- git's thread ---------------------------------------------------------------------------- */
-
-/* Packs the clone where it is due; core then opens its handle anew, even when it has no tip to
- * take. */
-static void keep_up(struct controller *controller)
-{
-    if (!upkeep_turn(controller->upkeep, &controller->stopping))
-        return;
-    pthread_mutex_lock(&controller->lock);
-    pthread_cond_broadcast(&controller->changed);
-    pthread_mutex_unlock(&controller->lock);
-}
-
-/* Makes the git thread fetch: at once, or once more after the fetch that it is at. */
-static void nudge(void *context)
+/* The clone was packed: core opens its handle anew, even when it has no tip to take. */
+static void note_packed(void *context)
 {
     struct controller *controller = context;
     pthread_mutex_lock(&controller->lock);
-    if (!controller->nudged) {
-        controller->nudged = true;
-        pthread_cond_broadcast(&controller->changed);
-    }
-    pthread_mutex_unlock(&controller->lock);
-}
-
-/* Waits for the poll's time, a nudge, or the end; for the least interval in any case. */
-static void wait_for_poll(struct controller *controller, int64_t wait,
-                          const struct timespec *earliest)
-{
-    struct timespec deadline = deadline_after(wait);
-    int result = 0;
-    pthread_mutex_lock(&controller->lock);
-    while (!controller->nudged && !atomic_load(&controller->stopping) && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
-    /* Who asks in the meantime has asked for the same fetch. */
-    for (result = 0; !atomic_load(&controller->stopping) && result != ETIMEDOUT;)
-        result = pthread_cond_timedwait(&controller->changed, &controller->lock, earliest);
-    controller->nudged = false;
-    pthread_mutex_unlock(&controller->lock);
-}
-
-static void count_fetch(struct controller *controller, const char *result, int64_t started)
-{
-    struct telemetry *telemetry = controller->telemetry;
-    bool failed = strcmp(result, "failed") == 0;
-    series_add(telemetry_series(telemetry, &family_fetches, result, NULL), 1);
-    series_add(telemetry_series(telemetry, &family_fetch_seconds, NULL, NULL),
-               controller->clock->monotonic(controller->clock->self) - started);
-    series_set(
-        telemetry_series(telemetry, &family_last_fetch, failed ? "failed" : "succeeded", NULL),
-        clock_seconds(controller->clock));
-}
-
-/* One fetch. `tip` is the newest that is known, also afterwards. Returns false when it failed. */
-static bool fetch_once(struct controller *controller, char tip[COMMIT_TEXT_SIZE], char problem[256])
-{
-    struct error error = {0};
-    char found[COMMIT_TEXT_SIZE];
-    int64_t started = controller->clock->monotonic(controller->clock->self);
-    enum status status = mirror_fetch(controller->fetching, controller->config->branch,
-                                      &controller->stopping, found, &error);
-    if (status == STATUS_STOPPED)
-        return true;
-    if (status != STATUS_OK) {
-        count_fetch(controller, "failed", started);
-        core_note_fetch(controller->core, &error);
-        if (strcmp(problem, error.message) != 0)
-            log_event(LOG_LEVEL_ERROR, "fetch_failed", "error", error.message, NULL);
-        snprintf(problem, 256, "%s", error.message);
-        return false;
-    }
-    if (problem[0])
-        log_event(LOG_LEVEL_INFO, "fetch_works_again", NULL);
-    problem[0] = '\0';
-    data_folder_note(&controller->folder, clock_seconds(controller->clock));
-    count_fetch(controller, strcmp(found, tip) == 0 ? "unchanged" : "changed", started);
-    core_note_fetch(controller->core, NULL);
-    memcpy(tip, found, COMMIT_TEXT_SIZE);
-    tell_core(controller, tip);
-    return true;
-}
-
-/* From a fetch to the next; `failures` is how many have failed in a row, since `since`. */
-static int64_t wait_after_fetch(const struct controller *controller, unsigned failures,
-                                int64_t since)
-{
-    const struct clock *clock = controller->clock;
-    int64_t poll = controller->config->poll;
-    int64_t wait = clock_jitter(clock, poll, 10);
-    if (!failures)
-        return wait;
-    int64_t longest = poll > RETRY_LONGEST ? poll : RETRY_LONGEST;
-    int64_t retry = clock_backoff(clock, failures, RETRY_FIRST, longest);
-    bool is_away = clock->monotonic(clock->self) - since >= RETRY_PATIENCE;
-    return retry < wait || is_away ? retry : wait;
-}
-
-static void *git_main(void *argument)
-{
-    struct controller *controller = argument;
-    const struct clock *clock = controller->clock;
-    int64_t since = 0; /* when the first of the failures was */
-    char tip[COMMIT_TEXT_SIZE] = "", problem[256] = "";
-    unsigned failures = 0;
-    struct error error;
-    /* What the last run fetched is served before the remote is asked. */
-    if (mirror_last_tip(controller->fetching, tip, &error) == STATUS_OK)
-        tell_core(controller, tip);
-    while (!atomic_load(&controller->stopping)) {
-        struct timespec earliest = deadline_after(FETCH_INTERVAL);
-        failures = fetch_once(controller, tip, problem) ? 0 : failures + 1;
-        if (failures == 1)
-            since = clock->monotonic(clock->self);
-        note_iteration(controller, "git");
-        keep_up(controller);
-        wait_for_poll(controller, wait_after_fetch(controller, failures, since), &earliest);
-    }
-    pthread_mutex_lock(&controller->lock);
-    controller->git_ended = true;
     pthread_cond_broadcast(&controller->changed);
     pthread_mutex_unlock(&controller->lock);
-    return NULL;
+}
+
+/* Something is to be decided. */
+static void wake(void *context)
+{
+    struct controller *controller = context;
+    pthread_mutex_lock(&controller->lock);
+    controller->woken = true;
+    pthread_cond_broadcast(&controller->changed);
+    pthread_mutex_unlock(&controller->lock);
+}
+
+static void propose(void *context, struct proposal *proposal)
+{
+    struct controller *controller = context;
+    git_thread_propose(controller->git, proposal);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -296,6 +211,23 @@ static enum status open_mirrors(struct controller *controller, struct error *err
     return status;
 }
 
+/* A damaged store is set aside and said aloud: what only it knew is to be had from targets and
+ * Git. */
+static enum status open_store(struct controller *controller, struct error *error)
+{
+    const char *data = controller->config->data;
+    char kept[4300];
+    enum status status = store_open(data, &controller->store, error);
+    if (status != STATUS_INVALID)
+        return status;
+    log_event(LOG_LEVEL_ERROR, "store_damaged", "error", error->message, NULL);
+    status = store_set_aside(data, clock_seconds(controller->clock), kept, sizeof kept, error);
+    if (status != STATUS_OK)
+        return status;
+    log_event(LOG_LEVEL_ERROR, "store_set_aside", "kept", kept, NULL);
+    return store_open(data, &controller->store, error);
+}
+
 static void write_status(void *context, struct buffer *out)
 {
     struct controller *controller = context;
@@ -309,6 +241,37 @@ static void write_status(void *context, struct buffer *out)
     buffer_append_string(out, ",\"commitStatus\":");
     commit_status_write(controller->commit_status, out);
     buffer_append_string(out, end);
+}
+
+/* Whose commits are those that weir decides. */
+static enum status find_identity(struct controller *controller, struct error *error)
+{
+    const struct config *config = controller->config;
+    enum status status =
+        identity_find(config->author ? config->author : DEFAULT_AUTHOR, config->sign_key,
+                      config->data, &controller->identity, error);
+    controller->key.file = controller->identity.key;
+    return status;
+}
+
+static enum status make_git_thread(struct controller *controller, struct error *error)
+{
+    enum status status = find_identity(controller, error);
+    const struct git_thread_parts parts = {
+        .config = controller->config,
+        .clock = controller->clock,
+        .telemetry = controller->telemetry,
+        .mirror = controller->fetching,
+        .upkeep = controller->upkeep,
+        .folder = &controller->folder,
+        .core = controller->core,
+        .recorder = {.clock = controller->clock,
+                     .author = identity_person(&controller->identity),
+                     .key = controller->identity.key[0] ? &controller->key : NULL},
+        .tip = take_tip,
+        .packed = note_packed,
+        .context = controller};
+    return status == STATUS_OK ? git_thread_new(&parts, &controller->git, error) : status;
 }
 
 static enum status make_parts(struct controller *controller, struct error *error)
@@ -333,9 +296,22 @@ static enum status make_parts(struct controller *controller, struct error *error
     controller->upkeep = upkeep_new(controller->fetching, controller->clock, controller->telemetry);
     if (!controller->upkeep)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
-    struct core_parts parts = {controller->config, controller->clock, controller->telemetry,
-                               &controller->hub,   controller->fleet, &controller->stopping};
-    return core_new(&parts, controller->reading, &controller->core, error);
+    enum status status = desk_new(controller->clock, wake, controller, &controller->desk, error);
+    if (status != STATUS_OK)
+        return status;
+    struct core_parts parts = {.config = controller->config,
+                               .clock = controller->clock,
+                               .telemetry = controller->telemetry,
+                               .hub = &controller->hub,
+                               .fleet = controller->fleet,
+                               .stop = &controller->stopping,
+                               .steering = {.store = controller->store,
+                                            .desk = controller->desk,
+                                            .propose = propose,
+                                            .wake = wake,
+                                            .context = controller}};
+    status = core_new(&parts, controller->reading, &controller->core, error);
+    return status == STATUS_OK ? make_git_thread(controller, error) : status;
 }
 
 /* What the last run served is served at once; what core puts in force takes its place, and is kept
@@ -345,6 +321,9 @@ static enum status keep_state(struct controller *controller, struct error *error
     char folder[4200];
     snprintf(folder, sizeof folder, "%s/served", controller->config->data);
     state_file_serve(folder, controller->config->default_environment, &controller->hub);
+    enum status status = core_resume(controller->core, error);
+    if (status != STATUS_OK)
+        return status;
     return state_keeper_start(&controller->hub, folder, controller->clock, &controller->keeper,
                               error);
 }
@@ -423,13 +402,13 @@ static enum status start_supervisor(struct controller *controller, struct error 
 
 static enum status start_threads(struct controller *controller, struct error *error)
 {
+    enum status status = git_thread_start(controller->git, error);
+    if (status != STATUS_OK)
+        return status;
     controller->has_core_thread =
         pthread_create(&controller->core_thread, NULL, core_main, controller) == 0;
-    controller->has_git_thread =
-        controller->has_core_thread &&
-        pthread_create(&controller->git_thread, NULL, git_main, controller) == 0;
-    return controller->has_git_thread ? STATUS_OK
-                                      : error_set(error, STATUS_SYSTEM, "cannot start a thread");
+    return controller->has_core_thread ? STATUS_OK
+                                       : error_set(error, STATUS_SYSTEM, "cannot start a thread");
 }
 
 /* --- running and stopping -------------------------------------------------------------------- */
@@ -479,25 +458,6 @@ static void wait_for_end(struct controller *controller, const sigset_t *waited)
     }
 }
 
-/* A fetch may hang in a read for ever; interrupts make it look at `stopping`. False when it would
- * not end. */
-static bool stop_git(struct controller *controller)
-{
-    int64_t until = controller->clock->monotonic(controller->clock->self) + PATIENCE_GIT;
-    bool ended;
-    pthread_mutex_lock(&controller->lock);
-    while (!(ended = controller->git_ended) &&
-           controller->clock->monotonic(controller->clock->self) < until) {
-        struct timespec deadline = deadline_after(50 * NANOSECONDS_PER_MILLISECOND);
-        pthread_kill(controller->git_thread, SIGUSR1);
-        pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
-    }
-    pthread_mutex_unlock(&controller->lock);
-    if (ended)
-        pthread_join(controller->git_thread, NULL);
-    return ended;
-}
-
 /* False when a thread would not end: then what it uses must not be freed. */
 static bool stop_threads(struct controller *controller)
 {
@@ -517,7 +477,7 @@ static bool stop_threads(struct controller *controller)
     state_keeper_stop(controller->keeper);
     if (controller->fleet)
         fleet_free(controller->fleet, PATIENCE_TARGETS);
-    return !controller->has_git_thread || stop_git(controller);
+    return git_thread_stop(controller->git);
 }
 
 static void dispose(struct controller *controller)
@@ -525,6 +485,8 @@ static void dispose(struct controller *controller)
     hooks_free(controller->hooks);
     supervisor_free(controller->supervisor);
     core_free(controller->core);
+    desk_free(controller->desk);
+    store_close(controller->store);
     upkeep_free(controller->upkeep);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
@@ -561,6 +523,8 @@ enum status controller_run(const struct config *config,
         return status;
     }
     status = data_folder_take(&controller->folder, config->data, error);
+    if (status == STATUS_OK)
+        status = open_store(controller, error);
     if (status == STATUS_OK)
         status = open_mirrors(controller, error);
     if (status == STATUS_OK)

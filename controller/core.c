@@ -35,14 +35,28 @@ enum status core_new(const struct core_parts *parts, struct mirror *mirror, stru
     snprintf(core->cache, sizeof core->cache, "%s/effective", parts->config->data);
     effective_init(&core->effective, &effective);
     core->has_effective = true;
-    *out = core;
-    return STATUS_OK;
+    struct steering_parts steering = parts->steering;
+    steering.clock = parts->clock;
+    steering.telemetry = parts->telemetry;
+    steering.inventory = &core->effective.inventory;
+    steering.schemas = core->schemas;
+    steering.mirror = mirror;
+    steering.fleet = parts->fleet;
+    steering.republish = core_republish;
+    steering.self = core;
+    enum status status = steering_new(&steering, &core->steering, error);
+    if (status == STATUS_OK)
+        *out = core;
+    else
+        core_free(core);
+    return status;
 }
 
 void core_free(struct core *core)
 {
     if (!core)
         return;
+    steering_free(core->steering);
     if (core->has_effective)
         effective_dispose(&core->effective);
     schema_set_free(core->schemas);
@@ -66,18 +80,6 @@ void core_note_fetch(struct core *core, const struct error *error)
         core->fetch_problem[0] = '\0';
     }
     pthread_mutex_unlock(&core->lock);
-}
-
-static void count(struct core *core, const struct family_description *family, const char *label,
-                  int64_t amount)
-{
-    series_add(telemetry_series(core->parts.telemetry, family, label, NULL), amount);
-}
-
-static void gauge(struct core *core, const struct family_description *family, const char *label,
-                  int64_t value)
-{
-    series_set(telemetry_series(core->parts.telemetry, family, label, NULL), value);
 }
 
 /* What stands as it stood before: the newest commit's say does not count. */
@@ -113,9 +115,9 @@ static void note_judgement(struct core *core, const char *tip, bool served,
     core->faults = *found;
     *found = before;
     pthread_mutex_unlock(&core->lock);
-    gauge(core, &family_faults, "error", (int64_t)core->faults.errors);
-    gauge(core, &family_faults, "warning", (int64_t)core->faults.warnings);
-    gauge(core, &family_quarantined, NULL, (int64_t)core->quarantined_count);
+    core_gauge(core, &family_faults, "error", (int64_t)core->faults.errors);
+    core_gauge(core, &family_faults, "warning", (int64_t)core->faults.warnings);
+    core_gauge(core, &family_quarantined, NULL, (int64_t)core->quarantined_count);
     snprintf(core->judged, sizeof core->judged, "%s", tip);
 }
 
@@ -133,136 +135,7 @@ static void log_faults(const struct core *core, const char *tip)
     }
 }
 
-/* --- publishing ------------------------------------------------------------------------------ */
-
-static void note_flags(struct core *core, const struct snapshot *previous,
-                       const struct snapshot *snapshot)
-{
-    for (size_t i = 0; previous && i < previous->environment_count; i++) {
-        struct text name = previous->environments[i].name;
-        if (!snapshot_environment(snapshot, name))
-            telemetry_forget(core->parts.telemetry, &family_flags, name.data, NULL);
-    }
-    for (size_t i = 0; i < snapshot->environment_count; i++)
-        gauge(core, &family_flags, snapshot->environments[i].name.data,
-              (int64_t)snapshot->environments[i].document->count);
-    gauge(core, &family_snapshot_timestamp, NULL, snapshot->since);
-}
-
-/* Of what is in force. NULL without memory. */
-static struct snapshot *make_snapshot(const struct core *core, struct generation generation)
-{
-    const struct effective_documents *documents = &core->effective.documents;
-    const char *standard = core->parts.config->default_environment;
-    struct snapshot *snapshot = snapshot_new(documents->count);
-    if (!snapshot)
-        return NULL;
-    snprintf(snapshot->commit, sizeof snapshot->commit, "%s", core->effective.commit);
-    snapshot->generation = generation;
-    snapshot->since = clock_seconds(core->parts.clock);
-    for (size_t i = 0; i < documents->count; i++) {
-        const struct effective_document *document = &documents->items[i];
-        if (snapshot_fill(snapshot, i, text_of(document->environment),
-                          document_reference(document->document)) != STATUS_OK) {
-            snapshot_release(snapshot);
-            return NULL;
-        }
-    }
-    if (standard)
-        snapshot->standard = snapshot_environment(snapshot, text_of(standard));
-    else if (snapshot->environment_count == 1)
-        snapshot->standard = &snapshot->environments[0];
-    return snapshot;
-}
-
-/* --- targets --------------------------------------------------------------------------------- */
-
-#define FIRST_RETRY (200 * NANOSECONDS_PER_MILLISECOND)
-#define LONGEST_RETRY (30 * NANOSECONDS_PER_SECOND)
-
-/* What is wrong with the definitions is not mended by trying again; what the machine lacks may be.
- */
-static bool is_owed(enum status status)
-{
-    return status == STATUS_NO_MEMORY || status == STATUS_SYSTEM;
-}
-
-/* Definitions of targets live in the result until all are handed over. */
-static void hand_to_targets(struct core *core, struct snapshot *snapshot)
-{
-    const struct clock *clock = core->parts.clock;
-    const struct reconcile_result *result = &core->effective.result;
-    enum status status =
-        fleet_apply(core->parts.fleet, result->targets, result->target_count, snapshot);
-    bool owed = is_owed(status);
-    if (status != STATUS_OK) {
-        count(core, &family_fleet_failures, NULL, 1);
-        if (!owed || core->owing == 0) /* once, not every half a minute */
-            log_event(LOG_LEVEL_ERROR, "targets_failed", "commit", snapshot->commit, "reason",
-                      status == STATUS_LIMIT       ? "too many targets"
-                      : status == STATUS_NO_MEMORY ? "no memory"
-                                                   : "no thread",
-                      "retried", owed ? "true" : "false", NULL);
-    } else if (core->owing) {
-        log_event(LOG_LEVEL_INFO, "targets_given", "commit", snapshot->commit, NULL);
-    }
-    core->owing = owed ? core->owing + (core->owing < UINT32_MAX) : 0;
-    if (owed)
-        core->retry_at = clock->monotonic(clock->self) +
-                         clock_backoff(clock, core->owing, FIRST_RETRY, LONGEST_RETRY);
-    gauge(core, &family_fleet_owing, NULL, owed);
-}
-
-int64_t core_retry(struct core *core)
-{
-    const struct clock *clock = core->parts.clock;
-    if (!core->owing)
-        return INT64_MAX;
-    int64_t now = clock->monotonic(clock->self);
-    if (now >= core->retry_at) {
-        struct snapshot *snapshot = hub_acquire(core->parts.hub);
-        hand_to_targets(core, snapshot);
-        snapshot_release(snapshot);
-        if (!core->owing) {
-            effective_trim(&core->effective);
-            return INT64_MAX;
-        }
-    }
-    return core->retry_at > now ? core->retry_at - now : 1;
-}
-
-/* --- publishing ------------------------------------------------------------------------------ */
-
-static enum status publish(struct core *core, const struct snapshot *previous, struct error *error)
-{
-    struct generation generation;
-    const char *commit = core->effective.commit;
-    const struct reconcile_result *result = &core->effective.result;
-    enum status status = mirror_generation(core->mirror, commit, &generation, error);
-    if (status != STATUS_OK)
-        return status;
-    struct snapshot *snapshot = make_snapshot(core, generation);
-    if (!snapshot)
-        return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
-    note_flags(core, previous, snapshot);
-    hub_publish(core->parts.hub, snapshot_reference(snapshot));
-    core->has_published = true;
-    gauge(core, &family_snapshot_version, NULL, (int64_t)atomic_load(&core->parts.hub->version));
-    /* Answers first: users have the new state before any target or disk is asked for anything. */
-    struct error problem;
-    if (mirror_set_accepted(core->mirror, commit, &problem) != STATUS_OK)
-        log_event(LOG_LEVEL_ERROR, "ref_failed", "commit", commit, "error", problem.message, NULL);
-    hand_to_targets(core, snapshot);
-    char text[GENERATION_TEXT_SIZE], environments[16], quarantined[16];
-    generation_format(generation, text);
-    snprintf(environments, sizeof environments, "%zu", snapshot->environment_count);
-    snprintf(quarantined, sizeof quarantined, "%zu", core->effective.inventory.quarantined.count);
-    snapshot_release(snapshot);
-    count(core, &family_commits, result->whole ? "served" : "quarantined", 1);
-    log_event(result->whole ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "served", "commit", commit,
-              "generation", text, "environments", environments, "quarantined", quarantined, NULL);
-    return STATUS_OK;
-}
+/* --- putting in force ------------------------------------------------------------------------- */
 
 /* Nothing is in force, because nothing of the repository ever was good. */
 static bool is_barren(const struct core *core)
@@ -278,14 +151,16 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
     int64_t start = clock->monotonic(clock->self);
     core->owing = 0; /* what is owed is about to be gone; the next to be published is handed out */
     enum status status = effective_go(&core->effective, commit, error);
-    count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
+    core_count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
     if (status != STATUS_OK)
         return status;
     if (is_barren(core))
         return error_set(error, STATUS_INVALID, "commit %.12s has nothing to serve", commit);
-    struct snapshot *previous = hub_acquire(core->parts.hub);
-    status = publish(core, previous, error);
-    snapshot_release(previous);
+    status = steering_take(core->steering, commit, error);
+    if (status == STATUS_OK)
+        status = core_publish(core, error);
+    if (status == STATUS_OK)
+        steering_published(core->steering);
     if (status == STATUS_OK && !core->owing) /* else it is needed once more */
         effective_trim(&core->effective);
     return status;
@@ -365,7 +240,7 @@ static void hold(struct core *core, const char *tip, const char *reason, struct 
     char accepted[COMMIT_TEXT_SIZE];
     struct error error = {0};
     enum status status = STATUS_OK;
-    count(core, &family_commits, "refused", 1);
+    core_count(core, &family_commits, "refused", 1);
     log_event(LOG_LEVEL_ERROR, "refused", "commit", tip, "reason", reason, NULL);
     if (!core->has_published) {
         status = mirror_accepted(core->mirror, accepted, &error);
@@ -392,7 +267,7 @@ static enum status follow(struct core *core, const char *tip, struct diagnostics
     diagnostics_copy(faults, &core->effective.result.diagnostics);
     note_judgement(core, tip, served, faults);
     if (!served) {
-        count(core, &family_commits, "refused", 1);
+        core_count(core, &family_commits, "refused", 1);
         log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, NULL);
     }
     return status;
@@ -419,4 +294,14 @@ enum status core_take(struct core *core, const char *tip, struct error *error)
     log_faults(core, tip);
     diagnostics_dispose(&faults);
     return status;
+}
+
+int64_t core_turn(struct core *core)
+{
+    return steering_turn(core->steering);
+}
+
+struct steering *core_steering(struct core *core)
+{
+    return core->steering;
 }

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "config.h"
 #include "git/mirror.h"
+#include "rollout/steering.h"
 #include "targets/target.h"
 #include "telemetry.h"
 
@@ -23,6 +24,8 @@ struct core_parts {
     struct hub *hub;
     struct fleet *fleet;
     _Atomic bool *stop; /* becoming true ends a long way through history; or NULL */
+    /* store, desk, measures, propose, wake, context, blast_cap; the rest is core's to fill in */
+    struct steering_parts steering;
 };
 
 /* `mirror` stays the caller's and must outlive the core. */
@@ -50,6 +53,15 @@ void core_judgement(struct core *core, struct core_judgement *out);
  * no memory, or no thread for a worker), if it is time to try again. Returns in how many
  * nanoseconds to call again, at most half a minute; INT64_MAX: targets have all there is. */
 int64_t core_retry(struct core *core);
+
+/* Puts the overrides that are open over what the disk kept and the hub serves already: before the
+ * first answer. */
+enum status core_resume(struct core *core, struct error *error);
+/* Walks the rollouts (rollout/steering.h). Returns in how many nanoseconds to call again, if
+ * nothing wakes it before. */
+int64_t core_turn(struct core *core);
+/* For what other threads may tell and ask it. */
+struct steering *core_steering(struct core *core);
 
 /* Appends the JSON object of GET /status. */
 void core_write_status(struct core *core, struct buffer *out);

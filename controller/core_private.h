@@ -13,6 +13,7 @@ struct core {
     struct schema_set *schemas;
     struct effective effective; /* what is in force; owner's thread only */
     bool has_effective;
+    struct steering *steering;
     bool has_published; /* what the hub holds may also come from the disk; owner's thread only */
     unsigned owing;     /* times in a row that the fleet did not take all; owner's thread only */
     int64_t retry_at;   /* monotonic, when something is owed */
@@ -32,5 +33,15 @@ struct core {
     unsigned fetch_failures;            /* in a row */
     char fetch_problem[256];
 };
+
+/* core_publish.c */
+void core_count(struct core *core, const struct family_description *family, const char *label,
+                int64_t amount);
+void core_gauge(struct core *core, const struct family_description *family, const char *label,
+                int64_t value);
+/* Serves what is in force, and hands it to the targets. */
+enum status core_publish(struct core *core, struct error *error);
+/* The same commit, with other overrides; `core` as steering_parts.self. */
+void core_republish(void *core);
 
 #endif

@@ -153,6 +153,7 @@ void core_write_status(struct core *core, struct buffer *out)
     write_repository(out, core);
     pthread_mutex_unlock(&core->lock);
     write_targets(out, core->parts.fleet);
+    steering_write_status(core->steering, out);
     buffer_append_string(out, ",\"version\":\"" WEIR_VERSION "\"}\n");
     snapshot_release(snapshot);
 }

@@ -34,8 +34,11 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_fleet_failures,      /* weir_fleet_failures_total */
     family_fleet_owing,         /* weir_fleet_owing: 1 while targets wait for a worker */
     family_target_last_success, /* weir_target_last_success_timestamp_seconds{target} */
-    family_state_age,           /* weir_state_age_seconds: of an edge */
-    family_edge_polls,      /* weir_edge_polls_total{result}: changed, unchanged, older, failed */
+    family_overrides_open,      /* weir_overrides_open: served, and not yet in Git */
+    family_overrides_opened,    /* weir_overrides_opened_total{result}: served, failed */
+    family_records,    /* weir_records_total{outcome}: accepted, moved, unknown, refused, failed */
+    family_state_age,  /* weir_state_age_seconds: of an edge */
+    family_edge_polls, /* weir_edge_polls_total{result}: changed, unchanged, older, failed */
     family_loop_iterations, /* weir_loop_iterations_total{loop} */
     family_loop_last;       /* weir_loop_last_iteration_timestamp_seconds{loop} */
 

@@ -1,4 +1,5 @@
 #include "move.h"
+#include "../git/decide.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,11 @@
 #ifndef WEIR_MOVE_H
 #define WEIR_MOVE_H
 
-#include "../git/decide.h"
 #include "../git/message.h"
 #include "roster.h"
+
+struct decision; /* decide.h */
+struct mirror;
 
 struct move {
     const struct roster_rollout *item;    /* where it stands on the tip */

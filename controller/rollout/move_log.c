@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "../git/decide.h"
 #include "../git/path_log.h"
 #include "move.h"
 

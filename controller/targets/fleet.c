@@ -159,6 +159,14 @@ enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size
     return status;
 }
 
+void fleet_give(struct fleet *fleet, struct snapshot *snapshot)
+{
+    pthread_mutex_lock(&fleet->lock);
+    for (size_t i = 0; i < fleet->count; i++)
+        worker_give(fleet->workers[i], snapshot);
+    pthread_mutex_unlock(&fleet->lock);
+}
+
 /* --- looking, ending ------------------------------------------------------------------------- */
 
 size_t fleet_status(struct fleet *fleet, struct target_status *out, size_t size)

@@ -92,6 +92,8 @@ struct fleet *fleet_new(const struct reach *reach, const struct clock *clock,
  * need not outlive the call. */
 enum status fleet_apply(struct fleet *fleet, struct target *const *targets, size_t count,
                         struct snapshot *snapshot);
+/* Gives each worker another snapshot; the set of targets is as it was. */
+void fleet_give(struct fleet *fleet, struct snapshot *snapshot);
 /* Copies the status of at most `size` targets, sorted by name; returns how many there are. Waits
  * for no target. */
 size_t fleet_status(struct fleet *fleet, struct target_status *out, size_t size);

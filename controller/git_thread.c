@@ -1,0 +1,303 @@
+#include "git_thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "log.h"
+#include "telemetry_families.h"
+
+#define PATIENCE (3 * NANOSECONDS_PER_SECOND)
+#define RETRY_FIRST (1 * NANOSECONDS_PER_SECOND)
+#define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
+/* A remote that has been away for this long is asked less often than the poll says. */
+#define RETRY_PATIENCE (60 * NANOSECONDS_PER_SECOND)
+/* From the beginning of a fetch to that of the next, however many ask for one. */
+#define FETCH_INTERVAL (100 * NANOSECONDS_PER_MILLISECOND)
+
+struct git_thread {
+    struct git_thread_parts parts;
+    pthread_t thread;
+    bool has_started;
+    _Atomic bool stopping;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* by CLOCK_MONOTONIC */
+    bool nudged;            /* fetch at once */
+    struct proposal *proposal;
+    bool has_ended;
+
+    /* the thread's own */
+    char tip[COMMIT_TEXT_SIZE];
+    char problem[256];
+    unsigned failures; /* of fetches, in a row */
+    int64_t since;     /* when the first of them was */
+};
+
+static struct timespec deadline_after(int64_t nanoseconds)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t total = (int64_t)now.tv_nsec + nanoseconds;
+    now.tv_sec += total / NANOSECONDS_PER_SECOND;
+    now.tv_nsec = total % NANOSECONDS_PER_SECOND;
+    return now;
+}
+
+/* --- from other threads ---------------------------------------------------------------------- */
+
+void git_thread_nudge(struct git_thread *thread)
+{
+    pthread_mutex_lock(&thread->lock);
+    if (!thread->nudged) {
+        thread->nudged = true;
+        pthread_cond_broadcast(&thread->changed);
+    }
+    pthread_mutex_unlock(&thread->lock);
+}
+
+void git_thread_propose(struct git_thread *thread, struct proposal *proposal)
+{
+    pthread_mutex_lock(&thread->lock);
+    struct proposal *before = thread->proposal;
+    thread->proposal = proposal;
+    pthread_cond_broadcast(&thread->changed);
+    pthread_mutex_unlock(&thread->lock);
+    proposal_free(before);
+}
+
+/* --- fetching -------------------------------------------------------------------------------- */
+
+static void count_fetch(struct git_thread *thread, const char *result, int64_t started)
+{
+    struct telemetry *telemetry = thread->parts.telemetry;
+    const struct clock *clock = thread->parts.clock;
+    bool failed = strcmp(result, "failed") == 0;
+    series_add(telemetry_series(telemetry, &family_fetches, result, NULL), 1);
+    series_add(telemetry_series(telemetry, &family_fetch_seconds, NULL, NULL),
+               clock->monotonic(clock->self) - started);
+    series_set(
+        telemetry_series(telemetry, &family_last_fetch, failed ? "failed" : "succeeded", NULL),
+        clock_seconds(clock));
+}
+
+static void note_failure(struct git_thread *thread, const struct error *error)
+{
+    const struct clock *clock = thread->parts.clock;
+    if (thread->failures++ == 0)
+        thread->since = clock->monotonic(clock->self);
+    core_note_fetch(thread->parts.core, error);
+    if (strcmp(thread->problem, error->message) != 0)
+        log_event(LOG_LEVEL_ERROR, "fetch_failed", "error", error->message, NULL);
+    snprintf(thread->problem, sizeof thread->problem, "%s", error->message);
+}
+
+static void note_success(struct git_thread *thread)
+{
+    if (thread->problem[0])
+        log_event(LOG_LEVEL_INFO, "fetch_works_again", NULL);
+    thread->problem[0] = '\0';
+    thread->failures = 0;
+    data_folder_note(thread->parts.folder, clock_seconds(thread->parts.clock));
+    core_note_fetch(thread->parts.core, NULL);
+}
+
+static void fetch(struct git_thread *thread)
+{
+    const struct git_thread_parts *parts = &thread->parts;
+    struct error error = {0};
+    char found[COMMIT_TEXT_SIZE];
+    int64_t started = parts->clock->monotonic(parts->clock->self);
+    enum status status =
+        mirror_fetch(parts->mirror, parts->config->branch, &thread->stopping, found, &error);
+    if (status == STATUS_STOPPED)
+        return;
+    if (status != STATUS_OK) {
+        count_fetch(thread, "failed", started);
+        note_failure(thread, &error);
+        return;
+    }
+    note_success(thread);
+    count_fetch(thread, strcmp(found, thread->tip) == 0 ? "unchanged" : "changed", started);
+    memcpy(thread->tip, found, sizeof thread->tip);
+    parts->tip(parts->context, thread->tip);
+}
+
+/* From a fetch to the next. */
+static int64_t wait_after_fetch(const struct git_thread *thread)
+{
+    const struct clock *clock = thread->parts.clock;
+    int64_t poll = thread->parts.config->poll;
+    int64_t wait = clock_jitter(clock, poll, 10);
+    if (!thread->failures)
+        return wait;
+    int64_t longest = poll > RETRY_LONGEST ? poll : RETRY_LONGEST;
+    int64_t retry = clock_backoff(clock, thread->failures, RETRY_FIRST, longest);
+    bool is_away = clock->monotonic(clock->self) - thread->since >= RETRY_PATIENCE;
+    return retry < wait || is_away ? retry : wait;
+}
+
+/* --- pushing --------------------------------------------------------------------------------- */
+
+static struct proposal *take_proposal(struct git_thread *thread)
+{
+    pthread_mutex_lock(&thread->lock);
+    struct proposal *proposal = thread->proposal;
+    thread->proposal = NULL;
+    pthread_mutex_unlock(&thread->lock);
+    return proposal;
+}
+
+/* True when the branch is to be fetched before its time. */
+static bool push(struct git_thread *thread, struct proposal *proposal)
+{
+    const struct git_thread_parts *parts = &thread->parts;
+    char commit[COMMIT_TEXT_SIZE] = "";
+    struct error error = {0};
+    enum recorder_outcome outcome =
+        recorder_record(&parts->recorder, parts->mirror, proposal, commit, &error);
+    proposal_free(proposal);
+    if (outcome == RECORDER_ACCEPTED) {
+        memcpy(thread->tip, commit, sizeof thread->tip);
+        note_success(thread);
+        parts->tip(parts->context, thread->tip);
+    }
+    steering_note_outcome(core_steering(parts->core), outcome, commit,
+                          outcome == RECORDER_ACCEPTED ? "" : error.message);
+    return outcome == RECORDER_MOVED || outcome == RECORDER_UNKNOWN;
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+static bool is_due(const struct git_thread *thread)
+{
+    return thread->nudged || thread->proposal || atomic_load(&thread->stopping);
+}
+
+/* Waits for a proposal, for the poll's time or a nudge, or the end; for the last two until the
+ * least interval is over in any case. True: it is time to fetch. */
+static bool wait_for_work(struct git_thread *thread, const struct timespec *poll,
+                          const struct timespec *earliest)
+{
+    int result = 0;
+    pthread_mutex_lock(&thread->lock);
+    while (!is_due(thread) && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&thread->changed, &thread->lock, poll);
+    /* Who asks in the meantime has asked for the same fetch. */
+    for (result = 0; !thread->proposal && !atomic_load(&thread->stopping) && result != ETIMEDOUT;)
+        result = pthread_cond_timedwait(&thread->changed, &thread->lock, earliest);
+    bool is_time = !thread->proposal && !atomic_load(&thread->stopping);
+    if (is_time)
+        thread->nudged = false;
+    pthread_mutex_unlock(&thread->lock);
+    return is_time;
+}
+
+static void note_iteration(const struct git_thread *thread)
+{
+    struct telemetry *telemetry = thread->parts.telemetry;
+    series_add(telemetry_series(telemetry, &family_loop_iterations, "git", NULL), 1);
+    series_set(telemetry_series(telemetry, &family_loop_last, "git", NULL),
+               clock_seconds(thread->parts.clock));
+}
+
+static void *git_main(void *argument)
+{
+    struct git_thread *thread = argument;
+    const struct git_thread_parts *parts = &thread->parts;
+    struct error error;
+    bool is_time = true;
+    struct timespec poll = {0}, earliest = {0};
+    /* What the last run fetched is served before the remote is asked. */
+    if (mirror_last_tip(parts->mirror, thread->tip, &error) == STATUS_OK)
+        parts->tip(parts->context, thread->tip);
+    while (!atomic_load(&thread->stopping)) {
+        struct proposal *proposal = take_proposal(thread);
+        if (proposal)
+            is_time = push(thread, proposal);
+        if (is_time) {
+            earliest = deadline_after(FETCH_INTERVAL);
+            fetch(thread);
+            poll = deadline_after(wait_after_fetch(thread));
+            if (upkeep_turn(parts->upkeep, &thread->stopping))
+                parts->packed(parts->context);
+        }
+        note_iteration(thread);
+        is_time = wait_for_work(thread, &poll, &earliest);
+    }
+    pthread_mutex_lock(&thread->lock);
+    thread->has_ended = true;
+    pthread_cond_broadcast(&thread->changed);
+    pthread_mutex_unlock(&thread->lock);
+    return NULL;
+}
+
+/* --- starting and stopping ------------------------------------------------------------------- */
+
+static void release(struct git_thread *thread)
+{
+    proposal_free(thread->proposal);
+    pthread_cond_destroy(&thread->changed);
+    pthread_mutex_destroy(&thread->lock);
+    free(thread);
+}
+
+enum status git_thread_new(const struct git_thread_parts *parts, struct git_thread **out,
+                           struct error *error)
+{
+    pthread_condattr_t attributes;
+    struct git_thread *thread = calloc(1, sizeof *thread);
+    *out = NULL;
+    if (!thread || pthread_condattr_init(&attributes) != 0) {
+        free(thread);
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    }
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int failed = pthread_mutex_init(&thread->lock, NULL);
+    failed = failed || pthread_cond_init(&thread->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (failed) {
+        free(thread);
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    }
+    thread->parts = *parts;
+    thread->parts.recorder.stop = &thread->stopping;
+    *out = thread;
+    return STATUS_OK;
+}
+
+enum status git_thread_start(struct git_thread *thread, struct error *error)
+{
+    thread->has_started = pthread_create(&thread->thread, NULL, git_main, thread) == 0;
+    return thread->has_started ? STATUS_OK
+                               : error_set(error, STATUS_SYSTEM, "cannot start a thread");
+}
+
+/* A fetch may hang in a read for ever; interrupts make it look at `stopping`. */
+bool git_thread_stop(struct git_thread *thread)
+{
+    if (!thread || !thread->has_started) {
+        if (thread)
+            release(thread);
+        return true;
+    }
+    const struct clock *clock = thread->parts.clock;
+    int64_t until = clock->monotonic(clock->self) + PATIENCE;
+    bool ended;
+    pthread_mutex_lock(&thread->lock);
+    atomic_store(&thread->stopping, true);
+    pthread_cond_broadcast(&thread->changed);
+    while (!(ended = thread->has_ended) && clock->monotonic(clock->self) < until) {
+        struct timespec deadline = deadline_after(50 * NANOSECONDS_PER_MILLISECOND);
+        pthread_kill(thread->thread, SIGUSR1);
+        pthread_cond_timedwait(&thread->changed, &thread->lock, &deadline);
+    }
+    pthread_mutex_unlock(&thread->lock);
+    if (!ended)
+        return false;
+    pthread_join(thread->thread, NULL);
+    release(thread);
+    return true;
+}

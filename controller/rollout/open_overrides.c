@@ -1,0 +1,272 @@
+#include "open_overrides.h"
+
+#include <stdlib.h>
+
+#include "../log.h"
+
+void open_overrides_init(struct open_overrides *set, struct store *store)
+{
+    *set = (struct open_overrides){.store = store};
+}
+
+void open_overrides_dispose(struct open_overrides *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        override_release(set->items[i]);
+    free(set->items);
+    *set = (struct open_overrides){0};
+}
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+static enum status grow(struct open_overrides *set)
+{
+    if (set->count == OVERRIDES_MAX)
+        return STATUS_LIMIT;
+    if (set->count < set->size)
+        return STATUS_OK;
+    size_t size = set->size ? set->size * 2 : 16;
+    void *items = reallocarray(set->items, size, sizeof *set->items);
+    if (!items)
+        return STATUS_NO_MEMORY;
+    set->items = items;
+    set->size = size;
+    return STATUS_OK;
+}
+
+const struct override *open_overrides_find(const struct open_overrides *set, struct text intent)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (text_equal(set->items[i]->intent, intent))
+            return set->items[i];
+    }
+    return NULL;
+}
+
+const struct override *open_overrides_of(const struct open_overrides *set, struct text environment,
+                                         struct text rollout)
+{
+    const struct override *found = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct override *item = set->items[i];
+        if (text_equal(item->environment, environment) && text_equal(item->rollout, rollout) &&
+            (!found || override_wins(item, found)))
+            found = item;
+    }
+    return found;
+}
+
+/* --- the store ------------------------------------------------------------------------------- */
+
+struct loading {
+    struct open_overrides *set;
+    enum status status;
+    size_t unreadable;
+};
+
+/* The whole override is the evidence that the store keeps beside its fragment. */
+static bool take_stored(void *context, const struct store_override *stored)
+{
+    struct loading *loading = context;
+    struct override *override = NULL;
+    struct error error;
+    enum status status = override_read(stored->evidence, &override, &error);
+    if (status == STATUS_OK) {
+        status = grow(loading->set);
+        if (status == STATUS_OK)
+            loading->set->items[loading->set->count++] = override;
+        else
+            override_release(override);
+    }
+    if (status == STATUS_INVALID) {
+        loading->unreadable++;
+        log_event(LOG_LEVEL_ERROR, "override_unreadable", "intent", stored->intent.data, "error",
+                  error.message, NULL);
+        return true;
+    }
+    loading->status = status;
+    return status == STATUS_OK;
+}
+
+enum status open_overrides_load(struct open_overrides *set, struct error *error)
+{
+    struct loading loading = {.set = set};
+    if (!set->store)
+        return STATUS_OK;
+    enum status status = store_override_each(set->store, take_stored, &loading, error);
+    if (status == STATUS_OK && loading.status != STATUS_OK)
+        status = error_set(error, loading.status, "no memory for overrides");
+    return status;
+}
+
+static enum status keep(struct open_overrides *set, const struct override *override,
+                        struct error *error)
+{
+    struct buffer json;
+    if (!set->store)
+        return STATUS_OK;
+    buffer_init(&json, 0);
+    override_write(override, &json);
+    const struct store_override stored = {.intent = override->intent,
+                                          .environment = override->environment,
+                                          .flag = override->flag,
+                                          .seq = override->seq,
+                                          .generation = text_of(override->generation),
+                                          .fragment = override->fragment,
+                                          .since = override->since,
+                                          .evidence = buffer_text(&json)};
+    enum status status = json.failed ? error_set(error, json.failed, "no memory for an override")
+                                     : store_override_put(set->store, &stored, error);
+    buffer_dispose(&json);
+    return status;
+}
+
+enum status open_overrides_add(struct open_overrides *set, struct override *override,
+                               struct error *error)
+{
+    if (open_overrides_find(set, override->intent))
+        return STATUS_OK;
+    enum status status = grow(set);
+    if (status != STATUS_OK)
+        return error_set(error, status, "too many overrides are open");
+    status = keep(set, override, error);
+    if (status == STATUS_REFUSED)
+        return status;
+    set->items[set->count++] = override_reference(override);
+    if (status == STATUS_OK)
+        return status;
+    set->unkept++;
+    error->status = STATUS_SYSTEM;
+    return STATUS_SYSTEM;
+}
+
+void open_overrides_close(struct open_overrides *set, size_t index, int64_t now)
+{
+    struct override *override = set->items[index];
+    struct error error;
+    enum status status = STATUS_OK;
+    if (set->store)
+        status = store_override_close(set->store, override->intent, now, &error);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        log_event(LOG_LEVEL_ERROR, "override_not_closed", "intent", override->intent.data, "error",
+                  error.message, NULL);
+    override_release(override);
+    set->count--;
+    for (size_t i = index; i < set->count; i++)
+        set->items[i] = set->items[i + 1];
+}
+
+/* --- what is served -------------------------------------------------------------------------- */
+
+static int by_flag(const void *a, const void *b)
+{
+    const struct override *x = *(struct override *const *)a, *y = *(struct override *const *)b;
+    int order = text_compare(x->flag, y->flag);
+    return order ? order : override_wins(x, y) ? -1 : 1;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return text_compare(*(const struct text *)a, *(const struct text *)b);
+}
+
+/* The overrides of an environment, of several for one flag the one that wins. */
+static void choose(const struct open_overrides *set, struct text environment,
+                   struct override_set *told)
+{
+    size_t found = 0, kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (text_equal(set->items[i]->environment, environment))
+            told->items[found++] = set->items[i];
+    }
+    if (found)
+        qsort(told->items, found, sizeof *told->items, by_flag);
+    for (size_t i = 0; i < found; i++) {
+        if (kept == 0 || !text_equal(told->items[kept - 1]->flag, told->items[i]->flag))
+            told->items[kept++] = override_reference(told->items[i]);
+    }
+    told->count = kept;
+}
+
+static size_t count_recorded(const struct roster *roster, struct text environment)
+{
+    size_t count = 0;
+    for (size_t i = 0; roster && i < roster->count; i++) {
+        if (text_equal(roster->items[i].rollout->environment.text, environment))
+            count += roster->items[i].state->intent_count;
+    }
+    return count;
+}
+
+static bool list_recorded(const struct roster *roster, struct text environment,
+                          struct override_set *told)
+{
+    told->recorded_count = 0;
+    for (size_t i = 0; roster && i < roster->count; i++) {
+        const struct rollout_state *state = roster->items[i].state;
+        if (!text_equal(roster->items[i].rollout->environment.text, environment))
+            continue;
+        for (size_t j = 0; j < state->intent_count; j++) {
+            if (!arena_copy(&told->arena, state->intents[j], &told->recorded[told->recorded_count]))
+                return false;
+            told->recorded_count++;
+        }
+    }
+    if (told->recorded_count)
+        qsort(told->recorded, told->recorded_count, sizeof *told->recorded, by_text);
+    return true;
+}
+
+static enum status tell(const struct open_overrides *set, const struct roster *roster,
+                        struct text environment, struct override_set **out)
+{
+    size_t most = 0, recorded = count_recorded(roster, environment);
+    *out = NULL;
+    for (size_t i = 0; i < set->count; i++)
+        most += text_equal(set->items[i]->environment, environment);
+    if (!most && !recorded)
+        return STATUS_OK;
+    struct override_set *told = override_set_new(most, recorded);
+    if (!told)
+        return STATUS_NO_MEMORY;
+    choose(set, environment, told);
+    if (!list_recorded(roster, environment, told)) {
+        override_set_release(told);
+        return STATUS_NO_MEMORY;
+    }
+    *out = told;
+    return STATUS_OK;
+}
+
+static enum status graft(const struct override_set *told, struct document *document,
+                         struct document **out, struct error *error)
+{
+    struct document_graft *grafts = calloc(told->count, sizeof *grafts);
+    if (!grafts)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for overrides");
+    for (size_t i = 0; i < told->count; i++)
+        grafts[i] = (struct document_graft){told->items[i]->flag, told->items[i]->fragment};
+    enum status status = document_graft(document, grafts, told->count, out, error);
+    free(grafts);
+    return status;
+}
+
+enum status open_overrides_apply(const struct open_overrides *set, const struct roster *roster,
+                                 struct text environment, struct document *document,
+                                 struct document **out, struct override_set **told,
+                                 struct error *error)
+{
+    *out = NULL;
+    if (tell(set, roster, environment, told) != STATUS_OK)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for overrides");
+    if (!*told || (*told)->count == 0) {
+        *out = document_reference(document);
+        return STATUS_OK;
+    }
+    enum status status = graft(*told, document, out, error);
+    if (status != STATUS_OK) {
+        override_set_release(*told);
+        *told = NULL;
+    }
+    return status;
+}

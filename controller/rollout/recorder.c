@@ -1,0 +1,71 @@
+#include "recorder.h"
+
+#include <stdlib.h>
+
+#include "../git/decide.h"
+
+void proposal_free(struct proposal *proposal)
+{
+    if (!proposal)
+        return;
+    roster_release(proposal->roster);
+    arena_dispose(&proposal->arena);
+    free(proposal);
+}
+
+const char *recorder_outcome_name(enum recorder_outcome outcome)
+{
+    static const char *const names[] = {"accepted", "moved", "unknown", "refused", "failed"};
+    return names[outcome];
+}
+
+/* The chain, from the proposal's tip on. */
+static enum status commit_moves(const struct recorder *recorder, struct mirror *mirror,
+                                const struct proposal *proposal, char head[COMMIT_TEXT_SIZE],
+                                struct error *error)
+{
+    struct decide options = {.mirror = mirror,
+                             .clock = recorder->clock,
+                             .author = recorder->author,
+                             .committer = recorder->author,
+                             .key = recorder->key,
+                             .stop = recorder->stop};
+    struct decision on = {.mirror = mirror, .options = &options};
+    enum status status = STATUS_OK;
+    memcpy(on.tip, proposal->tip, sizeof on.tip);
+    memcpy(on.head, proposal->tip, sizeof on.head);
+    for (size_t i = 0; i < proposal->count && status == STATUS_OK; i++)
+        status = move_commit(&on, &proposal->moves[i], error);
+    memcpy(head, on.head, COMMIT_TEXT_SIZE);
+    return status;
+}
+
+enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
+                                      const struct proposal *proposal,
+                                      char commit[COMMIT_TEXT_SIZE], struct error *error)
+{
+    char branch[BRANCH_NAME_SIZE];
+    enum status status = mirror_branch(mirror, branch, error);
+    if (status == STATUS_OK)
+        status = commit_moves(recorder, mirror, proposal, commit, error);
+    if (status != STATUS_OK)
+        return RECORDER_FAILED;
+    if (strcmp(commit, proposal->tip) == 0) /* the tip says all of it already */
+        return RECORDER_MOVED;
+    struct push push = {
+        .ref = branch, .expected = proposal->tip, .commit = commit, .stop = recorder->stop};
+    status = mirror_push(mirror, &push, error);
+    if (status != STATUS_OK)
+        return RECORDER_FAILED;
+    switch (push.outcome) {
+    case PUSH_ACCEPTED:
+        return RECORDER_ACCEPTED;
+    case PUSH_MOVED:
+        return RECORDER_MOVED;
+    case PUSH_UNKNOWN:
+        return RECORDER_UNKNOWN;
+    case PUSH_REFUSED:
+        break;
+    }
+    return RECORDER_REFUSED;
+}

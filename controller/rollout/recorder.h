@@ -1,0 +1,50 @@
+/* recorder.h - what core decided, on its way to the branch.
+ *
+ * core decides on the tip that it has in force and hands over a proposal: a chain of moves to be
+ * committed on that very tip. The git thread makes the commits and pushes them once. If the branch
+ * is elsewhere by then nothing is recorded: it is fetched, and core decides anew on what is there
+ * (DESIGN promise 3). A proposal is tried once; core hands over the next. */
+#ifndef WEIR_RECORDER_H
+#define WEIR_RECORDER_H
+
+#include "../clock.h"
+#include "../git/record.h"
+#include "move.h"
+
+#define PROPOSAL_MOVES_MAX 1000
+
+struct proposal {
+    struct roster *roster; /* a reference; the moves point into it */
+    struct arena arena;    /* of decisions, states and texts */
+    char tip[COMMIT_TEXT_SIZE];
+    struct move *moves; /* in the order of their commits */
+    size_t count;
+    uint64_t key;   /* the same for the same moves on the same tip, by decisions of one minute */
+    bool is_urgent; /* it holds the record of an override */
+};
+
+void proposal_free(struct proposal *proposal); /* NULL is fine */
+
+enum recorder_outcome {
+    RECORDER_ACCEPTED, /* `commit` is the branch's tip now */
+    RECORDER_MOVED,    /* the branch is elsewhere: fetch */
+    RECORDER_UNKNOWN,  /* the answer was lost: fetch, and look */
+    RECORDER_REFUSED,  /* a hook or a rule of the server said no */
+    RECORDER_FAILED,   /* not reached, or the commits could not be made */
+};
+const char *recorder_outcome_name(enum recorder_outcome outcome); /* "accepted" */
+
+struct recorder {
+    const struct clock *clock;
+    struct record_person author;  /* of what weir decides by itself, and committer of all */
+    const struct record_key *key; /* NULL: unsigned */
+    _Atomic bool *stop;
+};
+
+/* Commits the proposal's moves and pushes them. `commit` is filled when it was accepted, `error`
+ * when it was not. */
+enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
+                                      const struct proposal *proposal,
+                                      char commit[COMMIT_TEXT_SIZE], struct error *error);
+
+#endif

@@ -1,0 +1,89 @@
+/* steering.h - walks all rollouts: asks the machine what is to happen, serves what is safe at once,
+ * and has the rest recorded on the branch.
+ *
+ * One steering is core's own, on core's thread, but for what says otherwise. A turn looks at every
+ * rollout of the roster with what is measured, approved and asked for now. A decision that makes
+ * users safer becomes an override, which is served before anything else is done; every decision
+ * becomes a move of the next proposal (recorder.h). Nothing is kept but what Git, the store and the
+ * targets have: a turn after a restart comes to the same.
+ *
+ * What stands on the branch ends what waits for it: see steering_take(). */
+#ifndef WEIR_STEERING_H
+#define WEIR_STEERING_H
+
+#include "../metrics/metrics.h"
+#include "desk.h"
+#include "open_overrides.h"
+#include "recorder.h"
+
+struct fleet;
+struct steering;
+
+/* Who measures: metrics.h, or a test. See there. */
+struct steering_measures {
+    enum status (*view)(void *self, const struct roster_rollout *item, int64_t now,
+                        struct arena *arena, struct metrics_view *out);
+    void (*watch)(void *self, struct roster *roster, const int64_t *exposed);
+    void *self;
+};
+
+struct steering_parts {
+    const struct clock *clock;
+    struct telemetry *telemetry;
+    const struct inventory *inventory; /* what is in force; core's */
+    const struct schema_set *schemas;
+    struct mirror *mirror; /* core's handle */
+    struct fleet *fleet;
+    struct store *store; /* a handle of core's thread; NULL: overrides end with the process */
+    struct desk *desk;   /* NULL: nobody can ask */
+    struct steering_measures measures; /* all NULL: nothing is measured */
+    /* Serves the commit in force anew: overrides have changed. On core's thread. */
+    void (*republish)(void *self);
+    void *self;
+    /* Takes over a proposal for the git thread, in the place of any before; NULL: none any more.
+     * Where the function is NULL nothing is recorded. */
+    void (*propose)(void *context, struct proposal *proposal);
+    void (*wake)(void *context); /* makes core call steering_turn() soon; any thread */
+    /* A decision is on the branch. `item` is as it was decided on; on core's thread. */
+    void (*recorded)(void *context, const struct roster_rollout *item, const char *commit);
+    void *context;
+    unsigned blast_cap; /* automatic rollbacks in an hour; 0: WALK_BLAST_CAP */
+};
+
+/* Loads the overrides that are open. */
+enum status steering_new(const struct steering_parts *parts, struct steering **out,
+                         struct error *error);
+void steering_free(struct steering *steering); /* NULL is fine */
+
+/* A commit was put in force; before it is published. Overrides and requests that it answers end
+ * here. */
+enum status steering_take(struct steering *steering, const char *commit, struct error *error);
+/* It is published: phases that began with it may be measured once targets have it. */
+void steering_published(struct steering *steering);
+
+/* What is served of a document: see open_overrides_apply(). */
+enum status steering_dress(struct steering *steering, struct text environment,
+                           struct document *document, struct document **out,
+                           struct override_set **told, struct error *error);
+/* Of what is served: rises with each override that is opened or closed on the commit in force. */
+uint32_t steering_overlay(const struct steering *steering);
+void steering_raise(struct steering *steering, uint32_t overlay); /* it is published by that */
+size_t steering_open(const struct steering *steering);            /* overrides */
+
+/* Looks at all rollouts. Returns in how many nanoseconds to look again, at most a minute. */
+int64_t steering_turn(struct steering *steering);
+
+/* --- from other threads ---------------------------------------------------------------------- */
+
+/* What became of the proposal that was taken last. */
+void steering_note_outcome(struct steering *steering, enum recorder_outcome outcome,
+                           const char *commit, const char *words);
+/* Overrides that somebody else's target or remote holds: they count here too. */
+void steering_adopt(struct steering *steering, struct override *const *found, size_t count);
+/* Some target holds a newer generation of what this controller serves. */
+void steering_outrun(struct steering *steering, struct generation held);
+
+/* The members "overrides" and "recording" of GET /status, each with a comma before it. */
+void steering_write_status(struct steering *steering, struct buffer *out);
+
+#endif

@@ -1,0 +1,124 @@
+/* steering_private.h - private to steering*.c. */
+#ifndef WEIR_STEERING_PRIVATE_H
+#define WEIR_STEERING_PRIVATE_H
+
+#include <pthread.h>
+
+#include "steering.h"
+
+#define STEERING_REQUESTS_MAX DESK_MAX
+
+/* A person's request until it is done. */
+struct steering_request {
+    struct desk_request request;
+    char intent[INTENT_TEXT_SIZE]; /* of the decision that answers it; empty: none yet */
+    int64_t deadline;              /* monotonic */
+};
+
+/* Since when a state is known to be what all targets hold. */
+struct steering_exposure {
+    char *name; /* of the rollout */
+    uint32_t run, seq;
+    int64_t since; /* wall seconds; INT64_MAX: it is not known yet */
+};
+
+/* What other threads have said since the last turn. */
+struct steering_mail {
+    pthread_mutex_t lock;
+    bool has_outcome;
+    enum recorder_outcome outcome;
+    char commit[COMMIT_TEXT_SIZE];
+    char words[256];
+    struct override **adopted; /* references */
+    size_t adopted_count, adopted_size;
+    struct generation held; /* the newest that a target holds */
+    bool has_held;
+};
+
+struct steering {
+    struct steering_parts parts;
+    struct open_overrides overrides;
+    struct roster *roster; /* NULL: nothing is in force */
+    char commit[COMMIT_TEXT_SIZE];
+    uint32_t overlay;   /* of what is published */
+    bool has_published; /* this commit */
+    struct steering_request *requests;
+    size_t request_count, request_size;
+    struct steering_exposure *exposures; /* sorted by name, as roster->items */
+    size_t exposure_count;
+    int64_t began; /* wall seconds */
+
+    /* the proposal that the git thread has */
+    bool is_proposed;
+    uint64_t proposed; /* its key */
+    unsigned failures; /* in a row */
+    int64_t retry_at;  /* monotonic: no proposal before */
+    enum recorder_outcome last_outcome;
+    bool has_outcome;
+    char last_words[256];
+
+    int64_t drift_wall, drift_monotonic; /* when clocks were last compared and found together */
+    bool clock_drift;
+
+    struct steering_mail mail;
+    pthread_mutex_t view_lock; /* of what stands below: written by turns, read by anybody */
+    struct buffer *view;       /* one entry of GET /rollouts for each item of view_roster */
+    struct roster *view_roster;
+    struct buffer status;
+};
+
+/* --- steering.c ------------------------------------------------------------------------------ */
+
+void steering_check_mail(struct steering *steering); /* takes what other threads have said */
+/* Serves the overrides that are open now, above what was served. */
+void steering_republish(struct steering *steering);
+
+/* --- steering_requests.c: people's requests --------------------------------------------------- */
+
+void steering_collect(struct steering *steering); /* from the desk */
+/* It stands so now: told at the desk. Done ones leave the list when it is swept. */
+void steering_answer(struct steering *steering, struct steering_request *request,
+                     enum desk_state state, const char *words);
+bool steering_request_is_done(const struct steering_request *request);
+void steering_sweep(struct steering *steering);
+/* Those whose intent the roster's states hold are recorded by `commit`; for the rest without an
+ * override the time may be over. */
+void steering_settle_requests(struct steering *steering, const char *commit);
+
+/* --- steering_clock.c ------------------------------------------------------------------------ */
+
+/* Compares wall and monotonic time (ROLLOUTS.md section 3). */
+void steering_check_clocks(struct steering *steering);
+/* Notes since when targets hold what states say; *soon: some are still behind. Hands the roster to
+ * the metrics when something of it changed. */
+void steering_check_exposure(struct steering *steering, bool changed, bool *soon);
+bool steering_is_exposed(const struct steering *steering, size_t index);
+
+/* --- steering_view.c ------------------------------------------------------------------------- */
+
+struct turn;
+void steering_show(struct steering *steering, const struct turn *turn);
+
+/* --- steering_turn.c ------------------------------------------------------------------------- */
+
+/* Where a rollout stands in a turn: as on the tip, or after the moves of the turn. */
+struct stance {
+    const struct rollout_state *state;
+    struct walk_decision decision; /* what time and measurements ask for; kind WALK_WAIT … */
+    struct metrics_view known;
+    bool has_moved;
+};
+
+struct turn {
+    struct steering *steering;
+    int64_t now; /* wall seconds */
+    struct proposal *proposal;
+    struct arena *arena; /* the proposal's */
+    struct stance *stances;
+    size_t move_size;
+    uint32_t rollbacks; /* automatic ones within the hour */
+    bool has_counted, has_opened, is_full;
+    int64_t next; /* wall seconds at which something may be due */
+};
+
+#endif

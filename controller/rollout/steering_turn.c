@@ -1,0 +1,508 @@
+/* One turn: what people ask for, what is served already and not yet recorded, and what time and
+ * measurements ask for, in this order. */
+#include <stdlib.h>
+
+#include "../../rules/hash.h"
+#include "../log.h"
+#include "../telemetry_families.h"
+#include "preview.h"
+#include "steering_private.h"
+
+#define LONGEST_WAIT (60 * NANOSECONDS_PER_SECOND)
+#define SOON (250 * NANOSECONDS_PER_MILLISECOND)
+#define PROPOSED_WAIT (5 * NANOSECONDS_PER_SECOND)
+#define HOUR 3600
+
+/* --- the machine's question ------------------------------------------------------------------ */
+
+/* Automatic rollbacks within the hour, as the log has them and those that are not in it yet. Asked
+ * only where one may be decided: it reads the log. */
+static uint32_t count_rollbacks(struct turn *turn)
+{
+    struct steering *steering = turn->steering;
+    struct error error;
+    if (turn->has_counted)
+        return turn->rollbacks;
+    turn->has_counted = true;
+    if (move_count_rollbacks(steering->parts.mirror, steering->commit, turn->now - HOUR,
+                             &turn->rollbacks, &error) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, "log_unreadable", "commit", steering->commit, "error",
+                  error.message, NULL);
+        turn->rollbacks = 0;
+    }
+    for (size_t i = 0; i < steering->overrides.count; i++) {
+        const struct override *override = steering->overrides.items[i];
+        turn->rollbacks += text_is(override->by, "weir") && override->since >= turn->now - HOUR;
+    }
+    return turn->rollbacks;
+}
+
+static bool may_break(const struct metrics_view *known)
+{
+    for (size_t i = 0; i < known->gate_count; i++) {
+        if (known->gates[i].verdict == WALK_FAILURE || known->gates[i].silent)
+            return true;
+    }
+    return false;
+}
+
+static enum status ask(struct turn *turn, size_t index, struct walk_task *task)
+{
+    struct steering *steering = turn->steering;
+    const struct steering_measures *measures = &steering->parts.measures;
+    struct stance *stance = &turn->stances[index];
+    const struct roster_rollout *item = &steering->roster->items[index];
+    enum status status = STATUS_OK;
+    roster_task(item, turn->now, task);
+    stance->known.gate_count = 0;
+    if (measures->view && !stance->has_moved)
+        status = measures->view(measures->self, item, turn->now, turn->arena, &stance->known);
+    task->gates = stance->known.gates;
+    task->gate_count = stance->known.gate_count;
+    task->ratio_mismatch = stance->known.ratio_mismatch;
+    task->ratio_evidence = stance->known.ratio_evidence;
+    task->clock_drift = steering->clock_drift;
+    task->targets_behind = !steering_is_exposed(steering, index);
+    task->blast_cap = steering->parts.blast_cap;
+    if (may_break(&stance->known))
+        task->automatic_rollbacks = count_rollbacks(turn);
+    return status;
+}
+
+/* --- moves ----------------------------------------------------------------------------------- */
+
+static bool add_move(struct turn *turn, size_t index, const struct walk_decision *decision,
+                     struct text by, struct text reason, struct text evidence)
+{
+    struct proposal *proposal = turn->proposal;
+    struct stance *stance = &turn->stances[index];
+    if (proposal->count == PROPOSAL_MOVES_MAX) {
+        turn->is_full = true; /* the rest is decided on the next tip */
+        return true;
+    }
+    if (proposal->count == turn->move_size) {
+        size_t size = turn->move_size ? turn->move_size * 2 : 16;
+        struct move *moves = ARENA_ARRAY(turn->arena, struct move, size);
+        if (!moves)
+            return false;
+        if (proposal->count)
+            memcpy(moves, proposal->moves, proposal->count * sizeof *moves);
+        proposal->moves = moves;
+        turn->move_size = size;
+    }
+    struct walk_decision *kept = ARENA_NEW(turn->arena, struct walk_decision);
+    struct move *move = &proposal->moves[proposal->count];
+    *move = (struct move){.item = &turn->steering->roster->items[index],
+                          .before = stance->state,
+                          .decision = kept,
+                          .decided = turn->now};
+    if (!kept || !arena_copy(turn->arena, by, &move->by) ||
+        !arena_copy(turn->arena, reason, &move->reason) ||
+        !arena_copy(turn->arena, evidence, &move->evidence))
+        return false;
+    *kept = *decision;
+    proposal->count++;
+    stance->state = decision->state;
+    stance->has_moved = true;
+    return true;
+}
+
+/* --- overrides ------------------------------------------------------------------------------- */
+
+static enum walk_verb_kind action_of(enum walk_kind kind)
+{
+    return kind == WALK_KILL ? VERB_KILL : kind == WALK_ROLLBACK ? VERB_ROLLBACK : VERB_STEP_BACK;
+}
+
+static enum status fill_fragment(struct turn *turn, size_t index,
+                                 const struct walk_decision *decision, struct buffer *out,
+                                 struct error *error)
+{
+    struct steering *steering = turn->steering;
+    const struct preview_task task = {.inventory = steering->parts.inventory,
+                                      .schemas = steering->parts.schemas,
+                                      .reader = mirror_reader(steering->parts.mirror),
+                                      .roster = steering->roster,
+                                      .item = &steering->roster->items[index],
+                                      .state = decision->state};
+    return preview_flag(&task, out, error);
+}
+
+static enum status open_it(struct turn *turn, size_t index, const struct walk_decision *decision,
+                           struct text by, struct text note, struct text fragment,
+                           struct error *error)
+{
+    struct steering *steering = turn->steering;
+    const struct roster_rollout *item = &steering->roster->items[index];
+    struct generation generation = {0};
+    struct override from = {.intent = text_of(decision->intent),
+                            .environment = item->rollout->environment.text,
+                            .flag = item->rollout->flag.text,
+                            .rollout = item->rollout->name.text,
+                            .action = action_of(decision->kind),
+                            .run = turn->stances[index].state->run,
+                            .seq = turn->stances[index].state->seq,
+                            .by = by,
+                            .note = note,
+                            .evidence = decision->evidence,
+                            .fragment = fragment,
+                            .since = turn->now};
+    if (mirror_generation(steering->parts.mirror, steering->commit, &generation, error) ==
+        STATUS_OK)
+        generation.overlay = steering->overlay + 1;
+    generation_format(generation, from.generation);
+    struct override *override = override_new(&from);
+    if (!override)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
+    enum status status = open_overrides_add(&steering->overrides, override, error);
+    override_release(override);
+    return status;
+}
+
+static void log_opened(const struct turn *turn, size_t index, const struct walk_decision *decision,
+                       struct text by, enum status status, const struct error *error)
+{
+    char evidence[300], who[100];
+    bool good = status == STATUS_OK;
+    snprintf(evidence, sizeof evidence, "%.*s", (int)decision->evidence.length,
+             decision->evidence.data ? decision->evidence.data : "");
+    snprintf(who, sizeof who, "%.*s", (int)by.length, by.data);
+    log_event(good ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, good ? "override_opened" : "override_failed",
+              "rollout", turn->steering->roster->items[index].name, "action",
+              walk_kind_name(decision->kind), "intent", decision->intent, "by", who, "evidence",
+              evidence, "error", good ? "" : error->message, NULL);
+}
+
+/* Serves what a decision asks for, before it is recorded. STATUS_REFUSED: it was closed before. */
+static enum status override_it(struct turn *turn, size_t index,
+                               const struct walk_decision *decision, struct text by,
+                               struct text note)
+{
+    struct error error = {0};
+    struct buffer fragment;
+    buffer_init(&fragment, 0);
+    enum status status = fill_fragment(turn, index, decision, &fragment, &error);
+    if (status == STATUS_OK)
+        status = open_it(turn, index, decision, by, note, buffer_text(&fragment), &error);
+    buffer_dispose(&fragment);
+    bool is_open =
+        open_overrides_find(&turn->steering->overrides, text_of(decision->intent)) != NULL;
+    turn->has_opened = turn->has_opened || is_open;
+    log_opened(turn, index, decision, by, status, &error);
+    series_add(telemetry_series(turn->steering->parts.telemetry, &family_overrides_opened,
+                                is_open ? "served" : "failed", NULL),
+               1);
+    return is_open ? STATUS_OK : status; /* the store's failure keeps nothing from users */
+}
+
+/* --- people ---------------------------------------------------------------------------------- */
+
+static void join_reasons(const struct walk_decision *decision, char out[DESK_TEXT_SIZE])
+{
+    size_t length = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < decision->reason_count && length < DESK_TEXT_SIZE - 1; i++) {
+        struct text words = decision->reasons[i].words;
+        int written = snprintf(out + length, DESK_TEXT_SIZE - length, "%s%.*s", i ? "; " : "",
+                               (int)words.length, words.data);
+        length += written > 0 ? (size_t)written : 0;
+    }
+}
+
+static bool find_item(const struct steering *steering, const struct desk_request *request,
+                      size_t *index)
+{
+    char name[2 * DESK_NAME_SIZE];
+    snprintf(name, sizeof name, "%s/%s", request->environment, request->rollout);
+    const struct roster_rollout *item =
+        steering->roster ? roster_find(steering->roster, text_of(name)) : NULL;
+    *index = item ? (size_t)(item - steering->roster->items) : 0;
+    return item != NULL;
+}
+
+/* The decision on a request. */
+static enum status decide_verb(struct turn *turn, size_t index, const struct desk_request *request,
+                               struct walk_decision *decision)
+{
+    struct steering *steering = turn->steering;
+    struct walk_task task;
+    struct error error;
+    struct walk_verb verb = {.kind = request->verb, .lifts = request->lifts};
+    enum status status = ask(turn, index, &task);
+    if (status == STATUS_OK && (!arena_copy(turn->arena, text_of(request->by), &verb.by) ||
+                                !arena_copy(turn->arena, text_of(request->note), &verb.note)))
+        status = STATUS_NO_MEMORY;
+    if (status == STATUS_OK && request->verb == VERB_APPROVE)
+        status = move_bar_author(steering->parts.mirror, steering->commit, steering->roster,
+                                 &steering->roster->items[index], verb.by, &task, &error);
+    return status == STATUS_OK
+               ? walk_verb(&task, turn->stances[index].state, &verb, turn->arena, decision)
+               : status;
+}
+
+static void carry_out(struct turn *turn, size_t index, struct steering_request *request,
+                      const struct walk_decision *decision)
+{
+    struct steering *steering = turn->steering;
+    struct text by = text_of(request->request.by), note = text_of(request->request.note);
+    snprintf(request->intent, sizeof request->intent, "%s", decision->intent);
+    if (!decision->needs_override) {
+        if (!add_move(turn, index, decision, by, note, decision->evidence))
+            steering_answer(steering, request, DESK_FAILED, "no memory");
+        return;
+    }
+    /* Its record follows with those of all open overrides. */
+    enum status status = override_it(turn, index, decision, by, note);
+    if (status == STATUS_OK)
+        steering_answer(steering, request, DESK_SERVED, "");
+    else
+        steering_answer(steering, request, DESK_FAILED,
+                        status == STATUS_NO_MEMORY ? "no memory" : "it could not be served");
+}
+
+static void answer_request(struct turn *turn, struct steering_request *request)
+{
+    struct steering *steering = turn->steering;
+    char words[DESK_TEXT_SIZE];
+    struct walk_decision decision;
+    size_t index;
+    if (request->request.state != DESK_WAITING)
+        return;
+    if (!find_item(steering, &request->request, &index)) {
+        steering_answer(steering, request, DESK_REFUSED,
+                        steering->roster ? "there is no such rollout in force"
+                                         : "nothing is in force yet");
+        return;
+    }
+    if (decide_verb(turn, index, &request->request, &decision) != STATUS_OK) {
+        steering_answer(steering, request, DESK_FAILED, "it could not be decided");
+        return;
+    }
+    join_reasons(&decision, words);
+    if (decision.kind == WALK_REFUSE)
+        steering_answer(steering, request, DESK_REFUSED, words);
+    else if (!decision.state)
+        steering_answer(steering, request, DESK_NOTHING, "it is so already, or safer");
+    else
+        carry_out(turn, index, request, &decision);
+}
+
+static void answer_people(struct turn *turn)
+{
+    struct steering *steering = turn->steering;
+    for (size_t i = 0; i < steering->request_count; i++)
+        answer_request(turn, &steering->requests[i]);
+    steering_sweep(steering);
+}
+
+/* --- what is served, and Git does not say yet ------------------------------------------------- */
+
+static enum status record_override(struct turn *turn, const struct override *override)
+{
+    struct steering *steering = turn->steering;
+    char name[2 * DESK_NAME_SIZE + 64];
+    struct walk_decision decision;
+    struct walk_task task;
+    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
+    const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
+    if (!item || rollout_state_has_intent(item->state, override->intent))
+        return STATUS_OK;
+    size_t index = (size_t)(item - steering->roster->items);
+    const struct walk_verb verb = {.kind = override->action,
+                                   .by = override->by,
+                                   .note = override->note,
+                                   .intent = override->intent,
+                                   .run = override->run};
+    enum status status = ask(turn, index, &task);
+    if (status == STATUS_OK)
+        status = walk_verb(&task, turn->stances[index].state, &verb, turn->arena, &decision);
+    if (status != STATUS_OK || !decision.state)
+        return status;
+    if (!add_move(turn, index, &decision, override->by, override->note, override->evidence))
+        return STATUS_NO_MEMORY;
+    turn->proposal->is_urgent = true;
+    return STATUS_OK;
+}
+
+static enum status record_overrides(struct turn *turn)
+{
+    struct open_overrides *overrides = &turn->steering->overrides;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++)
+        status = record_override(turn, overrides->items[i]);
+    return status;
+}
+
+/* --- what time and measurements ask for ------------------------------------------------------- */
+
+static enum status act(struct turn *turn, size_t index)
+{
+    const struct stance *stance = &turn->stances[index];
+    const struct walk_decision *decision = &stance->decision;
+    if (!decision->state)
+        return STATUS_OK;
+    if (decision->needs_override) {
+        enum status status = override_it(turn, index, decision, TEXT("weir"), TEXT(""));
+        if (status != STATUS_OK)
+            return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+        turn->rollbacks++;
+        turn->proposal->is_urgent = true;
+    }
+    if (!decision->needs_commit)
+        return STATUS_OK;
+    return add_move(turn, index, decision, TEXT("weir"), TEXT(""), decision->evidence)
+               ? STATUS_OK
+               : STATUS_NO_MEMORY;
+}
+
+static enum status tick(struct turn *turn, size_t index)
+{
+    struct steering *steering = turn->steering;
+    const struct roster_rollout *item = &steering->roster->items[index];
+    struct stance *stance = &turn->stances[index];
+    struct walk_task task;
+    bool is_overridden = open_overrides_of(&steering->overrides, item->rollout->environment.text,
+                                           item->rollout->name.text) != NULL;
+    enum status status = ask(turn, index, &task);
+    if (status == STATUS_OK)
+        status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
+    /* The growth of a rollout whose hours are not known would be a guess. */
+    bool grows = stance->decision.users == WALK_GROW && item->calendar_fault[0];
+    if (status != STATUS_OK || stance->has_moved || is_overridden || turn->is_full || grows)
+        return status;
+    status = act(turn, index);
+    if (stance->decision.next < turn->next)
+        turn->next = stance->decision.next;
+    return status;
+}
+
+struct order {
+    size_t index;
+    int64_t since;
+};
+
+/* The latest moved first: of several that break at once the blast cap lets those walk back. */
+static int by_since(const void *a, const void *b)
+{
+    const struct order *x = a, *y = b;
+    return x->since != y->since ? (x->since < y->since ? 1 : -1)
+                                : (x->index > y->index) - (x->index < y->index);
+}
+
+static enum status tick_all(struct turn *turn)
+{
+    const struct roster *roster = turn->steering->roster;
+    struct order *orders = ARENA_ARRAY(turn->arena, struct order, roster->count + 1);
+    enum status status = orders ? STATUS_OK : STATUS_NO_MEMORY;
+    for (size_t i = 0; i < roster->count && orders; i++)
+        orders[i] = (struct order){i, roster->items[i].state->since};
+    if (orders && roster->count)
+        qsort(orders, roster->count, sizeof *orders, by_since);
+    for (size_t i = 0; i < roster->count && status == STATUS_OK; i++)
+        status = tick(turn, orders[i].index);
+    return status;
+}
+
+/* --- the proposal ---------------------------------------------------------------------------- */
+
+static uint64_t find_key(const struct turn *turn)
+{
+    const struct proposal *proposal = turn->proposal;
+    uint64_t key = hash_text_seeded(text_of(proposal->tip), (uint64_t)(turn->now / 60));
+    for (size_t i = 0; i < proposal->count; i++)
+        key = hash_text_seeded(text_of(proposal->moves[i].decision->intent), key);
+    return key;
+}
+
+/* Hands it over, unless the git thread has the same already, or is not to be asked yet. */
+static void propose(struct turn *turn)
+{
+    struct steering *steering = turn->steering;
+    struct proposal *proposal = turn->proposal;
+    const struct clock *clock = steering->parts.clock;
+    if (!steering->parts.propose)
+        return;
+    proposal->key = find_key(turn);
+    if (proposal->count == 0) {
+        if (steering->is_proposed)
+            steering->parts.propose(steering->parts.context, NULL);
+        steering->is_proposed = false;
+        return;
+    }
+    if ((steering->is_proposed && steering->proposed == proposal->key) ||
+        (!turn->has_opened && clock->monotonic(clock->self) < steering->retry_at))
+        return;
+    steering->is_proposed = true;
+    steering->proposed = proposal->key;
+    turn->proposal = NULL;
+    steering->parts.propose(steering->parts.context, proposal);
+}
+
+static bool begin_turn(struct turn *turn)
+{
+    struct steering *steering = turn->steering;
+    struct proposal *proposal = calloc(1, sizeof *proposal);
+    turn->proposal = proposal;
+    if (!proposal)
+        return false;
+    arena_init(&proposal->arena, 0);
+    proposal->roster = roster_reference(steering->roster);
+    memcpy(proposal->tip, steering->commit, sizeof proposal->tip);
+    turn->arena = &proposal->arena;
+    turn->stances = ARENA_ARRAY(turn->arena, struct stance, steering->roster->count + 1);
+    for (size_t i = 0; i < steering->roster->count && turn->stances; i++)
+        turn->stances[i].state = steering->roster->items[i].state;
+    return turn->stances != NULL;
+}
+
+static int64_t next_turn(const struct turn *turn, bool soon)
+{
+    const struct steering *steering = turn->steering;
+    const struct clock *clock = steering->parts.clock;
+    int64_t wait = LONGEST_WAIT;
+    if (turn->next != WALK_NEVER && turn->next - turn->now < wait / NANOSECONDS_PER_SECOND)
+        wait = (turn->next - turn->now) * NANOSECONDS_PER_SECOND;
+    if (steering->is_proposed && wait > PROPOSED_WAIT)
+        wait = PROPOSED_WAIT;
+    int64_t retry = steering->retry_at - clock->monotonic(clock->self);
+    if (!steering->is_proposed && retry > 0 && retry < wait)
+        wait = retry;
+    if (soon && wait > SOON)
+        wait = SOON;
+    return wait > 0 ? wait : 1;
+}
+
+int64_t steering_turn(struct steering *steering)
+{
+    struct turn turn = {
+        .steering = steering, .now = clock_seconds(steering->parts.clock), .next = WALK_NEVER};
+    bool soon = false;
+    steering_check_mail(steering);
+    steering_check_clocks(steering);
+    steering_collect(steering);
+    steering_settle_requests(steering, NULL);
+    if (!steering->roster || !steering->has_published) {
+        if (steering->roster == NULL)
+            return LONGEST_WAIT;
+        return SOON;
+    }
+    steering_check_exposure(steering, false, &soon);
+    enum status status = begin_turn(&turn) ? STATUS_OK : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        answer_people(&turn);
+        status = record_overrides(&turn);
+    }
+    if (status == STATUS_OK)
+        status = tick_all(&turn);
+    if (turn.has_opened)
+        steering_republish(steering);
+    if (status == STATUS_OK)
+        steering_show(steering, &turn);
+    if (status == STATUS_OK)
+        propose(&turn);
+    else
+        log_event(LOG_LEVEL_ERROR, "turn_failed", "error", "no memory", NULL);
+    int64_t wait = next_turn(&turn, soon || status != STATUS_OK);
+    proposal_free(turn.proposal);
+    return wait;
+}

@@ -1,0 +1,221 @@
+/* Rollouts walked by a controller's core: what users are served, and what the branch then says. */
+#include "steers.h"
+
+#define PHASES                                                                                     \
+    "[{name: staff, audience: {segment: staff}}, {name: ten, percent: 10}, {name: half, percent: " \
+    "50, bake: 1w}]"
+
+static struct steers one;
+static bool staff;
+
+static void write_text(const char *path, const char *text)
+{
+    char whole[200];
+    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
+    FILE *file = fopen(whole, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void set_up(const char *more)
+{
+    char rollout[1000];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    shell("mkdir -p work/flags");
+    write_text("flags/shop.yaml", ROLLOUT_FLAG);
+    snprintf(rollout, sizeof rollout, "%s%s", ROLLOUT("shop-release", PHASES), more);
+    write_text("rollouts.yaml", rollout);
+    commit("true");
+    steers_open(&one, "one");
+    steers_fetch(&one);
+    steers_take(&one);
+}
+
+static void tear_down(void)
+{
+    steers_close(&one);
+    mirror = NULL;
+    end();
+}
+
+static const char *subjects(void)
+{
+    return shell("git -C remote.git log --format=%%s --reverse | tr '\\n' '|'");
+}
+
+static struct desk_request do_verb(struct steers *steers, enum walk_verb_kind verb)
+{
+    struct desk_request request;
+    steers_ask(steers, verb, "ada", &request);
+    core_turn(steers->core);
+    return steers_answer(steers, &request);
+}
+
+#define START "  start: 2026-01-01T00:00:00Z\n"
+
+START_TEST(a_rollout_starts_by_its_date_and_walks_by_itself)
+{
+    set_up(START);
+    ck_assert_uint_eq(steers_settle(&one), 3);
+    ck_assert_str_eq(subjects(), "change|Start production/shop-release at staff|"
+                                 "Advance production/shop-release to ten|"
+                                 "Advance production/shop-release to half|");
+    ck_assert_uint_gt(steers_exposed(&one, &staff), 400);
+    ck_assert(staff);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_kill_is_served_before_git_is_asked)
+{
+    set_up(START);
+    steers_settle(&one);
+    unsigned before = one.proposals;
+    struct desk_request answer = do_verb(&one, VERB_KILL);
+    ck_assert_int_eq(answer.state, DESK_SERVED);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert(!staff);
+    ck_assert_uint_eq(one.proposals, before + 1);
+    struct snapshot *overridden = hub_acquire(&one.hub);
+    ck_assert_uint_eq(overridden->environments[0].overrides->count, 1);
+    ck_assert_uint_eq(overridden->generation.overlay, 1);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    struct snapshot *recorded = hub_acquire(&one.hub);
+    ck_assert(
+        document_equal(overridden->environments[0].document, recorded->environments[0].document));
+    ck_assert_int_gt(generation_compare(recorded->generation, overridden->generation), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    answer = steers_answer(&one, &answer);
+    ck_assert_int_eq(answer.state, DESK_RECORDED);
+    ck_assert_str_eq(answer.commit, one.tip);
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
+                     "Kill production/shop-release");
+    ck_assert_uint_eq(steers_settle(&one), 0);
+    snapshot_release(overridden);
+    snapshot_release(recorded);
+    tear_down();
+}
+END_TEST
+
+START_TEST(while_the_remote_is_away_a_restart_neither_repeats_nor_forgets)
+{
+    set_up(START);
+    steers_settle(&one);
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(&one, VERB_ROLLBACK).state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    char tip[COMMIT_TEXT_SIZE];
+    memcpy(tip, one.tip, sizeof tip);
+    steers_close(&one);
+    steers_open(&one, "one");
+    memcpy(one.tip, tip, sizeof tip);
+    steers_take(&one); /* from the clone */
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert(!staff);
+    core_turn(one.core);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    shell("mv away.git remote.git");
+    pass(120);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_str_eq(shell("git -C remote.git log --format=%%s | grep -c '^Revert'"), "1");
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
+                     "Revert \"Advance production/shop-release to half\"");
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(who_loses_a_race_decides_anew_on_the_new_tip)
+{
+    set_up(START);
+    steers_settle(&one);
+    ck_assert_int_eq(do_verb(&one, VERB_STEP_BACK).state, DESK_SERVED);
+    shell("cd work && git pull -q --rebase && echo hello > README.md");
+    commit("true");
+    ck_assert_int_eq(steers_record(&one), RECORDER_MOVED);
+    steers_fetch(&one);
+    steers_take(&one);
+    unsigned count = steers_exposed(&one, &staff);
+    ck_assert(staff && count > 60 && count < 140);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), count);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(two_that_kill_record_it_once)
+{
+    struct steers two;
+    set_up(START);
+    steers_settle(&one);
+    steers_open(&two, "two");
+    steers_fetch(&two);
+    steers_take(&two);
+    ck_assert_int_eq(do_verb(&one, VERB_KILL).state, DESK_SERVED);
+    pass(1);
+    struct desk_request other = do_verb(&two, VERB_KILL);
+    ck_assert_int_eq(other.state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    ck_assert_int_eq(steers_record(&two), RECORDER_MOVED);
+    steers_fetch(&two);
+    steers_take(&two);
+    ck_assert_uint_eq(steers_settle(&two), 0);
+    ck_assert_int_eq(steers_answer(&two, &other).state, DESK_RECORDED);
+    ck_assert_uint_eq(steering_open(core_steering(two.core)), 0);
+    ck_assert_str_eq(shell("git -C remote.git log --format=%%s | grep -c Kill"), "1");
+    steers_close(&two);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_a_person_may_not_do_is_refused_in_words)
+{
+    set_up("");
+    struct desk_request answer = do_verb(&one, VERB_ADVANCE);
+    ck_assert_int_eq(answer.state, DESK_REFUSED);
+    ck_assert_str_ne(answer.words, "");
+    answer = do_verb(&one, VERB_START);
+    ck_assert_int_eq(answer.state, DESK_WAITING);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    ck_assert_int_eq(steers_answer(&one, &answer).state, DESK_RECORDED);
+    struct desk_request missing = {.environment = "production", .rollout = "none", .by = "ada"};
+    ck_assert_ok(desk_submit(one.desk, &missing, &failure));
+    core_turn(one.core);
+    ck_assert_int_eq(steers_answer(&one, &missing).state, DESK_REFUSED);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_verb_that_cannot_be_recorded_in_time_fails_and_serves_nothing)
+{
+    set_up(START);
+    steers_settle(&one);
+    unsigned before = steers_exposed(&one, &staff);
+    shell("mv remote.git away.git");
+    struct desk_request answer = do_verb(&one, VERB_PAUSE);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    pass(DESK_PATIENCE / NANOSECONDS_PER_SECOND + 1);
+    core_turn(one.core);
+    answer = steers_answer(&one, &answer);
+    ck_assert_int_eq(answer.state, DESK_FAILED);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), before);
+    shell("mv away.git remote.git");
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    tear_down();
+}
+END_TEST
+
+UNIT_MAIN("steering", a_rollout_starts_by_its_date_and_walks_by_itself,
+          a_kill_is_served_before_git_is_asked,
+          while_the_remote_is_away_a_restart_neither_repeats_nor_forgets,
+          who_loses_a_race_decides_anew_on_the_new_tip, two_that_kill_record_it_once,
+          what_a_person_may_not_do_is_refused_in_words,
+          a_verb_that_cannot_be_recorded_in_time_fails_and_serves_nothing)
