@@ -1,4 +1,4 @@
-/* status.h - what `weir status` is made of: an answer of GET /status fetched, and shown.
+/* status.h - what `weir status` is made of: an answer of GET /status, shown.
  *
  * All that an answer holds is hostile: it is bounded, read as strict JSON, and nothing of it
  * reaches a terminal that could steer it. Members that are missing or of another type are shown as
@@ -6,28 +6,8 @@
 #ifndef WEIR_STATUS_H
 #define WEIR_STATUS_H
 
-#include <signal.h>
-
 #include "../rules/json.h"
 #include "style.h"
-
-/* --- status_fetch.c -------------------------------------------------------------------------- */
-
-struct status_source {
-    const char *controller;            /* http://HOST:PORT, perhaps with a path */
-    const char *token_file, *ca_file;  /* or NULL */
-    const volatile sig_atomic_t *stop; /* the fetch ends when it is set */
-};
-
-struct status_client;
-
-enum status status_client_open(const struct status_source *source, struct status_client **out,
-                               struct error *error);
-void status_client_close(struct status_client *client); /* NULL is fine */
-/* The body, and the controller's own time in seconds since 1970, so that clocks need not agree.
- * STATUS_STOPPED: *stop was set. */
-enum status status_client_fetch(struct status_client *client, struct buffer *body, int64_t *now,
-                                struct error *error);
 
 /* --- status_text.c --------------------------------------------------------------------------- */
 
@@ -67,6 +47,7 @@ struct status_look {
     size_t rows;            /* of a table; beyond, what is good is left out first; 0: no limit */
     int64_t now;            /* the controller's */
     const char *controller; /* its URL */
+    bool bars;              /* it is a terminal: shares are drawn */
 };
 
 /* Writes the tables, and below them what is wrong. Returns how many things are. `arena` is for what

@@ -194,6 +194,10 @@ enum status walk_initial(const struct rollout *rollout, struct arena *arena,
  * own, in this order, none twice. STATUS_LIMIT: some phase has more than PHASE_METRICS_MAX. */
 enum status walk_plan(const struct rollout *rollout, const struct phases *phases,
                       struct arena *arena, struct phases *out) MUST_CHECK;
+/* The approvals that the phase at stake needs, and how many of them are given: by distinct people,
+ * none of them the author, for just this move and plan. Both 0 where no phase is at stake. */
+enum status walk_approvals(const struct walk_task *task, const struct rollout_state *state,
+                           struct arena *arena, uint32_t *given, uint32_t *needed) MUST_CHECK;
 /* The phase that it is in while somebody may be exposed; NULL otherwise. */
 const struct phase *walk_phase(const struct rollout_state *state);
 /* The instant from which time counts for the bake: the phase's begin, the end of its ramp, or the

@@ -180,6 +180,23 @@ static const struct phase *phase_at_stake(const struct walk *walk, const struct 
     return index < state->plan.count ? &state->plan.items[index] : NULL;
 }
 
+enum status walk_approvals(const struct walk_task *task, const struct rollout_state *state,
+                           struct arena *arena, uint32_t *given, uint32_t *needed)
+{
+    struct walk walk = {.task = task, .state = state, .arena = arena};
+    const struct phases *plan;
+    *given = *needed = 0;
+    enum status status = walk_resolve(&walk);
+    if (status != STATUS_OK)
+        return status;
+    const struct phase *phase = phase_at_stake(&walk, &plan);
+    if (phase) {
+        *needed = phase->approvals;
+        *given = walk_count_approvals(&walk, plan, (struct text){0});
+    }
+    return walk.failed ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
 /* Of another plan it is another approval. */
 static void add_approval(struct walk *walk, const struct phases *plan)
 {

@@ -268,6 +268,7 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
         {MHD_HTTP_HEADER_ALLOW, answer->allow},
         {MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after ? seconds : NULL},
         {MHD_HTTP_HEADER_ETAG, answer->etag[0] ? answer->etag : NULL},
+        {MHD_HTTP_HEADER_LOCATION, answer->location[0] ? answer->location : NULL},
         {MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
          answer->etag[0] && !from_page ? MHD_HTTP_HEADER_ETAG : NULL},
         {MHD_HTTP_HEADER_WWW_AUTHENTICATE, answer->authenticate},
@@ -329,17 +330,6 @@ static bool make_response(struct traffic *traffic, struct exchange *exchange, st
     return exchange->response && add_headers(exchange->response, answer, close);
 }
 
-static enum method method_of(const char *name)
-{
-    if (strcmp(name, "POST") == 0)
-        return METHOD_POST;
-    if (strcmp(name, "GET") == 0)
-        return METHOD_GET;
-    if (strcmp(name, "HEAD") == 0)
-        return METHOD_HEAD;
-    return strcmp(name, "OPTIONS") == 0 ? METHOD_OPTIONS : METHOD_OTHER;
-}
-
 /* The path of a request target; a proxy's form, http://host/path, means the same. */
 static struct text path_of(const char *url)
 {
@@ -372,11 +362,17 @@ static struct text find_header(const void *headers, const char *name)
     return (struct text){value ? value : "", value ? size : 0};
 }
 
+static struct text find_parameter(const void *headers, const char *name)
+{
+    const struct exchange *exchange = headers;
+    return text_of(MHD_lookup_connection_value(exchange->socket, MHD_GET_ARGUMENT_KIND, name));
+}
+
 static struct request request_of(const struct exchange *exchange, const char *url,
                                  const char *method, struct text body)
 {
     return (struct request){
-        .method = method_of(method),
+        .method = method_parse(method),
         .path = path_of(url),
         .content_type = exchange->head.content_type,
         .if_none_match = exchange->head.if_none_match,
@@ -390,6 +386,7 @@ static struct request request_of(const struct exchange *exchange, const char *ur
         .body_too_large = is_too_large(exchange),
         .intake = exchange->intake_state,
         .header = find_header,
+        .parameter = find_parameter,
         .headers = exchange,
     };
 }
@@ -491,7 +488,7 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
 static bool begin_intake(struct traffic *traffic, struct exchange *exchange, const char *url,
                          const char *method)
 {
-    exchange->intake = route_intake(method_of(method), path_of(url));
+    exchange->intake = route_intake(method_parse(method), path_of(url));
     if (!exchange->intake)
         return true;
     struct worker *worker = current_worker(traffic);

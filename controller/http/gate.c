@@ -289,9 +289,11 @@ bool gate_admit(struct worker *worker, const struct route *route, struct request
         return true;
     if (!identify(worker, gate, route, request, &token, answer))
         return false;
-    /* Whoever has a token is not a page that was made to ask. */
-    if (!token && !comes_by_our_name(worker, gate, route, request, answer))
+    /* Whoever has a token is not a page that was made to ask; but what acts takes no chance. */
+    if ((!token || route->need >= NEED_OPERATE) &&
+        !comes_by_our_name(worker, gate, route, request, answer))
         return false;
+    request->token = token;
     if (too_often(worker, gate, token, request, answer)) {
         buffer_printf(&worker->details, "more than %u requests a second",
                       gate->settings->rate_limit);

@@ -4,7 +4,8 @@
  * On a loopback address anybody may evaluate and look, for only this machine gets there; but a
  * browser on it may be made to ask by a page of any name that resolves to a loopback address, so a
  * Host that is not one of ours is refused. Elsewhere everything but health needs a token. Verbs
- * need one everywhere, and no page of another origin may send them. */
+ * need one everywhere, come by a Host of ours even so, and no page of another origin may send
+ * them. */
 #ifndef WEIR_HTTP_GATE_H
 #define WEIR_HTTP_GATE_H
 

@@ -40,10 +40,14 @@ struct request {
     void *intake;        /* the state of the route's intake; NULL: it has none, or no memory */
     /* The value of any other header, borrowed; data is NULL where it is absent. May be NULL. */
     struct text (*header)(const void *headers, const char *name);
+    /* The same of a parameter of the query, as it came, percent-encoded. May be NULL. */
+    struct text (*parameter)(const void *headers, const char *name);
     const void *headers;
     /* Set by route_dispatch(), percent-decoded, UTF-8: */
     struct text environment; /* from /env/E/, or data is NULL */
     struct text argument; /* what the route's pattern left over: the flag's key; or data is NULL */
+    struct text second;   /* the same of a pattern with two "*"; or data is NULL */
+    const struct token *token; /* set by gate_admit(): the sender's, or NULL */
 };
 
 enum { REASON_COUNT = REASON_ERROR + 1 };
@@ -51,6 +55,11 @@ enum { REASON_COUNT = REASON_ERROR + 1 };
 static inline struct text request_header(const struct request *request, const char *name)
 {
     return request->header ? request->header(request->headers, name) : (struct text){NULL, 0};
+}
+
+static inline struct text request_parameter(const struct request *request, const char *name)
+{
+    return request->parameter ? request->parameter(request->headers, name) : (struct text){NULL, 0};
 }
 
 /* A series of weir_http_requests_total that this thread has used before. */
@@ -97,6 +106,7 @@ struct answer {
     bool tells_age;                    /* with the provenance: */
     int64_t age;                       /* seconds since the source was last read */
     char etag[DIGEST_TEXT_SIZE + 2];   /* with quotes, or empty */
+    char location[64];                 /* for 202: where to ask what became of it; or empty */
     struct buffer *body;               /* the worker's; empty for 304 */
     struct whole *whole;               /* the worker's: stands in for `body`; or NULL */
     struct stream *stream; /* sent instead of `body`; or NULL. Whoever sends it owns it */
@@ -113,7 +123,8 @@ struct intake {
 
 struct route {
     const char *name;    /* for weir_http_requests_total{route} */
-    const char *pattern; /* whole path, or with a last "*" that takes one path part, not empty */
+    const char *pattern; /* whole path; a "*" at its end takes one path part, not empty; so does
+                          * each of two */
     unsigned methods;
     bool in_environment; /* may stand below /env/E/ */
     bool from_pages;     /* pages of other origins may ask, where the operator allows theirs */
@@ -128,6 +139,8 @@ struct route {
 extern const struct route routes[];
 extern const size_t route_count;
 
+/* METHOD_OTHER where it is none of ours. */
+enum method method_parse(const char *name);
 /* Finds the route, checks the method and runs the handler; answers 400 (a malformed path), 404 and
  * 405 itself. Returns the route's name. */
 const char *route_dispatch(struct worker *worker, struct request *request, struct answer *answer);
@@ -170,6 +183,11 @@ void document_answer(struct worker *worker, const struct request *request, struc
 /* hooks.c */
 extern const struct intake hooks_intake;
 void hooks_handle(struct worker *worker, const struct request *request, struct answer *answer);
+
+/* verbs.c */
+void verbs_submit(struct worker *worker, const struct request *request, struct answer *answer);
+void verbs_ask(struct worker *worker, const struct request *request, struct answer *answer);
+void verbs_rollouts(struct worker *worker, const struct request *request, struct answer *answer);
 
 /* health.c */
 void health_live(struct worker *worker, const struct request *request, struct answer *answer);

@@ -21,6 +21,10 @@ const struct route routes[] = {
     {"readyz", "/readyz", GET_HEAD, false, false, NEED_NOTHING, health_ready, answer_fail, NULL},
     {"metrics", "/metrics", GET_HEAD, false, false, NEED_VIEW, health_metrics, answer_fail, NULL},
     {"status", "/status", GET_HEAD, false, false, NEED_VIEW, health_status, answer_fail, NULL},
+    {"verb", "/rollouts/*/*", METHOD_POST, true, false, NEED_OPERATE, verbs_submit, answer_fail,
+     NULL},
+    {"request", "/requests/*", GET_HEAD, false, false, NEED_VIEW, verbs_ask, answer_fail, NULL},
+    {"rollouts", "/rollouts", GET_HEAD, false, false, NEED_VIEW, verbs_rollouts, answer_fail, NULL},
     {"hook", "/hooks/github", METHOD_POST, false, false, NEED_NOTHING, hooks_handle, answer_fail,
      &hooks_intake},
     {"hook", "/hooks/gitlab", METHOD_POST, false, false, NEED_NOTHING, hooks_handle, answer_fail,
@@ -61,9 +65,33 @@ void answer_no_memory(struct worker *worker, struct answer *answer)
         buffer_clear(&worker->body);
 }
 
+enum method method_parse(const char *name)
+{
+    if (strcmp(name, "POST") == 0)
+        return METHOD_POST;
+    if (strcmp(name, "GET") == 0)
+        return METHOD_GET;
+    if (strcmp(name, "HEAD") == 0)
+        return METHOD_HEAD;
+    return strcmp(name, "OPTIONS") == 0 ? METHOD_OPTIONS : METHOD_OTHER;
+}
+
 static const char *method_names(unsigned methods)
 {
     return methods & METHOD_POST ? "POST" : "GET, HEAD";
+}
+
+/* The number of parts that a pattern leaves open, and the length of what stands before them. */
+static unsigned open_parts(const char *pattern, size_t *fixed)
+{
+    size_t length = strlen(pattern);
+    unsigned parts = 0;
+    while (length >= 2 && pattern[length - 1] == '*') {
+        length -= 2;
+        parts++;
+    }
+    *fixed = parts ? length + 1 : length; /* with the '/' before the first */
+    return parts;
 }
 
 static struct text echo(struct text path)
@@ -82,12 +110,13 @@ static void fail_no_route(struct worker *worker, const struct request *request,
     buffer_printf(details, "no such path '%.*s'; there is", (int)path.length, path.data);
     for (size_t i = 0; i < route_count; i++) {
         const struct route *route = &routes[i];
-        struct text pattern = text_of(route->pattern);
-        bool star = text_ends_with(pattern, TEXT("*"));
+        static const char *const open[] = {"", "KEY", "ROLLOUT/VERB"};
+        size_t fixed;
+        unsigned parts = open_parts(route->pattern, &fixed);
+        const char *where = route->need >= NEED_OPERATE ? "/env/ENVIRONMENT" : "[/env/ENVIRONMENT]";
         buffer_printf(details, "%s %s %s%.*s%s", i == 0 ? "" : ",",
                       route->methods & METHOD_POST ? "POST" : "GET",
-                      route->in_environment ? "[/env/ENVIRONMENT]" : "",
-                      (int)(pattern.length - star), pattern.data, star ? "KEY" : "");
+                      route->in_environment ? where : "", (int)fixed, route->pattern, open[parts]);
     }
     answer_fail(worker, request, answer, 404, buffer_text(details));
 }
@@ -129,17 +158,26 @@ static bool decode(struct buffer *decoded, struct text raw, struct text *out)
     return utf8_valid_length(*out) == out->length;
 }
 
-static bool match(const char *pattern, struct text path, struct text *argument)
+static bool match(const char *pattern, struct text path, struct request *request)
 {
-    size_t length = strlen(pattern);
-    *argument = (struct text){NULL, 0};
-    if (pattern[length - 1] != '*')
+    size_t length;
+    unsigned parts = open_parts(pattern, &length);
+    request->argument = request->second = (struct text){NULL, 0};
+    if (parts == 0)
         return text_equal(path, (struct text){pattern, length});
-    length--;
     if (path.length <= length || memcmp(path.data, pattern, length) != 0)
         return false;
-    *argument = (struct text){path.data + length, path.length - length};
-    return !memchr(argument->data, '/', argument->length);
+    struct text rest = {path.data + length, path.length - length};
+    const char *slash = memchr(rest.data, '/', rest.length);
+    request->argument = rest;
+    if (parts == 1)
+        return !slash;
+    if (!slash)
+        return false;
+    request->argument.length = (size_t)(slash - rest.data);
+    request->second = (struct text){slash + 1, rest.length - request->argument.length - 1};
+    return request->argument.length && request->second.length &&
+           !memchr(request->second.data, '/', request->second.length);
 }
 
 /* Splits /env/E/rest; leaves the environment's data NULL where the path is a bare one. */
@@ -163,7 +201,7 @@ static const struct route *find_route(struct request *request)
     for (size_t i = 0; i < route_count; i++) {
         if (request->environment.data && !routes[i].in_environment)
             continue;
-        if (match(routes[i].pattern, rest, &request->argument))
+        if (match(routes[i].pattern, rest, request))
             return &routes[i];
     }
     return NULL;
@@ -182,7 +220,7 @@ const struct intake *route_intake(enum method method, struct text path)
 /* Decodes in place. A part that cannot be is replaced by an empty one. */
 static enum status decode_parts(struct worker *worker, struct request *request)
 {
-    struct text *const parts[] = {&request->environment, &request->argument};
+    struct text *const parts[] = {&request->environment, &request->argument, &request->second};
     enum status status = STATUS_OK;
     if (!buffer_reserve(&worker->decoded, request->path.length))
         return STATUS_NO_MEMORY;

@@ -12,7 +12,9 @@
 #include "../telemetry.h"
 #include "settings.h"
 
-struct events; /* events.h */
+struct desk;           /* rollout/desk.h */
+struct events;         /* events.h */
+struct rollout_filter; /* rollout/rollout_status.h */
 
 #define HTTP_MAX_BODY ((size_t)1 << 20)
 
@@ -24,6 +26,11 @@ struct http_parts {
     /* Appends the body of GET /status, a JSON object. */
     void (*write_status)(void *context, struct buffer *out);
     void *status_context;
+    /* Appends the body of GET /rollouts (rollout_status.h), for whom `filter` is; NULL: nobody here
+     * knows of rollouts. */
+    void (*write_rollouts)(void *context, const struct rollout_filter *filter, struct buffer *out);
+    void *rollouts_context;
+    struct desk *desk;                    /* takes people's verbs; NULL: nobody does */
     const struct http_settings *settings; /* NULL: the defaults */
     /* When the repository was last fetched from, in wall seconds, 0: never; NULL: nobody knows. */
     const _Atomic int64_t *last_fetch;

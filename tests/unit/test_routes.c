@@ -434,7 +434,9 @@ START_TEST(test_unknown_paths)
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags/KEY, POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET "
                      "[/env/ENVIRONMENT]/ofrep/v1/stream, GET [/env/ENVIRONMENT]/flagd.json, GET "
-                     "/healthz, GET /readyz, GET /metrics, GET /status, POST /hooks/github, POST "
+                     "/healthz, GET /readyz, GET /metrics, GET /status, POST "
+                     "/env/ENVIRONMENT/rollouts/ROLLOUT/VERB, GET /requests/KEY, GET /rollouts, "
+                     "POST /hooks/github, POST "
                      "/hooks/gitlab, POST /hooks/gitea, POST /hooks/forgejo\"}");
     static const char *const paths[] = {
         "",

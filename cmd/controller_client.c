@@ -1,9 +1,11 @@
-/* GET /status of a controller, by libcurl. */
+#include "controller_client.h"
+
 #include <curl/curl.h>
 
 #include "../controller/clock.h"
 #include "../controller/reach.h"
-#include "status.h"
+#include "../rules/json.h"
+#include "../rules/utf8.h"
 
 #define BODY_MAX ((size_t)64 << 20)
 #define URL_MAX 2000
@@ -11,18 +13,19 @@
 #define CONNECT_MILLISECONDS 5000L
 #define WHOLE_MILLISECONDS 20000L
 
-struct status_client {
-    struct status_source source;
+struct controller_client {
+    struct controller_source source;
     CURL *handle;
     struct curl_slist *headers;
-    char url[URL_MAX + 16];
+    char base[URL_MAX + 1];  /* without a '/' at its end */
+    char url[URL_MAX + 300]; /* of the request that is under way */
     char problem[CURL_ERROR_SIZE];
-    struct buffer *body; /* of the fetch that is under way */
+    struct buffer *body; /* … and what is answered */
 };
 
 /* --- making ---------------------------------------------------------------------------------- */
 
-static enum status set_url(struct status_client *client, bool *here, struct error *error)
+static enum status set_url(struct controller_client *client, bool *here, struct error *error)
 {
     const char *text = client->source.controller;
     CURLU *url = curl_url();
@@ -44,7 +47,7 @@ static enum status set_url(struct status_client *client, bool *here, struct erro
         status = error_set(error, STATUS_INVALID,
                            "a user does not belong into the URL; use \"--token-file\"");
     else
-        snprintf(client->url, sizeof client->url, "%.*s/status", (int)length, text);
+        snprintf(client->base, sizeof client->base, "%.*s", (int)length, text);
     *here = host && (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
                      strcmp(host, "[::1]") == 0);
     curl_free(host);
@@ -54,7 +57,7 @@ static enum status set_url(struct status_client *client, bool *here, struct erro
     return status;
 }
 
-static bool add_header(struct status_client *client, const char *line)
+static bool add_header(struct controller_client *client, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(client->headers, line);
     if (longer)
@@ -62,7 +65,7 @@ static bool add_header(struct status_client *client, const char *line)
     return longer;
 }
 
-static enum status add_token(struct status_client *client, struct error *error)
+static enum status add_token(struct controller_client *client, struct error *error)
 {
     char value[TOKEN_MAX], line[TOKEN_MAX + 32];
     const struct reach_secret secret = {.name = (char *)"--token-file",
@@ -85,7 +88,7 @@ static enum status add_token(struct status_client *client, struct error *error)
 
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
-    struct status_client *client = context;
+    struct controller_client *client = context;
     buffer_append(client->body, data, size * count); /* size is 1 */
     return client->body->failed ? 0 : size * count;
 }
@@ -94,16 +97,15 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
 static int look_up(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
     (void)a, (void)b, (void)c, (void)d;
-    const struct status_client *client = context;
+    const struct controller_client *client = context;
     return client->source.stop && *client->source.stop;
 }
 
-static enum status set_options(struct status_client *client, bool here, struct error *error)
+static enum status set_options(struct controller_client *client, bool here, struct error *error)
 {
     CURL *handle = client->handle;
     CURLcode code = CURLE_OK;
 #define SET(option, value) (code = code ? code : curl_easy_setopt(handle, option, value))
-    SET(CURLOPT_URL, client->url);
     SET(CURLOPT_HTTPHEADER, client->headers);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L); /* a token goes to whom it was meant for */
@@ -127,19 +129,20 @@ static enum status set_options(struct status_client *client, bool here, struct e
                 : STATUS_OK;
 }
 
-enum status status_client_open(const struct status_source *source, struct status_client **out,
-                               struct error *error)
+enum status controller_client_open(const struct controller_source *source,
+                                   struct controller_client **out, struct error *error)
 {
     bool here = false;
     *out = NULL;
-    struct status_client *client = calloc(1, sizeof *client);
+    struct controller_client *client = calloc(1, sizeof *client);
     if (!client || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         free(client);
         return error_set(error, STATUS_NO_MEMORY, "no memory for an HTTP client");
     }
     client->source = *source;
     client->handle = curl_easy_init();
-    enum status status = client->handle && add_header(client, "Accept: application/json")
+    enum status status = client->handle && add_header(client, "Accept: application/json") &&
+                                 add_header(client, "Content-Type: application/json")
                              ? set_url(client, &here, error)
                              : error_set(error, STATUS_NO_MEMORY, "no memory for an HTTP client");
     if (status == STATUS_OK && source->token_file)
@@ -149,11 +152,11 @@ enum status status_client_open(const struct status_source *source, struct status
     if (status == STATUS_OK)
         *out = client;
     else
-        status_client_close(client);
+        controller_client_close(client);
     return status;
 }
 
-void status_client_close(struct status_client *client)
+void controller_client_close(struct controller_client *client)
 {
     if (!client)
         return;
@@ -163,7 +166,7 @@ void status_client_close(struct status_client *client)
     curl_global_cleanup();
 }
 
-/* --- one fetch ------------------------------------------------------------------------------- */
+/* --- one request ----------------------------------------------------------------------------- */
 
 static int64_t time_of_answer(CURL *handle)
 {
@@ -176,8 +179,42 @@ static int64_t time_of_answer(CURL *handle)
     return clock_seconds(&system_clock);
 }
 
-static enum status judge(const struct status_client *client, CURLcode code, long answer,
-                         struct error *error)
+/* What the controller says is wrong, shortened; empty where it says nothing. */
+static void read_details(const struct controller_client *client, char out[200])
+{
+    struct arena arena;
+    const struct node *node;
+    struct json_limits limits = {.bytes = 1 << 16, .depth = 4, .nodes = 64};
+    arena_init(&arena, 1 << 20);
+    out[0] = '\0';
+    if (json_read(&arena, buffer_text(client->body), limits, &node, NULL) == STATUS_OK) {
+        struct text details = node_get_string(node, "errorDetails");
+        details.length = details.length < 199 ? details.length : 199;
+        details.length = utf8_valid_length(details);
+        snprintf(out, 200, "%.*s", (int)details.length, details.data ? details.data : "");
+    }
+    arena_dispose(&arena);
+}
+
+static enum status judge_answer(const struct controller_client *client, long answer, long wanted,
+                                struct error *error)
+{
+    const char *url = client->url;
+    char details[200];
+    if (answer == wanted)
+        return STATUS_OK;
+    read_details(client, details);
+    if (answer == 401 || answer == 403)
+        return error_set(error, STATUS_REFUSED, "%.100s refuses (%ld): %s", url, answer,
+                         !client->source.token_file ? "give a token by \"--token-file\""
+                         : details[0]               ? details
+                                                    : "the token has no right to this");
+    return error_set(error, STATUS_SYSTEM, "%.100s answers %ld: %s", url, answer,
+                     details[0] ? details : "is that a controller");
+}
+
+static enum status judge(const struct controller_client *client, CURLcode code, long answer,
+                         long wanted, struct error *error)
 {
     const char *url = client->url;
     if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -189,28 +226,45 @@ static enum status judge(const struct status_client *client, CURLcode code, long
     if (code != CURLE_OK)
         return error_set(error, STATUS_SYSTEM, "%.100s cannot be reached: %.120s", url,
                          client->problem[0] ? client->problem : curl_easy_strerror(code));
-    if (answer == 401 || answer == 403)
-        return error_set(error, STATUS_REFUSED, "%.100s refuses (%ld): %s", url, answer,
-                         client->source.token_file ? "the token has no right to look"
-                                                   : "give a token by \"--token-file\"");
-    if (answer != 200)
-        return error_set(error, STATUS_SYSTEM, "%.100s answers %ld: is that a controller", url,
-                         answer);
-    return STATUS_OK;
+    return judge_answer(client, answer, wanted, error);
 }
 
-enum status status_client_fetch(struct status_client *client, struct buffer *body, int64_t *now,
-                                struct error *error)
+static enum status perform(struct controller_client *client, const char *path, struct buffer *body,
+                           long wanted, struct error *error)
 {
     long answer = 0;
     buffer_clear(body);
     body->maximum = BODY_MAX;
     client->body = body;
     client->problem[0] = '\0';
-    CURLcode code = curl_easy_perform(client->handle);
+    int length = snprintf(client->url, sizeof client->url, "%s%s", client->base, path);
+    if (length < 0 || (size_t)length >= sizeof client->url)
+        return error_set(error, STATUS_LIMIT, "\"%.100s\" is too long for a path", path);
+    CURLcode code = curl_easy_setopt(client->handle, CURLOPT_URL, client->url);
+    if (code == CURLE_OK)
+        code = curl_easy_perform(client->handle);
     curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &answer);
-    enum status status = judge(client, code, answer, error);
+    return judge(client, code, answer, wanted, error);
+}
+
+enum status controller_get(struct controller_client *client, const char *path, struct buffer *body,
+                           int64_t *now, struct error *error)
+{
+    if (curl_easy_setopt(client->handle, CURLOPT_HTTPGET, 1L) != CURLE_OK)
+        return error_set(error, STATUS_SYSTEM, "the HTTP client cannot be set up");
+    enum status status = perform(client, path, body, 200, error);
     if (status == STATUS_OK)
         *now = time_of_answer(client->handle);
     return status;
+}
+
+enum status controller_post(struct controller_client *client, const char *path, struct text json,
+                            struct buffer *body, struct error *error)
+{
+    CURL *handle = client->handle;
+    if (curl_easy_setopt(handle, CURLOPT_POST, 1L) != CURLE_OK ||
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)json.length) != CURLE_OK ||
+        curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, json.data) != CURLE_OK)
+        return error_set(error, STATUS_SYSTEM, "the HTTP client cannot be set up");
+    return perform(client, path, body, 202, error);
 }
