@@ -290,7 +290,10 @@ static enum status make_parts(struct controller *controller, struct error *error
         reach_copy(&controller->config->reach, &controller->reach) != STATUS_OK)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     series_set(telemetry_series(controller->telemetry, &family_build_info, WEIR_VERSION, NULL), 1);
-    controller->fleet = fleet_new(&controller->reach, controller->clock, controller->telemetry);
+    const struct fleet_parts fleet = {.reach = &controller->reach,
+                                      .clock = controller->clock,
+                                      .telemetry = controller->telemetry};
+    controller->fleet = fleet_new(&fleet);
     if (!controller->fleet)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
     controller->upkeep = upkeep_new(controller->fetching, controller->clock, controller->telemetry);

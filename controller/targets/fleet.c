@@ -13,14 +13,13 @@ struct fleet {
     size_t retired_count, retired_size;
 };
 
-struct fleet *fleet_new(const struct reach *reach, const struct clock *clock,
-                        struct telemetry *telemetry)
+struct fleet *fleet_new(const struct fleet_parts *parts)
 {
     struct fleet *fleet = calloc(1, sizeof *fleet);
     if (!fleet)
         return NULL;
-    fleet->telemetry = telemetry;
-    fleet->world = world_new(reach, clock);
+    fleet->telemetry = parts->telemetry;
+    fleet->world = world_new(parts);
     if (!fleet->world || pthread_mutex_init(&fleet->lock, NULL) != 0) {
         world_release(fleet->world);
         free(fleet);

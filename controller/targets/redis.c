@@ -3,11 +3,13 @@
  * The driver remembers the document that the server acknowledged last and sends what differs from
  * it. Without one it asks first, by an empty difference, whether the server holds the document
  * already. The server decides by the base digest whether a difference fits; where it does not, the
- * whole follows. */
-#include <nettle/sha1.h>
+ * whole follows. Before each push it reads which overrides stand there (redis_overrides.h): their
+ * fields go with every difference, so that the document's values are there once they end. What
+ * comes in between simply stands. */
+#include <stdlib.h>
 
 #include "drivers.h"
-#include "redis_connection.h"
+#include "redis_overrides.h"
 #include "redis_script.h"
 
 enum { KEY_DOCUMENT, KEY_META, KEY_OVERRIDES, CHANNEL, NAME_COUNT };
@@ -15,31 +17,16 @@ enum { KEY_DOCUMENT, KEY_META, KEY_OVERRIDES, CHANNEL, NAME_COUNT };
 struct redis_target {
     const struct target_definition *definition;
     struct redis_connection connection;
-    struct error unusable;   /* status is not STATUS_OK: the definition makes no sense */
-    char *names[NAME_COUNT]; /* of the keys and the channel */
-    char script[2 * SHA1_DIGEST_SIZE + 1]; /* its name, for EVALSHA */
-    struct document *held;                 /* counted; what the server acknowledged last, or NULL */
+    struct error unusable;       /* status is not STATUS_OK: the definition makes no sense */
+    char *names[NAME_COUNT];     /* of the keys and the channel */
+    char script[SHA1_TEXT_SIZE]; /* its name, for EVALSHA */
+    struct document *held;       /* counted; what the server acknowledged last, or NULL */
 };
 
 /* What the server made of a push. */
-enum outcome { OUTCOME_HELD, OUTCOME_OTHER_BASE, OUTCOME_NO_SCRIPT, OUTCOME_FAILED };
+enum outcome { OUTCOME_HELD, OUTCOME_OTHER_BASE, OUTCOME_FAILED };
 
 /* --- opening --------------------------------------------------------------------------------- */
-
-static void name_script(char out[2 * SHA1_DIGEST_SIZE + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-    struct sha1_ctx context;
-    uint8_t digest[SHA1_DIGEST_SIZE];
-    sha1_init(&context);
-    sha1_update(&context, sizeof redis_script - 1, (const uint8_t *)redis_script);
-    sha1_digest(&context, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
-    }
-    out[2 * sizeof digest] = '\0';
-}
 
 /* The braces are part of the names: they put all keys into one slot of a cluster. */
 static bool make_names(struct redis_target *target)
@@ -81,7 +68,7 @@ static void *redis_open(const struct target_definition *definition, const struct
     target->definition = definition;
     target->connection.reach = reach;
     target->connection.secret = definition->secret;
-    name_script(target->script);
+    redis_sha1(text_of(redis_script), target->script);
     if (!definition->key || !definition->key[0]) {
         error_set(&target->unusable, STATUS_REFUSED, "redis target has no key");
     } else if (redis_url_parse(text_of(definition->location), &target->connection.place,
@@ -110,7 +97,16 @@ struct difference {
 
 /* Counts what differs and, when `connection` is given, sends
  * one side of it: the fields that only `base` has, or those that `document` has otherwise. */
-enum side { SIDE_COUNT, SIDE_REMOVED, SIDE_SET };
+enum side { SIDE_COUNTED, SIDE_REMOVED, SIDE_SET };
+
+/* What is sent so far is no whole command. */
+static void give_up_without(const struct buffer *json, struct redis_connection *connection)
+{
+    if (!json->failed || !connection->context)
+        return;
+    connection->context->err = REDIS_ERR_OOM;
+    snprintf(connection->context->errstr, sizeof connection->context->errstr, "out of memory");
+}
 
 static bool emit(struct redis_connection *connection, const struct fragment *fragment, bool value)
 {
@@ -119,10 +115,7 @@ static bool emit(struct redis_connection *connection, const struct fragment *fra
         return redis_send(connection, fragment->program.key);
     buffer_init(&json, 0);
     fragment_append_json(fragment, &json);
-    if (json.failed && connection->context) { /* what is sent so far is no whole command */
-        connection->context->err = REDIS_ERR_OOM;
-        snprintf(connection->context->errstr, sizeof connection->context->errstr, "out of memory");
-    }
+    give_up_without(&json, connection);
     bool good =
         redis_send(connection, fragment->program.key) && redis_send(connection, buffer_text(&json));
     buffer_dispose(&json);
@@ -150,6 +143,48 @@ static bool send_side(const struct document *base, const struct document *docume
 
 /* --- one run of the script ------------------------------------------------------------------- */
 
+/* What is sent with a script. */
+struct sending {
+    const struct redis_target *target;
+    const struct push *push;
+    const struct document *base;
+    const struct standing *standing;
+    struct difference counts;
+    size_t own; /* overrides of the push */
+};
+
+/* The fields of overrides, of either side of a difference that may not have them: those of
+ * overrides that were seen standing, then of the push's own. Some are sent twice, which does no
+ * harm. */
+static bool touch(const struct sending *sending, struct text flag, enum side side,
+                  struct redis_connection *connection, struct difference *counts)
+{
+    const struct fragment *fragment = document_find(sending->push->document, flag);
+    if (side == SIDE_COUNTED)
+        *(fragment ? &counts->set : &counts->removed) += 1;
+    else if (fragment && side == SIDE_SET)
+        return emit(connection, fragment, true);
+    else if (!fragment && side == SIDE_REMOVED)
+        return redis_send(connection, flag);
+    return true;
+}
+
+static bool touch_all(const struct sending *sending, enum side side,
+                      struct redis_connection *connection, struct difference *counts)
+{
+    const struct standing *standing = sending->standing;
+    const struct override_set *own = sending->push->overrides;
+    bool good = true;
+    if (sending->base == &nothing)
+        return true;
+    for (size_t i = 0; i < standing->count && good; i++)
+        if (standing->items[i].override)
+            good = touch(sending, standing->items[i].override->flag, side, connection, counts);
+    for (size_t i = 0; own && i < own->count && good; i++)
+        good = touch(sending, own->items[i]->flag, side, connection, counts);
+    return good;
+}
+
 static bool send_number(struct redis_connection *connection, size_t number)
 {
     char digits[24];
@@ -166,27 +201,53 @@ static bool send_strings(struct redis_connection *connection, const char *const 
     return true;
 }
 
-/* Fixed arguments of the command: EVAL, script, "3", three keys; of the script: eight, two
- * counts. */
-#define FIXED_ARGUMENTS 16
-
-/* Sends the whole command; a failure to do so is told by redis_receive(). */
-static void send_script(struct redis_target *target, const struct push *push,
-                        const struct document *base, bool by_name)
+static bool send_recorded(const struct standing *standing, struct redis_connection *connection)
 {
-    struct redis_connection *connection = &target->connection;
+    bool good = send_number(connection, standing->recorded);
+    for (size_t i = 0; i < standing->count && good; i++)
+        if (standing->items[i].recorded)
+            good = redis_send(connection, standing->items[i].override->intent);
+    return good;
+}
+
+static bool send_unservable(const struct standing *standing, struct redis_connection *connection)
+{
+    bool good = send_number(connection, standing->unservable);
+    for (size_t i = 0; i < standing->count && good; i++)
+        if (!standing->items[i].override)
+            good = redis_send(connection, text_of(standing->items[i].sha1));
+    return good;
+}
+
+static bool send_own(const struct sending *sending, struct redis_connection *connection)
+{
+    bool good = send_number(connection, sending->own);
+    for (size_t i = 0; i < sending->own && good; i++) {
+        struct buffer json;
+        buffer_init(&json, 0);
+        override_write(sending->push->overrides->items[i], &json);
+        give_up_without(&json, connection);
+        good = redis_send(connection, buffer_text(&json));
+        buffer_dispose(&json);
+    }
+    return good;
+}
+
+/* A failure to send is told by redis_receive(). */
+static void send_arguments(struct redis_connection *connection, const void *context)
+{
+    const struct sending *sending = context;
+    const struct redis_target *target = sending->target;
+    const struct push *push = sending->push;
     char generation[GENERATION_TEXT_SIZE], digest[DIGEST_TEXT_SIZE],
         base_digest[DIGEST_TEXT_SIZE] = "";
     generation_format(push->snapshot->generation, generation);
     document_digest_text(push->document, digest);
-    if (base != &nothing)
-        document_digest_text(base, base_digest);
-    struct difference counts = {0}, sent = {0};
-    send_side(base, push->document, SIDE_COUNT, NULL, &counts);
+    if (sending->base != &nothing)
+        document_digest_text(sending->base, base_digest);
+    struct difference sent = {0};
 
     const char *const head[] = {
-        by_name ? "EVALSHA" : "EVAL",
-        by_name ? target->script : redis_script,
         "3",
         target->names[KEY_DOCUMENT],
         target->names[KEY_META],
@@ -196,17 +257,22 @@ static void send_script(struct redis_target *target, const struct push *push,
         push->snapshot->commit,
         push->environment,
     };
-    bool sending = redis_begin(connection, FIXED_ARGUMENTS + counts.removed + 2 * counts.set) &&
-                   send_strings(connection, head, COUNT_OF(head)) &&
-                   redis_send(connection, push->document->metadata) &&
-                   redis_send(connection, text_of(target->names[CHANNEL])) &&
-                   send_number(connection, push->document->count) &&
-                   redis_send(connection, text_of(base_digest)) &&
-                   send_number(connection, 0) && /* intents: none are recorded in state yet */
-                   send_number(connection, counts.removed);
-    if (sending && send_side(base, push->document, SIDE_REMOVED, connection, &sent))
-        send_side(base, push->document, SIDE_SET, connection, &sent);
+    if (send_strings(connection, head, COUNT_OF(head)) &&
+        redis_send(connection, push->document->metadata) &&
+        redis_send(connection, text_of(target->names[CHANNEL])) &&
+        send_number(connection, push->document->count) &&
+        redis_send(connection, text_of(base_digest)) &&
+        send_recorded(sending->standing, connection) &&
+        send_unservable(sending->standing, connection) && send_own(sending, connection) &&
+        send_number(connection, sending->counts.removed) &&
+        send_side(sending->base, push->document, SIDE_REMOVED, connection, &sent) &&
+        touch_all(sending, SIDE_REMOVED, connection, &sent) &&
+        send_side(sending->base, push->document, SIDE_SET, connection, &sent))
+        touch_all(sending, SIDE_SET, connection, &sent);
 }
+
+/* The number and the three keys; of the script eight arguments and four counts. */
+#define FIXED_ARGUMENTS 16
 
 static enum outcome refuse(struct error *error, const struct redis_target *target, const char *what,
                            const char *held, const char *mend)
@@ -216,77 +282,116 @@ static enum outcome refuse(struct error *error, const struct redis_target *targe
     return OUTCOME_FAILED;
 }
 
-static enum outcome outrun(const struct redis_target *target, const struct push *push,
-                           const char *word, struct error *error)
+/* Whoever is refused at its own commit has other overrides than what stands there: it may have to
+ * go beyond. */
+static void note_outrun(const struct sending *sending, struct generation held)
+{
+    const struct generation own = sending->push->snapshot->generation;
+    if (!sending->push->found || own.epoch != held.epoch || own.level != held.level)
+        return;
+    sending->push->found->outrun = true;
+    sending->push->found->held = held;
+}
+
+/* Something newer stands there. It has been given the overrides that it lacked (`put`); but at the
+ * same commit whoever pushed it may be gone, and nobody would ever push what they come to. Likewise
+ * where that commit records what stands there. */
+static enum outcome outrun(const struct sending *sending, const char *word, const char *put,
+                           struct error *error)
 {
     struct generation held;
     char where[64];
-    snprintf(where, sizeof where, "'%.60s'", target->definition->key);
+    snprintf(where, sizeof where, "'%.60s'", sending->target->definition->key);
     if (!generation_parse(text_of(word), &held)) /* the script has compared it as bytes */
-        return refuse(error, target, "a newer generation", word, ": another controller is ahead");
-    push_is_outrun(push, held, where, error);
+        return refuse(error, sending->target, "a newer generation", word,
+                      ": another controller is ahead");
+    push_is_outrun(sending->push, held, where, error);
+    if (strcmp(put, "0") != 0 || sending->standing->recorded)
+        note_outrun(sending, held);
     return OUTCOME_FAILED;
 }
 
-static enum outcome interpret(struct redis_target *target, const struct push *push,
+static enum outcome contradict(const struct sending *sending, const char *digest,
+                               struct error *error)
+{
+    note_outrun(sending, sending->push->snapshot->generation);
+    return refuse(error, sending->target, "another document of this generation", digest,
+                  ": the controllers that write it disagree; the next commit settles it");
+}
+
+/* At most so many words of an answer. */
+#define WORDS 3
+
+static enum outcome interpret(struct redis_target *target, const struct sending *sending,
                               const redisReply *reply, struct error *error)
 {
-    if (reply->type == REDIS_REPLY_ERROR && text_starts_with(text_of(reply->str), TEXT("NOSCRIPT")))
-        return OUTCOME_NO_SCRIPT;
-    const char *words[2] = {"", ""};
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && i < 2; i++)
+    const char *words[WORDS] = {"", "", ""};
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && i < WORDS; i++)
         if (reply->element[i]->type == REDIS_REPLY_STRING)
             words[i] = reply->element[i]->str;
     struct text word = text_of(words[0]);
-    if (text_is(word, "ok") || text_is(word, "same"))
+    if (text_is(word, "ok") || text_is(word, "same")) {
+        if (sending->push->found)
+            sending->push->found->merged = text_is(text_of(words[1]), REDIS_MERGED);
         return OUTCOME_HELD;
+    }
     if (text_is(word, "base"))
         return OUTCOME_OTHER_BASE;
     if (text_is(word, "stale"))
-        return outrun(target, push, words[1], error);
+        return outrun(sending, words[1], words[2], error);
     if (text_is(word, "conflict"))
-        return refuse(error, target, "another document of this generation", words[1],
-                      ": the controllers that write it disagree; the next commit settles it");
+        return contradict(sending, words[1], error);
     if (text_is(word, "foreign"))
         return refuse(error, target, "a generation that weir did not write", "see its meta",
                       ": delete it or choose another key");
-    redis_complain(&target->connection, reply, error);
+    if (text_is(word, "crowded"))
+        standing_is_crowded(target->names[KEY_OVERRIDES], error);
+    else
+        redis_complain(&target->connection, reply, error);
     return OUTCOME_FAILED;
 }
 
-static enum outcome run(struct redis_target *target, const struct push *push,
-                        const struct document *base, struct error *error)
+static enum outcome run(struct redis_target *target, struct sending *sending, struct error *error)
 {
-    enum outcome outcome = OUTCOME_NO_SCRIPT;
-    for (unsigned i = 0; i < 2 && outcome == OUTCOME_NO_SCRIPT; i++) {
-        send_script(target, push, base, i == 0);
-        redisReply *reply = redis_receive(&target->connection, error);
-        if (!reply)
-            return OUTCOME_FAILED;
-        outcome = interpret(target, push, reply, error);
-        freeReplyObject(reply);
-    }
+    const struct push *push = sending->push;
+    const struct standing *standing = sending->standing;
+    sending->counts = (struct difference){0};
+    sending->own = push->overrides ? push->overrides->count : 0;
+    send_side(sending->base, push->document, SIDE_COUNTED, NULL, &sending->counts);
+    touch_all(sending, SIDE_COUNTED, NULL, &sending->counts);
+    struct redis_script script = {
+        .text = redis_script,
+        .arguments = FIXED_ARGUMENTS + standing->recorded + standing->unservable + sending->own +
+                     sending->counts.removed + 2 * sending->counts.set,
+        .send = send_arguments,
+        .context = sending,
+    };
+    memcpy(script.name, target->script, sizeof script.name);
+    redisReply *reply = redis_run(&target->connection, &script, error);
+    if (!reply)
+        return OUTCOME_FAILED;
+    enum outcome outcome = interpret(target, sending, reply, error);
+    freeReplyObject(reply);
     return outcome;
 }
 
 /* --- pushing --------------------------------------------------------------------------------- */
 
-static enum status push_once(struct redis_target *target, const struct push *push,
-                             struct error *error)
+static enum status push_over(struct redis_target *target, const struct push *push,
+                             const struct standing *standing, struct error *error)
 {
-    enum status status = redis_connect(&target->connection, error);
-    if (status != STATUS_OK)
-        return status;
-    enum outcome outcome = run(target, push, target->held ? target->held : push->document, error);
-    if (outcome == OUTCOME_OTHER_BASE)
-        outcome = run(target, push, &nothing, error);
-    switch (outcome) {
-    case OUTCOME_HELD:
-        break;
-    case OUTCOME_FAILED:
+    struct sending sending = {.target = target,
+                              .push = push,
+                              .standing = standing,
+                              .base = target->held ? target->held : push->document};
+    enum outcome outcome = run(target, &sending, error);
+    if (outcome == OUTCOME_OTHER_BASE) {
+        sending.base = &nothing;
+        outcome = run(target, &sending, error);
+    }
+    if (outcome == OUTCOME_FAILED)
         return error->status;
-    case OUTCOME_OTHER_BASE:
-    case OUTCOME_NO_SCRIPT:
+    if (outcome == OUTCOME_OTHER_BASE) {
         redis_disconnect(&target->connection);
         return error_set(error, STATUS_SYSTEM,
                          "redis at '%.100s' does not run the script as it should",
@@ -298,6 +403,22 @@ static enum status push_once(struct redis_target *target, const struct push *pus
         target->held = document_reference(push->document);
     }
     return STATUS_OK;
+}
+
+static enum status push_once(struct redis_target *target, const struct push *push,
+                             struct error *error)
+{
+    struct standing standing = {0};
+    enum status status = redis_connect(&target->connection, error);
+    if (status == STATUS_OK)
+        status = standing_read(&target->connection, target->names[KEY_OVERRIDES], push, &standing,
+                               error);
+    if (status == STATUS_OK)
+        status = standing_tell(&standing, push, error);
+    if (status == STATUS_OK)
+        status = push_over(target, push, &standing, error);
+    standing_dispose(&standing);
+    return status;
 }
 
 static enum status redis_push(void *state, const struct push *push, struct error *error)

@@ -12,6 +12,25 @@
 #include "../snapshot.h"
 #include "../telemetry.h"
 
+struct override; /* rollout/override.h */
+
+#define PUSH_PROBLEM_SIZE 256
+
+/* What a push found out about overrides, where a target keeps them (ROLLOUTS.md section 4). */
+struct push_found {
+    bool looked; /* else nothing is known, and the rest says nothing */
+    struct override **overrides; /* that stand there and that the push does not have: references */
+    size_t count;
+    size_t unservable;               /* so many stand there that are no overrides, and stay */
+    char problem[PUSH_PROBLEM_SIZE]; /* what is wrong with one of these, or empty */
+    bool merged; /* overrides of others stand over the document: it is not quite what is there */
+    /* What stands there is not to be replaced by a push of this overlay, and should be by one that
+     * has the overrides of both: `held` is to be gone beyond. */
+    bool outrun;
+    struct generation held;
+};
+void push_found_dispose(struct push_found *found); /* empties it */
+
 /* What a target is to hold. */
 struct push {
     struct snapshot *snapshot; /* counted */
@@ -19,7 +38,12 @@ struct push {
     const char *environment;
     const _Atomic bool *stop; /* becomes true when the push is to end as it stands; or NULL */
     struct generation *held;  /* gets the newer one for which it was refused; or NULL */
+    const struct override_set *overrides; /* of the document, borrowed; NULL: none */
+    struct push_found *found;             /* empty; or NULL */
 };
+/* Appends the intents of the overrides in what is pushed, for what stands beside a document:
+ * `separator` between them, `quote` around each (0: none). */
+void push_write_intents(const struct push *push, char separator, char quote, struct buffer *out);
 
 /* Its own copy of a target's definition. */
 struct target_definition {
@@ -75,6 +99,11 @@ struct target_status {
      * known (wall seconds). Empty, 0: it does not. */
     char held[GENERATION_TEXT_SIZE];
     int64_t held_since;
+    /* Overrides of others stand over what was pushed: `digest` is empty, since nobody has computed
+     * it. */
+    bool merged;
+    size_t unservable; /* so many stand there that are no overrides: `override_problem` */
+    char override_problem[PUSH_PROBLEM_SIZE];
     char path[256]; /* of the definition */
     uint32_t line, column;
     const char *code; /* a diagnostic code when reach refused it, else NULL */
@@ -82,8 +111,22 @@ struct target_status {
 
 struct fleet; /* all workers of a controller; used by core, read by HTTP threads */
 
-struct fleet *fleet_new(const struct reach *reach, const struct clock *clock,
-                        struct telemetry *telemetry);
+/* The two functions are told of overrides at targets. They are called on a worker's thread and
+ * under its lock, before the fleet is freed: they must neither wait nor call the fleet. NULL:
+ * nobody wants to know. */
+struct fleet_parts {
+    const struct reach *reach; /* copied */
+    const struct clock *clock; /* copied */
+    struct telemetry *telemetry;
+    void *context;
+    /* Overrides that others have put where this one's targets are, borrowed for the call; the same
+     * again at each push until what is served has them, or records them. */
+    void (*adopt)(void *context, struct override *const *found, size_t count);
+    /* A target of `environment` holds `held`, of the same commit and with other overrides: what is
+     * published next is to have a higher overlay than that. */
+    void (*outrun)(void *context, const char *environment, struct generation held);
+};
+struct fleet *fleet_new(const struct fleet_parts *parts); /* NULL without memory */
 /* More targets than this are not pushed to: STATUS_LIMIT. */
 #define FLEET_MAX_TARGETS 1024
 /* Makes the set of workers equal to `targets` (starts new ones, stops removed ones, restarts

@@ -54,14 +54,17 @@ const char *target_condition_name(enum target_condition condition)
 
 /* --- what workers share ---------------------------------------------------------------------- */
 
-struct world *world_new(const struct reach *reach, const struct clock *clock)
+struct world *world_new(const struct fleet_parts *parts)
 {
     struct world *world = calloc(1, sizeof *world);
     if (!world)
         return NULL;
     atomic_init(&world->references, 1);
-    world->clock = *clock;
-    if (reach_copy(reach, &world->reach) != STATUS_OK) {
+    world->clock = *parts->clock;
+    world->context = parts->context;
+    world->adopt = parts->adopt;
+    world->outrun = parts->outrun;
+    if (reach_copy(parts->reach, &world->reach) != STATUS_OK) {
         world_release(world);
         return NULL;
     }
@@ -99,19 +102,8 @@ static void close_driver(struct target_worker *worker)
     worker->state = NULL;
 }
 
-enum status push_is_outrun(const struct push *push, struct generation held, const char *where,
-                           struct error *error)
-{
-    char text[GENERATION_TEXT_SIZE];
-    generation_format(held, text);
-    if (push->held)
-        *push->held = held;
-    return error_set(error, STATUS_REFUSED,
-                     "%s holds a newer generation (%s): another controller is ahead", where, text);
-}
-
 static enum status push(struct target_worker *worker, struct snapshot *snapshot,
-                        struct generation *held, struct error *error)
+                        struct generation *held, struct push_found *found, struct error *error)
 {
     const struct target_definition *definition = worker->current;
     const struct snapshot_environment *environment =
@@ -127,8 +119,13 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
     }
     if (!worker->state)
         return error_set(error, STATUS_NO_MEMORY, "out of memory");
-    const struct push push = {snapshot, environment->document, definition->environment,
-                              &worker->stop, held};
+    const struct push push = {snapshot,
+                              environment->document,
+                              definition->environment,
+                              &worker->stop,
+                              held,
+                              environment->overrides,
+                              found};
     return worker->driver->push(worker->state, &push, error);
 }
 
@@ -137,6 +134,27 @@ static enum status push(struct target_worker *worker, struct snapshot *snapshot,
 static void copy_string(char *out, size_t size, const char *source)
 {
     snprintf(out, size, "%s", source ? source : "");
+}
+
+/* Under the lock, whatever came of the push: what it found is true of the target as it stands. */
+static void note_found(struct target_worker *worker, const struct push_found *found)
+{
+    struct target_status *status = &worker->status;
+    const struct world *world = worker->world;
+    if (!found->looked)
+        return;
+    status->merged = found->merged;
+    if (found->unservable && strcmp(status->override_problem, found->problem) != 0)
+        log_event(LOG_LEVEL_WARN, "override_unservable", "target", status->name, "environment",
+                  status->environment, "error", found->problem, NULL);
+    status->unservable = found->unservable;
+    copy_string(status->override_problem, sizeof status->override_problem, found->problem);
+    if (worker->abandoned)
+        return;
+    if (found->count && world->adopt)
+        world->adopt(world->context, found->overrides, found->count);
+    if (found->outrun && world->outrun)
+        world->outrun(world->context, worker->current->environment, found->held);
 }
 
 /* Under the lock. `checked`: the target had it already, this was only to see whether it still
@@ -151,7 +169,10 @@ static void note_success(struct target_worker *worker, const struct snapshot *sn
 
     status->condition = newest ? TARGET_IN_SYNC : TARGET_PENDING;
     generation_format(snapshot->generation, status->generation);
-    document_digest_text(environment->document, status->digest);
+    if (status->merged)
+        status->digest[0] = '\0';
+    else
+        document_digest_text(environment->document, status->digest);
     copy_string(status->commit, sizeof status->commit, snapshot->commit);
     status->last_success = clock_seconds(&worker->world->clock);
     status->failures = 0;
@@ -293,12 +314,15 @@ static int64_t turn(struct target_worker *worker)
 
     struct error error = {0};
     struct generation held = {0};
-    enum status status = push(worker, snapshot, &held, &error);
+    struct push_found found = {0};
+    enum status status = push(worker, snapshot, &held, &found, &error);
     error.status = status;
 
     pthread_mutex_lock(&worker->lock);
     /* What came of it is no news about the target as it is now. */
     bool outdated = worker->mail || status == STATUS_STOPPED;
+    if (!outdated)
+        note_found(worker, &found);
     if (!outdated && status == STATUS_OK)
         note_success(worker, snapshot, checked);
     else if (!outdated)
@@ -307,6 +331,7 @@ static int64_t turn(struct target_worker *worker)
     pthread_mutex_unlock(&worker->lock);
     if (!outdated)
         tell(worker, &copy);
+    push_found_dispose(&found);
     snapshot_release(snapshot);
     int64_t deadline = monotonic_now() + wait_after(worker, status, copy.failures);
     pthread_mutex_lock(&worker->lock);
@@ -457,7 +482,9 @@ void worker_redefine(struct target_worker *worker, struct target_definition *def
         struct target_status *status = &worker->status;
         status->condition = TARGET_PENDING;
         status->generation[0] = status->digest[0] = status->commit[0] = status->problem[0] = '\0';
-        status->held[0] = '\0';
+        status->held[0] = status->override_problem[0] = '\0';
+        status->merged = false;
+        status->unservable = 0;
         status->last_success = status->held_since = 0;
         status->failures = 0;
         status->code = NULL;

@@ -22,9 +22,13 @@ struct world {
     _Atomic uint32_t references;
     struct reach reach;
     struct clock clock;
+    /* As in struct fleet_parts; not to be called for a worker that was given up. */
+    void *context;
+    void (*adopt)(void *context, struct override *const *found, size_t count);
+    void (*outrun)(void *context, const char *environment, struct generation held);
 };
 /* NULL without memory. */
-struct world *world_new(const struct reach *reach, const struct clock *clock);
+struct world *world_new(const struct fleet_parts *parts);
 void world_release(struct world *world);
 
 struct target_worker;

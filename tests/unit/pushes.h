@@ -37,8 +37,10 @@ SHARED struct snapshot *make_snapshot(const char *environment, struct document *
 
 SHARED struct push push_of(struct snapshot *snapshot)
 {
-    return (struct push){snapshot, snapshot->environments[0].document,
-                         snapshot->environments[0].name.data, NULL, NULL};
+    return (struct push){.snapshot = snapshot,
+                         .document = snapshot->environments[0].document,
+                         .environment = snapshot->environments[0].name.data,
+                         .overrides = snapshot->environments[0].overrides};
 }
 
 SHARED void digest_of(const struct snapshot *snapshot, char out[DIGEST_TEXT_SIZE])

@@ -68,7 +68,9 @@ static void open_site(struct site *site)
     site->telemetry = telemetry_new();
     ck_assert_ptr_nonnull(site->telemetry);
     ck_assert_int_eq(hub_init(&site->hub), STATUS_OK);
-    site->fleet = fleet_new(&site->config.reach, &system_clock, site->telemetry);
+    const struct fleet_parts fleet = {
+        .reach = &site->config.reach, .clock = &system_clock, .telemetry = site->telemetry};
+    site->fleet = fleet_new(&fleet);
     ck_assert_ptr_nonnull(site->fleet);
     const struct core_parts parts = {.config = &site->config,
                                      .clock = &test_clock,

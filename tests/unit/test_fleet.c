@@ -32,7 +32,9 @@ static void make_yard(struct yard *yard)
     yard->telemetry = telemetry_new();
     ck_assert_ptr_nonnull(yard->telemetry);
     log_set_level(LOG_LEVEL_ERROR);
-    yard->fleet = fleet_new(&yard->reach, &system_clock, yard->telemetry);
+    const struct fleet_parts fleet = {
+        .reach = &yard->reach, .clock = &system_clock, .telemetry = yard->telemetry};
+    yard->fleet = fleet_new(&fleet);
     ck_assert_ptr_nonnull(yard->fleet);
     for (size_t i = 0; i < TARGETS; i++)
         yard->list[i] = &yard->targets[i];

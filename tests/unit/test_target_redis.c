@@ -1,8 +1,6 @@
 /* What the script makes of a push: layout, differences, generations, overrides. */
 #include "redis_site.h"
 
-#include "../../controller/targets/redis_script.h"
-
 /* How often a command was called, also by scripts. */
 static long long statistic(struct site *site, const char *command)
 {
@@ -131,6 +129,8 @@ START_TEST(test_generations_are_compared_by_all_parts)
         struct snapshot *snapshot = snapshot_of(i % 2 ? TWO_FLAGS : ONE_CHANGED, 0);
         snapshot->generation = rising[i];
         check_given(&site, snapshot);
+        snapshot_release(snapshot);
+        snapshot = snapshot_of(i % 2 ? ONE_GONE : NO_FLAGS, 0);
         if (i) {
             snapshot->generation = rising[i - 1];
             ck_assert_int_eq(give(&site, snapshot), STATUS_REFUSED);
@@ -267,102 +267,6 @@ START_TEST(test_a_hundred_thousand_flags)
 }
 END_TEST
 
-/* --- overrides ------------------------------------------------------------------------------- */
-
-#define SAFE "{\"safe\":true}"
-#define OVERRIDE(intent) "{\"fragment\":\"{\\\"safe\\\":true}\",\"intent\":\"" intent "\"}"
-
-START_TEST(test_an_override_stands_over_what_is_pushed)
-{
-    struct site site;
-    if (!make_site(&site))
-        return;
-    give_new(&site, TWO_FLAGS, 1);
-    tell(&site.server, "HSET {weir:production}:overrides checkout %s", OVERRIDE("i1"));
-    tell(&site.server, "HSET {weir:production}:overrides broken %s", "{");
-    tell(&site.server, "HSET {weir:production}:overrides odd %s", "[7]");
-    tell(&site.server, "HSET {weir:production}:doc checkout %s", SAFE);
-    /* By a difference that has the field, by one that has not, and by the whole. */
-    give_new(&site, ONE_CHANGED, 2);
-    check_field(&site, "doc", "checkout", SAFE);
-    give_new(&site, ONE_GONE, 3);
-    check_field(&site, "doc", "checkout", SAFE);
-    check_field(&site, "doc", "search", ON_JSON);
-    tell(&site.server, "HSET {weir:production}:meta digest other");
-    reopen(&site);
-    give_new(&site, TWO_FLAGS, 4);
-    check_field(&site, "doc", "checkout", SAFE);
-    check_field(&site, "doc", "banner", ON_JSON);
-    check_field(&site, "doc", "broken", NULL);
-    check_count(&site, "overrides", 3);
-    leave(&site);
-}
-END_TEST
-
-/* Runs the script as a controller whose commit holds intent i1 does; the first word of the
- * answer. */
-static void run_script(struct site *site, uint32_t level, const char *base, const char *field,
-                       const char *value, const char *expected)
-{
-    char generation[GENERATION_TEXT_SIZE], digest[24];
-    generation_format((struct generation){.level = level}, generation);
-    snprintf(digest, sizeof digest, "digest-%u", (unsigned)level);
-    const char *arguments[] = {
-        "EVAL",
-        redis_script,
-        "3",
-        "{weir:production}:doc",
-        "{weir:production}:meta",
-        "{weir:production}:overrides",
-        generation,
-        digest,
-        COMMIT_B,
-        "production",
-        "",
-        "{weir:production}:changed",
-        "1",
-        base,
-        "1",
-        "i1",
-        "0",
-        field,
-        value,
-    };
-    int count = (int)COUNT_OF(arguments) - (field ? 0 : 2);
-    redisReply *reply = redisCommandArgv(site->server.client, count, arguments, NULL);
-    ck_assert_ptr_nonnull(reply);
-    ck_assert_msg(reply->type == REDIS_REPLY_ARRAY, "%s", reply->str);
-    ck_assert_str_eq(reply->element[0]->str, expected);
-    freeReplyObject(reply);
-}
-
-START_TEST(test_an_override_ends_when_a_commit_holds_its_intent)
-{
-    struct site site;
-    if (!make_site(&site))
-        return;
-    for (unsigned whole = 0; whole < 2; whole++) {
-        uint32_t level = 10 * (whole + 1);
-        run_script(&site, level, "", "checkout", "first", "ok");
-        tell(&site.server, "HSET {weir:production}:overrides checkout %s banner %s", OVERRIDE("i1"),
-             OVERRIDE("i2"));
-        tell(&site.server, "HSET {weir:production}:doc checkout %s", SAFE);
-        char base[24];
-        snprintf(base, sizeof base, "digest-%u", (unsigned)level);
-        /* A difference without the field cannot say what is below the override. */
-        run_script(&site, level + 1, base, NULL, NULL, "base");
-        check_field(&site, "doc", "checkout", SAFE);
-        check_count(&site, "overrides", 2);
-        run_script(&site, level + 1, whole ? "" : base, "checkout", "recorded", "ok");
-        check_field(&site, "doc", "checkout", "recorded");
-        check_field(&site, "doc", "banner", SAFE);
-        check_field(&site, "overrides", "checkout", NULL);
-        check_count(&site, "overrides", 1);
-    }
-    leave(&site);
-}
-END_TEST
-
 /* A script that breaks off leaves something that is neither the old nor the new document. What
  * comes next must not take it for the old one: no difference would ever mend it. */
 START_TEST(test_a_script_that_was_broken_off)
@@ -411,6 +315,4 @@ UNIT_MAIN("target_redis", test_layout, test_differences, test_a_difference_that_
           test_older_never_replaces_newer, test_generations_are_compared_by_all_parts,
           test_one_generation_two_documents, test_changes_are_published_and_only_changes,
           test_what_is_there_is_not_sent_again, test_a_hundred_thousand_flags,
-          test_an_override_stands_over_what_is_pushed,
-          test_an_override_ends_when_a_commit_holds_its_intent, test_a_script_that_was_broken_off,
-          test_a_connection_that_has_ended_is_noticed)
+          test_a_script_that_was_broken_off, test_a_connection_that_has_ended_is_noticed)

@@ -1,0 +1,37 @@
+/* What drivers and workers share of a push: who is ahead, and what was found. */
+#include <stdlib.h>
+
+#include "../rollout/override.h"
+#include "target.h"
+
+enum status push_is_outrun(const struct push *push, struct generation held, const char *where,
+                           struct error *error)
+{
+    char text[GENERATION_TEXT_SIZE];
+    generation_format(held, text);
+    if (push->held)
+        *push->held = held;
+    return error_set(error, STATUS_REFUSED,
+                     "%s holds a newer generation (%s): another controller is ahead", where, text);
+}
+
+void push_found_dispose(struct push_found *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        override_release(found->overrides[i]);
+    free(found->overrides);
+    *found = (struct push_found){0};
+}
+
+void push_write_intents(const struct push *push, char separator, char quote, struct buffer *out)
+{
+    for (size_t i = 0; push->overrides && i < push->overrides->count; i++) {
+        if (i)
+            buffer_append_char(out, separator);
+        if (quote)
+            buffer_append_char(out, quote);
+        buffer_append_text(out, push->overrides->items[i]->intent);
+        if (quote)
+            buffer_append_char(out, quote);
+    }
+}
