@@ -184,6 +184,19 @@ static void wake(void *context)
     pthread_mutex_unlock(&controller->lock);
 }
 
+static void adopt(void *context, struct override *const *found, size_t count)
+{
+    struct controller *controller = context;
+    steering_adopt(core_steering(controller->core), found, count);
+}
+
+static void note_outrun(void *context, const char *environment, struct generation held)
+{
+    struct controller *controller = context;
+    (void)environment; /* there is one generation for all of them */
+    steering_outrun(core_steering(controller->core), held);
+}
+
 static void propose(void *context, struct proposal *proposal)
 {
     struct controller *controller = context;
@@ -292,7 +305,10 @@ static enum status make_parts(struct controller *controller, struct error *error
     series_set(telemetry_series(controller->telemetry, &family_build_info, WEIR_VERSION, NULL), 1);
     const struct fleet_parts fleet = {.reach = &controller->reach,
                                       .clock = controller->clock,
-                                      .telemetry = controller->telemetry};
+                                      .telemetry = controller->telemetry,
+                                      .context = controller,
+                                      .adopt = adopt,
+                                      .outrun = note_outrun};
     controller->fleet = fleet_new(&fleet);
     if (!controller->fleet)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
@@ -329,6 +345,12 @@ static enum status keep_state(struct controller *controller, struct error *error
         return status;
     return state_keeper_start(&controller->hub, folder, controller->clock, &controller->keeper,
                               error);
+}
+
+static void write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
+{
+    struct controller *controller = context;
+    steering_write_rollouts(core_steering(controller->core), filter, out);
 }
 
 static enum status make_hooks(struct controller *controller, struct error *error)
@@ -385,7 +407,10 @@ static enum status start_http(struct controller *controller,
                                .last_fetch = &controller->folder.last_success,
                                .event_streams = controller->config->event_streams,
                                .event_heartbeat = controller->config->event_heartbeat,
-                               .hooks = controller->hooks};
+                               .hooks = controller->hooks,
+                               .write_rollouts = write_rollouts,
+                               .rollouts_context = controller,
+                               .desk = controller->desk};
     enum status status = http_server_start(&parts, controller->config->listen, threads, address,
                                            &controller->http, error);
     if (status == STATUS_OK)

@@ -58,10 +58,7 @@ void steering_free(struct steering *steering)
         free(steering->exposures[i].name);
     free(steering->exposures);
     free(steering->requests);
-    for (size_t i = 0; steering->view_roster && i < steering->view_roster->count; i++)
-        buffer_dispose(&steering->view[i]);
-    free(steering->view);
-    roster_release(steering->view_roster);
+    steering_free_view(steering);
     roster_release(steering->roster);
     buffer_dispose(&steering->status);
     pthread_mutex_destroy(&steering->mail.lock);

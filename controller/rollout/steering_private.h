@@ -35,6 +35,12 @@ struct steering_mail {
     bool has_held;
 };
 
+/* One of GET /rollouts. */
+struct steering_entry {
+    char *environment;
+    struct buffer json;
+};
+
 struct steering {
     struct steering_parts parts;
     struct open_overrides overrides;
@@ -62,8 +68,9 @@ struct steering {
 
     struct steering_mail mail;
     pthread_mutex_t view_lock; /* of what stands below: written by turns, read by anybody */
-    struct buffer *view;       /* one entry of GET /rollouts for each item of view_roster */
-    struct roster *view_roster;
+    struct steering_entry *view;
+    size_t view_count;
+    char view_commit[COMMIT_TEXT_SIZE];
     struct buffer status;
 };
 
@@ -98,6 +105,7 @@ bool steering_is_exposed(const struct steering *steering, size_t index);
 
 struct turn;
 void steering_show(struct steering *steering, const struct turn *turn);
+void steering_free_view(struct steering *steering);
 
 /* --- steering_turn.c ------------------------------------------------------------------------- */
 

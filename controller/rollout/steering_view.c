@@ -1,4 +1,6 @@
 /* What other threads may read of the last turn. */
+#include <stdlib.h>
+
 #include "../../rules/json.h"
 #include "../status_write.h"
 #include "steering_private.h"
@@ -52,10 +54,92 @@ static void write_recording(struct buffer *out, const struct steering *steering)
     buffer_append_char(out, '}');
 }
 
+/* --- where rollouts stand -------------------------------------------------------------------- */
+
+static void free_view(struct steering_entry *view, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(view[i].environment);
+        buffer_dispose(&view[i].json);
+    }
+    free(view);
+}
+
+static enum status write_entry(const struct steering *steering, const struct turn *turn,
+                               size_t index, struct steering_entry *out)
+{
+    const struct roster_rollout *item = &steering->roster->items[index];
+    const struct stance *stance = &turn->stances[index];
+    const struct rollout *rollout = item->rollout;
+    struct walk_task task;
+    struct rollout_entry entry = {
+        .item = item,
+        .decision = &stance->decision,
+        .measured = steering->parts.measures.view ? &stance->known : NULL,
+        .override =
+            open_overrides_of(&steering->overrides, rollout->environment.text, rollout->name.text),
+        .now = turn->now};
+    roster_task(item, turn->now, &task);
+    buffer_init(&out->json, 0);
+    out->environment = strndup(rollout->environment.text.data, rollout->environment.text.length);
+    enum status status = walk_approvals(&task, item->state, turn->arena, &entry.approvals_given,
+                                        &entry.approvals_needed);
+    if (status != STATUS_OK || !out->environment)
+        return STATUS_NO_MEMORY;
+    rollout_status_entry(&out->json, &entry);
+    return out->json.failed;
+}
+
+static void show_rollouts(struct steering *steering, const struct turn *turn)
+{
+    size_t count = steering->roster->count, made = 0;
+    struct steering_entry *view = calloc(count + 1, sizeof *view);
+    enum status status = view ? STATUS_OK : STATUS_NO_MEMORY;
+    while (made < count && status == STATUS_OK)
+        status = write_entry(steering, turn, made, &view[made]), made++;
+    if (status != STATUS_OK) { /* the one before stays */
+        if (view)
+            free_view(view, made);
+        return;
+    }
+    pthread_mutex_lock(&steering->view_lock);
+    struct steering_entry *before = steering->view;
+    size_t before_count = steering->view_count;
+    steering->view = view;
+    steering->view_count = count;
+    memcpy(steering->view_commit, steering->commit, sizeof steering->view_commit);
+    pthread_mutex_unlock(&steering->view_lock);
+    free_view(before, before_count);
+}
+
+void steering_free_view(struct steering *steering)
+{
+    free_view(steering->view, steering->view_count);
+}
+
+void steering_write_rollouts(struct steering *steering, const struct rollout_filter *filter,
+                             struct buffer *out)
+{
+    bool is_first = true;
+    pthread_mutex_lock(&steering->view_lock);
+    rollout_status_begin(out, steering->view_commit);
+    for (size_t i = 0; i < steering->view_count; i++) {
+        const struct steering_entry *entry = &steering->view[i];
+        if (!rollout_filter_passes(filter, text_of(entry->environment)))
+            continue;
+        struct text json = buffer_text(&entry->json);
+        /* Each begins with its comma. */
+        buffer_append(out, json.data + is_first, json.length - is_first);
+        is_first = false;
+    }
+    rollout_status_end(out);
+    pthread_mutex_unlock(&steering->view_lock);
+}
+
 void steering_show(struct steering *steering, const struct turn *turn)
 {
     struct buffer status;
-    (void)turn;
+    show_rollouts(steering, turn);
     buffer_init(&status, 0);
     write_overrides(&status, &steering->overrides);
     write_recording(&status, steering);
