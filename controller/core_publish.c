@@ -65,8 +65,9 @@ static enum status make_snapshot(struct core *core, struct generation generation
 {
     const struct effective_documents *documents = &core->effective.documents;
     struct snapshot *snapshot = snapshot_new(documents->count);
-    enum status status =
-        snapshot ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
+    enum status status = STATUS_OK;
+    if (!snapshot)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
     for (size_t i = 0; i < documents->count && status == STATUS_OK; i++) {
         const struct effective_document *document = &documents->items[i];
         status = fill(core, snapshot, i, text_of(document->environment), document->document, error);

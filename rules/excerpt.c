@@ -156,7 +156,7 @@ static enum status read_all(struct excerpt *excerpt)
     struct arena *arena = &excerpt->out->arena;
     size_t count = excerpt->source_count;
     struct read_file *files = ARENA_ARRAY(arena, struct read_file, count + 1);
-    if (!files)
+    if (!files || !excerpt->sources)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
         files[i].path = excerpt->sources[i]->path;

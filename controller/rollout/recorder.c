@@ -19,6 +19,18 @@ const char *recorder_outcome_name(enum recorder_outcome outcome)
     return names[outcome];
 }
 
+/* A person's decision is a commit by that person, whom weir commits for. */
+static struct record_person author_of(const struct recorder *recorder, const struct move *move)
+{
+    struct record_person author = recorder->author;
+    if (move->by.length == 0 || text_is(move->by, "weir"))
+        return author;
+    author.name = move->by.data;
+    if (memchr(move->by.data, '@', move->by.length))
+        author.mail = move->by.data;
+    return author;
+}
+
 /* The chain, from the proposal's tip on. */
 static enum status commit_moves(const struct recorder *recorder, struct mirror *mirror,
                                 const struct proposal *proposal, char head[COMMIT_TEXT_SIZE],
@@ -34,8 +46,10 @@ static enum status commit_moves(const struct recorder *recorder, struct mirror *
     enum status status = STATUS_OK;
     memcpy(on.tip, proposal->tip, sizeof on.tip);
     memcpy(on.head, proposal->tip, sizeof on.head);
-    for (size_t i = 0; i < proposal->count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < proposal->count && status == STATUS_OK; i++) {
+        options.author = author_of(recorder, &proposal->moves[i]);
         status = move_commit(&on, &proposal->moves[i], error);
+    }
     memcpy(head, on.head, COMMIT_TEXT_SIZE);
     return status;
 }

@@ -46,8 +46,7 @@ struct steering {
     struct open_overrides overrides;
     struct roster *roster; /* NULL: nothing is in force */
     char commit[COMMIT_TEXT_SIZE];
-    uint32_t overlay;   /* of what is published */
-    bool has_published; /* this commit */
+    uint32_t overlay; /* of what is published */
     struct steering_request *requests;
     size_t request_count, request_size;
     struct steering_exposure *exposures; /* sorted by name, as roster->items */
@@ -55,16 +54,15 @@ struct steering {
     int64_t began; /* wall seconds */
 
     /* the proposal that the git thread has */
-    bool is_proposed;
     uint64_t proposed; /* its key */
-    unsigned failures; /* in a row */
     int64_t retry_at;  /* monotonic: no proposal before */
+    unsigned failures; /* in a row */
     enum recorder_outcome last_outcome;
-    bool has_outcome;
     char last_words[256];
 
     int64_t drift_wall, drift_monotonic; /* when clocks were last compared and found together */
-    bool clock_drift;
+    bool clock_drift, is_proposed, has_outcome;
+    bool has_published; /* this commit */
 
     struct steering_mail mail;
     pthread_mutex_t view_lock; /* of what stands below: written by turns, read by anybody */
