@@ -193,7 +193,7 @@ enum status core_publish(struct core *core, struct error *error)
 {
     const char *commit = core->effective.commit;
     const struct reconcile_result *result = &core->effective.result;
-    struct snapshot *snapshot;
+    struct snapshot *snapshot = NULL;
     enum status status = swap(core, &snapshot, error);
     if (status != STATUS_OK)
         return status;
@@ -216,7 +216,7 @@ enum status core_publish(struct core *core, struct error *error)
 void core_republish(void *context)
 {
     struct core *core = context;
-    struct snapshot *snapshot;
+    struct snapshot *snapshot = NULL;
     struct error error;
     char text[GENERATION_TEXT_SIZE];
     if (swap(core, &snapshot, &error) != STATUS_OK) {
@@ -235,30 +235,39 @@ void core_republish(void *context)
 
 /* --- at the start ---------------------------------------------------------------------------- */
 
-enum status core_resume(struct core *core, struct error *error)
+/* The kept snapshot with the overrides over it. */
+static enum status dress(struct core *core, const struct snapshot *kept, struct snapshot **out,
+                         struct error *error)
 {
-    struct snapshot *kept = hub_acquire(core->parts.hub), *dressed = NULL;
+    struct snapshot *dressed = snapshot_new(kept->environment_count);
     enum status status = STATUS_OK;
-    if (!kept || steering_open(core->steering) == 0) {
-        snapshot_release(kept);
-        return STATUS_OK;
-    }
-    dressed = snapshot_new(kept->environment_count);
     if (!dressed)
-        status = error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
+        return error_set(error, STATUS_NO_MEMORY, "no memory for a snapshot");
     for (size_t i = 0; i < kept->environment_count && status == STATUS_OK; i++)
         status = fill(core, dressed, i, kept->environments[i].name, kept->environments[i].document,
                       error);
-    if (status == STATUS_OK) {
-        memcpy(dressed->commit, kept->commit, sizeof dressed->commit);
-        dressed->generation = kept->generation;
-        dressed->since = kept->since;
-        dressed->from_disk = true;
-        choose_standard(core, dressed);
-        raise_overlay(kept, dressed);
-        hub_publish(core->parts.hub, dressed);
-    } else {
+    if (status != STATUS_OK) {
         snapshot_release(dressed);
+        return status;
+    }
+    memcpy(dressed->commit, kept->commit, sizeof dressed->commit);
+    dressed->generation = kept->generation;
+    dressed->since = kept->since;
+    dressed->from_disk = true;
+    choose_standard(core, dressed);
+    raise_overlay(kept, dressed);
+    *out = dressed;
+    return STATUS_OK;
+}
+
+enum status core_resume(struct core *core, struct error *error)
+{
+    struct snapshot *kept = hub_acquire(core->parts.hub), *dressed;
+    enum status status = STATUS_OK;
+    if (kept && steering_open(core->steering)) {
+        status = dress(core, kept, &dressed, error);
+        if (status == STATUS_OK)
+            hub_publish(core->parts.hub, dressed);
     }
     snapshot_release(kept);
     return status;

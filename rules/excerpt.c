@@ -158,8 +158,10 @@ static enum status read_all(struct excerpt *excerpt)
     struct read_file *files = ARENA_ARRAY(arena, struct read_file, count + 1);
     if (!files || !excerpt->sources)
         return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        files[i].path = excerpt->sources[i]->path;
+    for (size_t i = 0; i < count; i++) {
+        if (excerpt->sources[i])
+            files[i].path = excerpt->sources[i]->path;
+    }
     const struct file_bytes bytes = {bytes_of, excerpt};
     enum status status =
         count ? read_files(excerpt->task->schemas, files, count, &bytes, NULL, arena) : STATUS_OK;

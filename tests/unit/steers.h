@@ -85,7 +85,9 @@ SHARED void steers_open(struct steers *steers, const char *folder)
     steers->telemetry = telemetry_new();
     ck_assert_ptr_nonnull(steers->telemetry);
     ck_assert_int_eq(hub_init(&steers->hub), STATUS_OK);
-    steers->fleet = fleet_new(&steers->config.reach, &system_clock, steers->telemetry);
+    const struct fleet_parts fleet = {
+        .reach = &steers->config.reach, .clock = &system_clock, .telemetry = steers->telemetry};
+    steers->fleet = fleet_new(&fleet);
     ck_assert_ptr_nonnull(steers->fleet);
     ck_assert_ok(desk_new(steers_clock(), steers_wake, NULL, &steers->desk, &failure));
     const struct core_parts parts = {.config = &steers->config,
