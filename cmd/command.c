@@ -50,6 +50,11 @@ const char *argument_given(const struct arguments *arguments, const char *option
     return argument_at(arguments, option, 0);
 }
 
+const struct command *arguments_command(const struct arguments *arguments)
+{
+    return arguments->command;
+}
+
 const char *argument_string(const struct arguments *arguments, const char *option)
 {
     const char *value = argument_given(arguments, option);

@@ -54,6 +54,7 @@ struct arguments *arguments_parse(const struct command *command, const char *con
                                   size_t count, struct error *error);
 void arguments_free(struct arguments *arguments); /* NULL is fine */
 
+const struct command *arguments_command(const struct arguments *arguments);
 /* NULL where the option was not given and has no default. */
 const char *argument_string(const struct arguments *arguments, const char *option);
 /* The same without the default: NULL unless it was given. */

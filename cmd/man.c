@@ -144,7 +144,8 @@ void help_man(struct buffer *out)
         out,
         ".SH EXIT STATUS\n"
         ".TP\n0\nfine\n"
-        ".TP\n1\nthe definitions have errors, or do not hold what was asked for\n"
+        ".TP\n1\nthe definitions have errors, or do not hold what was asked for; or a rollout "
+        "refuses\n"
         ".TP\n2\nwrong usage, or the outside world failed\n"
         ".SH ENVIRONMENT\n"
         ".TP\nNO_COLOR\nwhen set and not empty: no colours, on a terminal neither\n"

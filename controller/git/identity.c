@@ -148,7 +148,17 @@ static enum status find_key(git_config *config, struct identity *out, struct err
     return status;
 }
 
-/* --- both ------------------------------------------------------------------------------------ */
+/* Who may sign: only asked for by those who need it, so nothing is wrong with none. */
+static void find_signers(git_config *config, struct identity *out)
+{
+    git_buf path = GIT_BUF_INIT;
+    if (git_config_get_path(&path, config, "gpg.ssh.allowedSignersFile") == 0 &&
+        path.size < sizeof out->signers)
+        memcpy(out->signers, path.ptr, path.size + 1);
+    git_buf_dispose(&path);
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
 
 enum status identity_find(const char *author, const char *key, const char *folder,
                           struct identity *out, struct error *error)
@@ -165,6 +175,7 @@ enum status identity_find(const char *author, const char *key, const char *folde
         memcpy(out->key, key, strlen(key) + 1);
     else if (status == STATUS_OK)
         status = find_key(config, out, error);
+    find_signers(config, out);
     git_config_free(config);
     return status;
 }

@@ -13,7 +13,8 @@
 
 struct identity {
     char name[RECORD_PERSON_MAX + 1], mail[RECORD_PERSON_MAX + 1];
-    char key[IDENTITY_KEY_MAX]; /* the path of the key that signs; empty: nothing is signed */
+    char key[IDENTITY_KEY_MAX];     /* the path of the key that signs; empty: nothing is signed */
+    char signers[IDENTITY_KEY_MAX]; /* gpg.ssh.allowedSignersFile, a path; empty: none is set */
 };
 
 /* `author`: "NAME <MAIL>", else (NULL) GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL, else user.name and

@@ -158,7 +158,8 @@ enum status move_author(struct mirror *mirror, const char *commit, const char *p
 
 static bool same_person(struct text a, struct text b)
 {
-    return a.length > 0 && a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
+    return a.data && b.data && a.length > 0 && a.length == b.length &&
+           strncasecmp(a.data, b.data, a.length) == 0;
 }
 
 /* "NAME <MAIL>" as its two parts; what is no such thing is a name. */

@@ -6,8 +6,8 @@
 
 #define STATE_PATH "state/production/shop-release.yaml"
 
-#define HOUR 3600
-#define DAY 86400
+#define HOUR INT64_C(3600)
+#define DAY INT64_C(86400)
 #define MONDAY INT64_C(1795438800) /* 2026-11-23T13:00:00Z */
 
 /* --- a rollout and its moves ----------------------------------------------------------------- */
