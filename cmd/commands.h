@@ -6,7 +6,7 @@
 
 extern const struct command validate_command, build_command, eval_command, simulate_command,
     import_command, run_command, edge_command, status_command, accept_command, token_command,
-    version_command, help_command_entry;
+    version_command, help_command_entry, rollouts_command;
 /* verbs.c */
 extern const struct command start_command, pause_command, resume_command, advance_command,
     approve_command, halt_command, step_back_command, rollback_command, kill_command,

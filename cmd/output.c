@@ -57,8 +57,9 @@ void command_print_aside(struct buffer *out)
 
 const struct style *style_of(bool colour)
 {
-    static const struct style plain = {"", "", "", "", ""};
-    static const struct style ansi = {"\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m"};
+    static const struct style plain = {"", "", "", "", "", ""};
+    static const struct style ansi = {"\033[1m",  "\033[2m",  "\033[32m",
+                                      "\033[33m", "\033[31m", "\033[0m"};
     return colour ? &ansi : &plain;
 }
 

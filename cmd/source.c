@@ -1,5 +1,6 @@
 #include "source.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "../controller/folder.h"
@@ -263,6 +264,96 @@ static int document_in_force(struct source *source, const struct arguments *argu
         return EXIT_FINE;
     }
     return source->diagnostics.errors ? EXIT_DEFINITIONS : no_environment(source, name);
+}
+
+/* --- what is in force, of a commit or of a folder -------------------------------------------- */
+
+struct in_force {
+    struct source *source;
+    source_use *use;
+    void *context;
+};
+
+static enum status use_in_force(void *context, struct mirror *mirror, const char *commit,
+                                struct error *error)
+{
+    const struct in_force *in_force = context;
+    struct source *source = in_force->source;
+    enum status status = take_in_force(source, mirror, commit, error);
+    const struct source_in_force found = {&source->effective.inventory, source->schemas,
+                                          mirror_reader(mirror), source->commit};
+    return status == STATUS_OK ? in_force->use(in_force->context, &found, error) : status;
+}
+
+/* A file of the bundle is known by its number, from 1. */
+static enum status read_bundled(void *context, struct text path, const struct blob_id *blob,
+                                struct buffer *out)
+{
+    const struct bundle *bundle = context;
+    uint32_t number;
+    (void)path;
+    memcpy(&number, blob->bytes, sizeof number);
+    if (number == 0 || number > bundle->count)
+        return STATUS_SYSTEM;
+    buffer_append_text(out, bundle->files[number - 1].bytes);
+    return out->failed;
+}
+
+static enum status use_bundle(struct source *source, source_use *use, void *context,
+                              struct error *error)
+{
+    const struct bundle *bundle = &source->bundle;
+    struct inventory inventory;
+    struct reconcile_result result = {0};
+    struct file_change *changes = calloc(bundle->count + 1, sizeof *changes);
+    if (!changes)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        uint32_t number = i + 1;
+        changes[i] = (struct file_change){.path = bundle->files[i].path,
+                                          .state = FILE_HERE,
+                                          .size = bundle->files[i].bytes.length};
+        memcpy(changes[i].blob.bytes, &number, sizeof number);
+    }
+    const struct file_reader reader = {read_bundled, &source->bundle};
+    const struct reconcile_task task = {.schemas = source->schemas,
+                                        .crew = &source->crew,
+                                        .reader = reader,
+                                        .changes = changes,
+                                        .change_count = bundle->count};
+    const struct source_in_force found = {&inventory, source->schemas, reader, ""};
+    inventory_init(&inventory);
+    enum status status = reconcile(&inventory, &task, &result, error);
+    if (status == STATUS_OK) {
+        diagnostics_copy(&source->diagnostics, &result.diagnostics);
+        settle(source);
+        status = use(context, &found, error);
+    }
+    reconcile_result_dispose(&result);
+    inventory_dispose(&inventory);
+    free(changes);
+    return status;
+}
+
+int source_use_in_force(struct source *source, const struct arguments *arguments, const char *path,
+                        source_use *use, void *context)
+{
+    struct in_force in_force = {source, use, context};
+    struct error error = {0};
+    int code = begin(source);
+    if (code != EXIT_FINE)
+        return code;
+    enum status status = check_path(arguments, path, &error);
+    if (status == STATUS_OK && means_commit(arguments)) {
+        status = use_commit(arguments, use_in_force, &in_force, &error);
+    } else if (status == STATUS_OK) {
+        status = read_bytes(source, arguments, path, &error);
+        if (status == STATUS_OK)
+            status = use_bundle(source, use, context, &error);
+    }
+    if (status == STATUS_OK)
+        status = source->diagnostics.failed;
+    return status == STATUS_OK ? EXIT_FINE : fail(status, &error);
 }
 
 /* --- the document of an environment ---------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* source.h - where validate, build and eval get definitions from: a folder, a local repository, or
- * a URL.
+/* source.h - where validate, build, eval and others get definitions from: a folder, a local
+ * repository, or a URL.
  *
  * A source owns everything that was read; source_dispose() gives it all back, whatever
  * source_open() returned. */
@@ -47,6 +47,22 @@ void source_dispose(struct source *source);
  * unless EXIT_FINE. */
 int source_document(struct source *source, const struct arguments *arguments, const char *path,
                     struct document **out);
+
+/* What is in force: of a commit as in a controller that follows it; of a folder what of it is
+ * good. */
+struct source_in_force {
+    const struct inventory *inventory;
+    const struct schema_set *schemas;
+    struct file_reader reader;
+    const char *commit; /* empty for a folder */
+};
+typedef enum status source_use(void *context, const struct source_in_force *found,
+                               struct error *error);
+
+/* Instead of source_open(): calls `use` with what is in force, which is gone when it returns.
+ * EXIT_FINE, whatever the diagnostics say, or EXIT_USAGE: complained. */
+int source_use_in_force(struct source *source, const struct arguments *arguments, const char *path,
+                        source_use *use, void *context);
 
 /* Compiles one environment. The same codes as source_open(); *out is NULL unless EXIT_FINE. */
 int source_compile(struct source *source, const struct environment *environment,

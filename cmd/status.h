@@ -19,6 +19,9 @@ struct text status_safe(struct arena *arena, struct text text);
 size_t status_width(struct text text);
 /* The part of `text` that takes at most `width` cells. */
 struct text status_cut(struct text text, size_t width);
+/* Appends `text` and a line feed, where a line stands `indent` cells in already; broken at spaces
+ * where it is wider than `width` (0: no limit), with what follows behind `indent` spaces. */
+void status_write_wrapped(struct buffer *out, struct text text, size_t indent, size_t width);
 /* "now", "40 s ago", "3 min ago", "5 h ago", "2 d ago"; "in 2 min" where clocks disagree. */
 #define AGO_SIZE 32
 void status_ago(int64_t then, int64_t now, char out[AGO_SIZE]);
@@ -54,5 +57,12 @@ struct status_look {
  * is put together on the way. */
 size_t status_view(struct buffer *out, struct arena *arena, const struct node *status,
                    const struct status_look *look);
+
+/* --- rollouts_view.c ------------------------------------------------------------------------- */
+
+/* The same of an answer of GET /rollouts: a line for each rollout, and below them those that were
+ * stopped, and where something else is served than Git says. */
+size_t rollouts_view(struct buffer *out, struct arena *arena, const struct node *answer,
+                     const struct status_look *look);
 
 #endif

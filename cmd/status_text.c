@@ -116,6 +116,33 @@ size_t status_width(struct text text)
     return cells;
 }
 
+/* --- lines ---------------------------------------------------------------------------------- */
+
+void status_write_wrapped(struct buffer *out, struct text text, size_t indent, size_t width)
+{
+    size_t room = !width ? SIZE_MAX : width > indent + 10 ? width - indent : 10;
+    for (;;) {
+        struct text line = status_cut(text, room);
+        if (line.length < text.length) {
+            size_t space = line.length;
+            while (space && text.data[space] != ' ')
+                space--;
+            line.length = space ? space : line.length ? line.length : text.length;
+        }
+        buffer_append_text(out, line);
+        buffer_append_char(out, '\n');
+        text.data += line.length;
+        text.length -= line.length;
+        while (text.length && text.data[0] == ' ') {
+            text.data++;
+            text.length--;
+        }
+        if (!text.length)
+            return;
+        style_pad(out, indent);
+    }
+}
+
 /* --- time ------------------------------------------------------------------------------------ */
 
 void status_ago(int64_t then, int64_t now, char out[AGO_SIZE])

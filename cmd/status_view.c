@@ -101,32 +101,6 @@ static struct text generation_text(struct view *view, struct text text)
 
 /* --- lines below the tables ------------------------------------------------------------------ */
 
-/* Appends `text` behind `indent` spaces, broken at spaces where it is wider than the terminal. */
-static void write_wrapped(struct buffer *out, struct text text, size_t indent, size_t width)
-{
-    size_t room = !width ? SIZE_MAX : width > indent + 10 ? width - indent : 10;
-    for (;;) {
-        struct text line = status_cut(text, room);
-        if (line.length < text.length) {
-            size_t space = line.length;
-            while (space && text.data[space] != ' ')
-                space--;
-            line.length = space ? space : line.length ? line.length : text.length;
-        }
-        buffer_append_text(out, line);
-        buffer_append_char(out, '\n');
-        text.data += line.length;
-        text.length -= line.length;
-        while (text.length && text.data[0] == ' ') {
-            text.data++;
-            text.length--;
-        }
-        if (!text.length)
-            return;
-        style_pad(out, indent);
-    }
-}
-
 /* A problem: a mark, and a line that is put together as printf() does; all of it safe already. */
 static void PRINTF_LIKE(2, 3) add_problem(struct view *view, const char *format, ...)
 {
@@ -139,7 +113,7 @@ static void PRINTF_LIKE(2, 3) add_problem(struct view *view, const char *format,
     view->problem_count++;
     buffer_printf(&view->problems, "%s✗%s ", style->bad, style->end);
     struct text text = {line, utf8_valid_length(text_of(line))}; /* it may have been cut */
-    write_wrapped(&view->problems, text, 2, view->look->width);
+    status_write_wrapped(&view->problems, text, 2, view->look->width);
 }
 
 #define SHOW(text) (int)(text).length, (text).data
@@ -159,13 +133,13 @@ static void add_fault(struct view *view, const struct node *fault)
     buffer_printf(&line, ": %.*s[%.*s]: %.*s", SHOW(or_dash(severity)), SHOW(or_dash(code)),
                   SHOW(message));
     style_pad(&view->problems, 4);
-    write_wrapped(&view->problems, buffer_text(&line), 6, view->look->width);
+    status_write_wrapped(&view->problems, buffer_text(&line), 6, view->look->width);
     if (hint.length) {
         buffer_clear(&line);
         buffer_printf(&line, "hint: %.*s", SHOW(hint));
         style_pad(&view->problems, 6);
         buffer_append_string(&view->problems, view->look->style->faint);
-        write_wrapped(&view->problems, buffer_text(&line), 12, view->look->width);
+        status_write_wrapped(&view->problems, buffer_text(&line), 12, view->look->width);
         buffer_append_string(&view->problems, view->look->style->end);
     }
     if (line.failed && !view->problems.failed)
@@ -440,7 +414,7 @@ static void write_verdict(struct view *view)
     if (view->problem_count == 0) {
         buffer_printf(view->out, "%s✓%s ", style->good, style->end);
         buffer_printf(&line, "all good: commit %.*s is served", SHOW(short_commit(commit)));
-        write_wrapped(view->out, buffer_text(&line), 2, view->look->width);
+        status_write_wrapped(view->out, buffer_text(&line), 2, view->look->width);
     }
     buffer_append_text(view->out, buffer_text(&view->problems));
     buffer_clear(&line);
@@ -448,7 +422,7 @@ static void write_verdict(struct view *view)
     status_write_safely(&line, text_of(view->look->controller));
     buffer_printf(&line, ", fetched %.*s", SHOW(fetched));
     buffer_append_string(view->out, style->faint);
-    write_wrapped(view->out, buffer_text(&line), 0, view->look->width);
+    status_write_wrapped(view->out, buffer_text(&line), 0, view->look->width);
     buffer_append_string(view->out, style->end);
     if (line.failed && !view->out->failed)
         view->out->failed = line.failed;

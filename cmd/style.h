@@ -5,7 +5,7 @@
 #include "../rules/buffer.h"
 
 struct style {
-    const char *bold, *faint, *good, *bad, *end;
+    const char *bold, *faint, *good, *warn, *bad, *end;
 };
 
 const struct style *style_of(bool colour);

@@ -195,7 +195,7 @@ enum status core_publish(struct core *core, struct error *error)
     const struct reconcile_result *result = &core->effective.result;
     struct snapshot *snapshot = NULL;
     enum status status = swap(core, &snapshot, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK || !snapshot)
         return status;
     /* Answers first: users have the new state before any target or disk is asked for anything. */
     struct error problem;
@@ -219,7 +219,7 @@ void core_republish(void *context)
     struct snapshot *snapshot = NULL;
     struct error error;
     char text[GENERATION_TEXT_SIZE];
-    if (swap(core, &snapshot, &error) != STATUS_OK) {
+    if (swap(core, &snapshot, &error) != STATUS_OK || !snapshot) {
         log_event(LOG_LEVEL_ERROR, "republish_failed", "error", error.message, NULL);
         return;
     }
@@ -262,11 +262,11 @@ static enum status dress(struct core *core, const struct snapshot *kept, struct 
 
 enum status core_resume(struct core *core, struct error *error)
 {
-    struct snapshot *kept = hub_acquire(core->parts.hub), *dressed;
+    struct snapshot *kept = hub_acquire(core->parts.hub), *dressed = NULL;
     enum status status = STATUS_OK;
     if (kept && steering_open(core->steering)) {
         status = dress(core, kept, &dressed, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && dressed)
             hub_publish(core->parts.hub, dressed);
     }
     snapshot_release(kept);
