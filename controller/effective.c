@@ -30,23 +30,28 @@ static void documents_dispose(struct effective_documents *documents)
 {
     for (size_t i = 0; i < documents->count; i++) {
         free(documents->items[i].environment);
+        free(documents->items[i].grafts);
         document_release(documents->items[i].document);
+        document_release(documents->items[i].base);
     }
     free(documents->items);
     *documents = (struct effective_documents){0};
 }
 
-static bool documents_add(struct effective_documents *documents, const char *environment,
-                          struct document *document, bool is_held)
+/* NULL without memory. */
+static struct effective_document *documents_add(struct effective_documents *documents,
+                                                const char *environment, struct document *document,
+                                                bool is_held)
 {
     struct effective_document *made = &documents->items[documents->count];
     made->environment = strdup(environment);
     if (!made->environment)
-        return false;
+        return NULL;
     made->document = document_reference(document);
+    made->base = document_reference(document);
     made->is_held = is_held;
     documents->count++;
-    return true;
+    return made;
 }
 
 static bool documents_begin(struct effective_documents *documents, size_t most)
@@ -56,14 +61,21 @@ static bool documents_begin(struct effective_documents *documents, size_t most)
     return documents->items != NULL;
 }
 
-static struct document *documents_find(const struct effective_documents *documents,
-                                       struct text environment)
+static struct effective_document *documents_item(const struct effective_documents *documents,
+                                                 struct text environment)
 {
     for (size_t i = 0; documents->items && i < documents->count; i++) {
         if (text_is(environment, documents->items[i].environment))
-            return documents->items[i].document;
+            return &documents->items[i];
     }
     return NULL;
+}
+
+static struct document *documents_find(const struct effective_documents *documents,
+                                       struct text environment)
+{
+    const struct effective_document *item = documents_item(documents, environment);
+    return item ? item->document : NULL;
 }
 
 const struct document *effective_document(const struct effective *effective,
@@ -73,7 +85,7 @@ const struct document *effective_document(const struct effective *effective,
 }
 
 /* What is in force at a wholly valid commit is what environments that hold will serve. */
-static bool keep_whole(struct effective *effective)
+static enum status keep_whole(struct effective *effective, struct error *error)
 {
     const struct inventory *inventory = &effective->inventory;
     bool good = documents_begin(&effective->whole, inventory->document_count);
@@ -81,7 +93,16 @@ static bool keep_whole(struct effective *effective)
         good = documents_add(&effective->whole, inventory->documents[i].environment,
                              inventory->documents[i].document, false);
     snprintf(effective->whole_commit, sizeof effective->whole_commit, "%s", effective->commit);
-    return good && effective_states_keep(inventory, &effective->whole_states);
+    if (!good || !effective_states_keep(inventory, &effective->whole_states))
+        return error_set(error, STATUS_NO_MEMORY, "no memory for documents");
+    enum status status = effective_pins_refresh(effective, error);
+    if (status != STATUS_OK)
+        return status;
+    effective_pins_release(effective->whole_pins);
+    effective->whole_pins = effective->pins;
+    if (effective->pins)
+        effective->pins->references++;
+    return STATUS_OK;
 }
 
 /* --- making and unmaking --------------------------------------------------------------------- */
@@ -103,6 +124,9 @@ void effective_dispose(struct effective *effective)
     documents_dispose(&effective->documents);
     documents_dispose(&effective->whole);
     effective_states_dispose(&effective->whole_states);
+    effective_pins_release(effective->pins);
+    effective_pins_release(effective->whole_pins);
+    effective_fragments_dispose(&effective->fragments);
 }
 
 /* Nothing is in force. */
@@ -172,8 +196,8 @@ static enum status visit(struct effective *effective, const char *commit, bool f
     effective->is_exact = false;
     enum status status = step(effective, commit, NULL, error);
     effective->is_exact = status == STATUS_OK && (from_parent || effective->result.whole);
-    if (status == STATUS_OK && effective->result.whole && !keep_whole(effective))
-        status = error_set(error, STATUS_NO_MEMORY, "no memory for documents");
+    if (status == STATUS_OK && effective->result.whole)
+        status = keep_whole(effective, error);
     return status;
 }
 
@@ -358,11 +382,14 @@ static enum status find_whole(struct effective *effective, struct error *error)
     parts.cache = NULL;
     effective_init(&other, &parts);
     enum status status = step(&other, effective->whole_commit, NULL, error);
-    if (status == STATUS_OK && !keep_whole(&other))
-        status = STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = keep_whole(&other, error);
     if (status == STATUS_OK) {
         documents_dispose(&effective->whole);
         effective_states_dispose(&effective->whole_states);
+        effective_pins_release(effective->whole_pins);
+        effective->whole_pins = other.whole_pins;
+        other.whole_pins = NULL;
         effective->whole = other.whole;
         effective->whole_states = other.whole_states;
         other.whole = (struct effective_documents){0};
@@ -384,27 +411,43 @@ static enum status held_document(struct effective *effective, const struct inven
         status == STATUS_OK ? documents_find(&effective->whole, text_of(made->environment)) : NULL;
     if (!whole)
         return status;
-    return effective_states_apply(&effective->inventory, &effective->whole_states, made, whole, out,
-                                  error);
+    return effective_states_apply(effective, made, whole, out, error);
 }
 
-/* What is in force is served, or what is held. */
-static enum status settle_documents(struct effective *effective, struct error *error)
+/* What is in force is served, or what is held; and what pinned flags were. */
+static enum status settle_one(struct effective *effective, const struct effective_documents *before,
+                              const struct inventory_document *made, struct error *error)
+{
+    enum status status = STATUS_OK;
+    bool holds = made->holds && !effective->result.whole;
+    struct document *document = holds ? NULL : document_reference(made->document);
+    if (holds)
+        status = held_document(effective, made, &document, error);
+    if (status != STATUS_OK || !document)
+        return status;
+    struct effective_document *item =
+        documents_add(&effective->documents, made->environment, document, holds);
+    document_release(document);
+    if (!item)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for documents");
+    return effective_pins_graft(effective, documents_item(before, text_of(made->environment)), item,
+                                error);
+}
+
+enum status effective_settle(struct effective *effective, struct error *error)
 {
     const struct inventory *inventory = &effective->inventory;
-    enum status status = STATUS_OK;
-    bool good = documents_begin(&effective->documents, inventory->document_count);
-    for (size_t i = 0; i < inventory->document_count && good && status == STATUS_OK; i++) {
-        const struct inventory_document *made = &inventory->documents[i];
-        bool holds = made->holds && !effective->result.whole;
-        struct document *document = holds ? NULL : document_reference(made->document);
-        if (holds)
-            status = held_document(effective, made, &document, error);
-        if (status == STATUS_OK && document)
-            good = documents_add(&effective->documents, made->environment, document, holds);
-        document_release(document);
-    }
-    return good ? status : error_set(error, STATUS_NO_MEMORY, "no memory for documents");
+    struct effective_documents before = effective->documents;
+    effective->documents = (struct effective_documents){0};
+    enum status status = effective_pins_refresh(effective, error);
+    if (status == STATUS_OK && !documents_begin(&effective->documents, inventory->document_count))
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for documents");
+    for (size_t i = 0; i < inventory->document_count && status == STATUS_OK; i++)
+        status = settle_one(effective, &before, &inventory->documents[i], error);
+    effective_fragments_trim(effective);
+    diagnostics_sort(&effective->result.diagnostics);
+    documents_dispose(&before);
+    return status;
 }
 
 void effective_trim(struct effective *effective)
@@ -426,7 +469,7 @@ static enum status go(struct effective *effective, const char *commit, struct er
     if (status == STATUS_OK && !effective->is_exact)
         status = find_way(effective, commit, error);
     if (status == STATUS_OK)
-        status = settle_documents(effective, error);
+        status = effective_settle(effective, error);
     if (status == STATUS_OK)
         status = remember(effective);
     if (status == STATUS_OK && effective->last.count)

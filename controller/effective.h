@@ -6,18 +6,27 @@
  * restart, and after any number of commits at once.
  *
  * What a faulty commit left out is kept on the disk, by commit, so that the way back is seldom
- * walked twice; losing that costs time only. */
+ * walked twice; losing that costs time only. The same holds for what pinned flags were.
+ *
+ * A pinned flag (rules/flag_pin.h) is served as E(the commit it is pinned to) serves it: found by
+ * a way of its own, once, and grafted on what is in force. Its rollouts that are rolled back or
+ * killed now are so there too: no pin brings back what was taken from users. */
 #ifndef WEIR_EFFECTIVE_H
 #define WEIR_EFFECTIVE_H
 
+#include "../rules/catalog.h"
 #include "../rules/crew.h"
 #include "clock.h"
 #include "git/mirror.h"
 
+/* Rises when the rules of what counts change: what was kept before says nothing any more. */
+#define EFFECTIVE_RULES "5 " WEIR_VERSION
+
 struct effective_parts {
     struct mirror *mirror; /* must outlive this, as all below */
     const struct schema_set *schemas;
-    const char *cache; /* a folder, made where there is none; NULL: nothing is kept */
+    const char *cache; /* a folder, made where there is none, and one beside it with "-pins" behind
+                        * its name; NULL: nothing is kept */
     const struct clock *clock;
     _Atomic bool *stop; /* becoming true ends a walk; or NULL */
 };
@@ -36,11 +45,38 @@ struct effective_document {
     char *environment;
     struct document *document;
     bool is_held; /* of the newest wholly valid commit: the environment's onInvalid is hold */
+    struct document *base; /* `document` without what pinned flags were */
+    char *grafts;          /* which flags those are, and as of what; empty: none */
 };
 
 struct effective_documents {
     struct effective_document *items; /* sorted by environment */
     size_t count;
+};
+
+/* The pins in force at a commit, as they read. Counted and immutable. */
+struct effective_pin {
+    const struct flag_pin *pin;
+    struct blob_id blob;
+};
+struct effective_pins {
+    uint32_t references;
+    struct catalog catalog;      /* of nothing else */
+    struct effective_pin *items; /* sorted by name */
+    size_t count;
+};
+
+/* What pinned flags were, in memory. */
+struct effective_fragment {
+    char *key;  /* commit, environment, flag, and what was undone since */
+    char *json; /* NULL: it had no such flag */
+    size_t length;
+    unsigned hops; /* to other commits, since it was pinned there already */
+    bool is_used;  /* since the last commit was settled */
+};
+struct effective_fragments {
+    struct effective_fragment *items;
+    size_t count, size;
 };
 
 /* Which file says where each rollout stands. */
@@ -66,9 +102,15 @@ struct effective {
     struct effective_documents documents; /* what is served at `commit` */
     struct effective_documents whole;     /* what was in force at the commit `whole_commit` */
     struct effective_states whole_states; /* at that commit */
-    char whole_commit[COMMIT_TEXT_SIZE];  /* empty: none yet */
-    uint64_t steps;                       /* taken so far: one a commit that was looked at */
+    struct effective_pins *pins;          /* of `inventory` when it was last asked; NULL: none */
+    struct effective_pins *whole_pins;    /* at `whole_commit` */
+    struct effective_fragments fragments;
+    bool is_plain;                       /* `documents` are without what pinned flags were */
+    char whole_commit[COMMIT_TEXT_SIZE]; /* empty: none yet */
+    uint64_t steps;                      /* taken so far: one a commit that was looked at */
 };
+
+#define EFFECTIVE_PIN_HOPS 16 /* pins to commits at which the flag was pinned already */
 
 void effective_init(struct effective *effective, const struct effective_parts *parts);
 void effective_dispose(struct effective *effective);
@@ -94,12 +136,35 @@ void effective_forget(const struct effective *effective, const char *commit);
  * wait for somebody to mend a commit. */
 bool effective_states_keep(const struct inventory *inventory, struct effective_states *out);
 void effective_states_dispose(struct effective_states *states);
-/* `held`, but for the flags of rollouts that stand elsewhere than they did at `then`: those are as
- * `made` has them. A new reference in *out. */
-enum status effective_states_apply(const struct inventory *inventory,
-                                   const struct effective_states *then,
+/* `held`, but for the flags of rollouts that stand elsewhere than they did at the whole commit, and
+ * those killed only there or only now: they are as `made` has them. A new reference in *out. */
+enum status effective_states_apply(const struct effective *effective,
                                    const struct inventory_document *made, struct document *held,
                                    struct document **out, struct error *error);
+
+/* effective_pins.c: effective->pins become those of the inventory. */
+enum status effective_pins_refresh(struct effective *effective, struct error *error);
+void effective_pins_release(struct effective_pins *pins); /* NULL is fine */
+/* The pin of ENVIRONMENT/FLAG; NULL where there is none. `pins` may be NULL. */
+const struct flag_pin *effective_pins_find(const struct effective_pins *pins, struct text name);
+/* Grafts what pinned flags of an environment were on item->base, or takes over what was made of the
+ * same for `before` (or NULL): item->document and item->grafts. A pin that does not count is told
+ * in effective->result.diagnostics. */
+enum status effective_pins_graft(struct effective *effective,
+                                 const struct effective_document *before,
+                                 struct effective_document *item, struct error *error);
+/* Appends what a flag of an environment is as of a commit, one in the history of effective->commit,
+ * which is in force; *found is false where it was none. Kept for the pin that may come of it.
+ * STATUS_LIMIT: more than EFFECTIVE_PIN_HOPS. */
+enum status effective_fragment_as_of(struct effective *effective, struct text environment,
+                                     struct text flag, const char *as_of, struct buffer *out,
+                                     bool *found, struct error *error);
+/* Of effective->fragments: those that were not asked for since the last call are given back. */
+void effective_fragments_trim(struct effective *effective);
+void effective_fragments_dispose(struct effective_fragments *fragments);
+
+/* Puts effective->documents together anew, from the inventory as it is. */
+enum status effective_settle(struct effective *effective, struct error *error);
 
 void effective_known_init(struct effective_known *known);
 void effective_known_dispose(struct effective_known *known);

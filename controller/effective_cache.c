@@ -1,29 +1,17 @@
 /* E of faulty commits on the disk: a file a commit, with what does not count there. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../rules/json.h"
+#include "cache_folder.h"
 #include "effective.h"
 #include "log.h"
 #include "write_file.h"
 
-/* Rises when the rules of what counts change: what was kept before says nothing any more. */
-#define RULES "4 " WEIR_VERSION
-#define FILES_MOST 512
 #define FILE_MOST ((size_t)64 << 20)
 
 static int open_folder(const struct effective *effective)
 {
-    const char *path = effective->parts.cache;
-    if (!path)
-        return -1;
-    if (mkdir(path, 0755) != 0 && errno != EEXIST)
-        return -1;
-    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return cache_folder_open(effective->parts.cache);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -45,44 +33,14 @@ static void write_exception(struct buffer *out, const struct exception *exceptio
 
 static void write_known(struct buffer *out, const struct effective_known *known)
 {
-    buffer_printf(out, "{\"rules\":\"" RULES "\",\"whole\":\"%s\",\"exceptions\":[", known->whole);
+    buffer_printf(out, "{\"rules\":\"" EFFECTIVE_RULES "\",\"whole\":\"%s\",\"exceptions\":[",
+                  known->whole);
     for (size_t i = 0; i < known->count; i++) {
         if (i)
             buffer_append_char(out, ',');
         write_exception(out, &known->exceptions[i]);
     }
     buffer_append_string(out, "]}\n");
-}
-
-/* Removes the oldest when there are too many. */
-static void prune(int folder)
-{
-    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
-    struct dirent *entry;
-    char oldest[256] = "";
-    struct timespec oldest_time = {0};
-    size_t count = 0;
-    if (!listing) {
-        if (copy >= 0)
-            close(copy);
-        return;
-    }
-    while ((entry = readdir(listing))) {
-        struct stat info;
-        if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &info, 0) != 0)
-            continue;
-        count++;
-        if (!oldest[0] || info.st_mtim.tv_sec < oldest_time.tv_sec ||
-            (info.st_mtim.tv_sec == oldest_time.tv_sec &&
-             info.st_mtim.tv_nsec < oldest_time.tv_nsec)) {
-            oldest_time = info.st_mtim;
-            snprintf(oldest, sizeof oldest, "%s", entry->d_name);
-        }
-    }
-    closedir(listing);
-    if (count > FILES_MOST)
-        unlinkat(folder, oldest, 0);
 }
 
 void effective_save(const struct effective *effective, const struct effective_known *known)
@@ -98,7 +56,7 @@ void effective_save(const struct effective *effective, const struct effective_kn
                                   &error) != STATUS_OK)
         log_event(LOG_LEVEL_WARN, "cache_not_written", "commit", known->commit, "error",
                   error.message, NULL);
-    prune(folder);
+    cache_folder_prune(folder);
     buffer_dispose(&out);
     close(folder);
 }
@@ -113,21 +71,6 @@ void effective_forget(const struct effective *effective, const char *commit)
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
-
-static bool read_all(int file, struct buffer *out)
-{
-    for (;;) {
-        char *room = buffer_reserve(out, 65536);
-        if (!room)
-            return false;
-        ssize_t got = read(file, room, 65536);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got == 0;
-        out->length += (size_t)got;
-    }
-}
 
 static int digit_of(char c)
 {
@@ -172,7 +115,7 @@ static bool read_known(struct text json, struct effective_known *known)
 {
     const struct node *root;
     if (json_read(&known->arena, json, JSON_LIMITS_DEFAULT, &root, NULL) != STATUS_OK ||
-        root->type != NODE_MAP || !text_is(node_get_string(root, "rules"), RULES))
+        root->type != NODE_MAP || !text_is(node_get_string(root, "rules"), EFFECTIVE_RULES))
         return false;
     struct text whole = node_get_string(root, "whole");
     snprintf(known->whole, sizeof known->whole, "%.*s",
@@ -200,15 +143,12 @@ enum status effective_load(const struct effective *effective, const char *commit
     int folder = open_folder(effective);
     if (folder < 0)
         return STATUS_NOT_FOUND;
-    int file = openat(folder, commit, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    close(folder);
-    if (file < 0)
-        return STATUS_NOT_FOUND;
     buffer_init(&bytes, FILE_MOST);
-    if (read_all(file, &bytes) && arena_copy(&known->arena, buffer_text(&bytes), &json))
+    if (cache_folder_read(folder, commit, &bytes) &&
+        arena_copy(&known->arena, buffer_text(&bytes), &json))
         good = read_known(json, known);
     buffer_dispose(&bytes);
-    close(file);
+    close(folder);
     snprintf(known->commit, sizeof known->commit, "%s", commit);
     return good ? STATUS_OK : STATUS_NOT_FOUND;
 }

@@ -1,4 +1,4 @@
-/* Where rollouts stand, beside definitions that are held back. */
+/* Where rollouts stand, and which flags are killed, beside definitions that are held back. */
 #include <stdlib.h>
 
 #include "effective.h"
@@ -66,19 +66,50 @@ static int by_key(const void *a, const void *b)
                         ((const struct document_graft *)b)->key);
 }
 
+/* The flags of an environment that are killed by `now` (or NULL) and were not by `then` (or NULL),
+ * or not by the same control. */
+static size_t list_killed(const struct effective_pins *now, const struct effective_pins *then,
+                          struct text environment, struct document_graft *grafts, size_t found)
+{
+    for (size_t i = 0; now && i < now->count; i++) {
+        const struct flag_pin *pin = now->items[i].pin,
+                              *other = effective_pins_find(then, pin->name.text);
+        bool was_killed = other && other->is_killed && text_equal(other->control, pin->control);
+        if (pin->is_killed && !was_killed && text_equal(pin->environment, environment))
+            grafts[found++].key = pin->flag;
+    }
+    return found;
+}
+
+static size_t pins_count(const struct effective_pins *pins)
+{
+    return pins ? pins->count : 0;
+}
+
+/* How many flags may have moved. */
+static size_t most_moved(const struct effective *effective)
+{
+    return effective->inventory.kinds[KIND_ROLLOUT_STATE].count + pins_count(effective->pins) +
+           pins_count(effective->whole_pins);
+}
+
 /* The flags as they are made now, each once; their JSON is in `texts`, which the caller frees. */
-static enum status list_moved(const struct inventory *inventory,
-                              const struct effective_states *then,
+static enum status list_moved(const struct effective *effective,
                               const struct inventory_document *made, struct document_graft *grafts,
                               struct buffer *texts, size_t *count)
 {
-    const struct entries *entries = &inventory->kinds[KIND_ROLLOUT_STATE];
+    const struct entries *entries = &effective->inventory.kinds[KIND_ROLLOUT_STATE];
+    const struct effective_pins *now = effective->pins, *then = effective->whole_pins;
+    struct text environment = text_of(made->environment);
     size_t found = 0, kept = 0;
     for (size_t i = 0; i < entries->count; i++) {
-        const struct entry *flag = moved_flag(entries->items[i], text_of(made->environment), then);
+        const struct entry *flag =
+            moved_flag(entries->items[i], environment, &effective->whole_states);
         if (flag)
             grafts[found++].key = flag->name;
     }
+    found = list_killed(now, then, environment, grafts, found);
+    found = list_killed(then, now, environment, grafts, found); /* and the other way round */
     if (found)
         qsort(grafts, found, sizeof *grafts, by_key);
     for (size_t i = 0; i < found; i++) {
@@ -99,18 +130,17 @@ static enum status list_moved(const struct inventory *inventory,
     return STATUS_OK;
 }
 
-enum status effective_states_apply(const struct inventory *inventory,
-                                   const struct effective_states *then,
+enum status effective_states_apply(const struct effective *effective,
                                    const struct inventory_document *made, struct document *held,
                                    struct document **out, struct error *error)
 {
-    size_t most = inventory->kinds[KIND_ROLLOUT_STATE].count, count = 0;
+    size_t most = most_moved(effective), count = 0;
     struct document_graft *grafts = calloc(most + 1, sizeof *grafts);
     struct buffer *texts = calloc(most + 1, sizeof *texts);
     enum status status = grafts && texts ? STATUS_OK : STATUS_NO_MEMORY;
     *out = NULL;
     if (status == STATUS_OK)
-        status = list_moved(inventory, then, made, grafts, texts, &count);
+        status = list_moved(effective, made, grafts, texts, &count);
     if (status == STATUS_OK && count)
         status = document_graft(held, grafts, count, out, error);
     else if (status == STATUS_OK)

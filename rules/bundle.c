@@ -5,6 +5,7 @@
 #include "yaml.h"
 
 #define MARK "weir/v"
+#define PIN_FOLDER "flags"
 #define SHOWN_PATH 300
 
 /* --- the files ------------------------------------------------------------------------------- */
@@ -131,7 +132,8 @@ bool bundle_is_folder_read(struct text path)
     bool state = false;
     for (size_t depth = 0; next_part(&path, &part); depth++) {
         state = state || (depth == 0 && text_is(part, "state"));
-        if (is_hidden(part) || (state && depth > 1))
+        if (is_hidden(part) || (state && depth > 2) ||
+            (state && depth == 2 && !text_is(part, PIN_FOLDER)))
             return false;
     }
     return true;
@@ -154,11 +156,27 @@ bool bundle_state_name(struct text path, struct text *name)
     return true;
 }
 
+bool bundle_pin_name(struct text path, struct text *environment, struct text *flag)
+{
+    struct text parts[4];
+    size_t count = 0;
+    while (count < 4 && next_part(&path, &parts[count]))
+        count++;
+    if (count != 4 || path.data || !text_is(parts[0], "state") || is_hidden(parts[1]) ||
+        !text_is(parts[2], PIN_FOLDER) || is_hidden(parts[3]) ||
+        !text_ends_with(parts[3], TEXT(".yaml")) || parts[1].length > STATE_NAME_MOST ||
+        parts[3].length > STATE_NAME_MOST + 5)
+        return false;
+    *environment = parts[1];
+    *flag = (struct text){parts[3].data, parts[3].length - 5};
+    return true;
+}
+
 enum bundle_interest bundle_interest(struct text path)
 {
-    struct text part = {NULL, 0}, name;
+    struct text part = {NULL, 0}, name, flag;
     bool conventional = false;
-    if (bundle_state_name(path, &name))
+    if (bundle_state_name(path, &name) || bundle_pin_name(path, &name, &flag))
         return BUNDLE_STRICT;
     for (bool first = true; next_part(&path, &part); first = false) {
         bool folder = path.data != NULL;

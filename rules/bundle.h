@@ -52,6 +52,8 @@ bool bundle_is_conventional_folder(struct text name);
 #define STATE_NAME_MOST 63 /* bytes of an environment's or a rollout's name */
 /* Whether it is state/ENVIRONMENT/ROLLOUT.yaml; `name` is ENVIRONMENT/ROLLOUT, in the path. */
 bool bundle_state_name(struct text path, struct text *name);
+/* Whether it is state/ENVIRONMENT/flags/FLAG.yaml; both names are in the path. */
+bool bundle_pin_name(struct text path, struct text *environment, struct text *flag);
 /* False for a folder in which nothing counts, whatever it holds: a hidden one, or one too deep
  * below state/. */
 bool bundle_is_folder_read(struct text path);

@@ -190,6 +190,7 @@ static const struct {
     LIST(KIND_METRIC, metric),
     LIST(KIND_ROLLOUT, rollout),
     LIST(KIND_ROLLOUT_STATE, rollout_state),
+    LIST(KIND_FLAG_PIN, flag_pin),
 };
 #undef LIST
 

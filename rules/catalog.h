@@ -10,6 +10,7 @@
 #include "bundle.h"
 #include "crew.h"
 #include "definitions.h"
+#include "flag_pin.h"
 #include "rollout_state.h"
 #include "schema.h"
 
@@ -30,8 +31,9 @@ struct catalog {
     struct metric **metrics;
     struct rollout **rollouts;
     struct rollout_state **rollout_states; /* by ENVIRONMENT/ROLLOUT */
+    struct flag_pin **flag_pins;           /* by ENVIRONMENT/FLAG */
     size_t flag_count, segment_count, environment_count, target_count;
-    size_t phase_plan_count, metric_count, rollout_count, rollout_state_count;
+    size_t phase_plan_count, metric_count, rollout_count, rollout_state_count, flag_pin_count;
     struct rollout **releases; /* the rollouts by flag, then by name: catalog_index_releases() */
     size_t files;              /* that were read as definitions */
     size_t unreadable; /* of these, files that are not YAML: what they define is not known */
@@ -76,6 +78,9 @@ const struct rollout *catalog_rollout(const struct catalog *catalog, struct text
 /* The state of a rollout; NULL where it has none, or one of another identity. */
 const struct rollout_state *catalog_rollout_state(const struct catalog *catalog,
                                                   const struct rollout *rollout);
+/* The pin of a flag in an environment, be it lifted; NULL where there is none. */
+const struct flag_pin *catalog_flag_pin(const struct catalog *catalog, struct text environment,
+                                        struct text flag);
 /* The phases that a rollout is to walk through: its own, or its plan's. NULL: the plan is not
  * there. */
 const struct phases *catalog_phases(const struct catalog *catalog, const struct rollout *rollout);

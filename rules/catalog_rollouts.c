@@ -33,7 +33,7 @@ const struct phases *catalog_phases(const struct catalog *catalog, const struct 
     return plan ? &plan->phases : NULL;
 }
 
-/* Of ENVIRONMENT/ROLLOUT beside these two. */
+/* Of ENVIRONMENT/ROLLOUT, or ENVIRONMENT/FLAG, beside these two. */
 static int compare_name(struct text name, struct text environment, struct text rollout)
 {
     const char *slash = memchr(name.data, '/', name.length);
@@ -67,6 +67,24 @@ const struct rollout_state *catalog_rollout_state(const struct catalog *catalog,
             rollout_identity(rollout, identity);
             return memcmp(identity, state->identity, sizeof identity) == 0 ? state : NULL;
         }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct flag_pin *catalog_flag_pin(const struct catalog *catalog, struct text environment,
+                                        struct text flag)
+{
+    size_t low = 0, high = catalog->flag_pin_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct flag_pin *pin = catalog->flag_pins[middle];
+        int order = compare_name(pin->name.text, environment, flag);
+        if (order == 0)
+            return pin;
         if (order < 0)
             low = middle + 1;
         else

@@ -3,6 +3,7 @@
 #include "definitions.h"
 
 #include "codes.h"
+#include "flag_pin.h"
 #include "read.h"
 #include "rollout_state.h"
 
@@ -17,6 +18,7 @@ static const struct {
     [KIND_METRIC] = {"Metric", "metric.json"},
     [KIND_ROLLOUT] = {"Rollout", "rollout.json"},
     [KIND_ROLLOUT_STATE] = {"RolloutState", "rolloutstate.json"},
+    [KIND_FLAG_PIN] = {"FlagPin", "flagpin.json"},
 };
 
 const char *kind_name(enum kind kind)
@@ -172,6 +174,7 @@ READER(read_phase_plan, struct phase_plan)
 READER(read_metric, struct metric)
 READER(read_rollout, struct rollout)
 READER(read_rollout_state, struct rollout_state)
+READER(read_flag_pin, struct flag_pin)
 #undef READER
 
 static const struct {
@@ -186,6 +189,7 @@ static const struct {
     [KIND_METRIC] = {sizeof(struct metric), read_metric_any},
     [KIND_ROLLOUT] = {sizeof(struct rollout), read_rollout_any},
     [KIND_ROLLOUT_STATE] = {sizeof(struct rollout_state), read_rollout_state_any},
+    [KIND_FLAG_PIN] = {sizeof(struct flag_pin), read_flag_pin_any},
 };
 
 static bool read_definition(struct reading *reading, const struct node *root,

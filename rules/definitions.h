@@ -26,10 +26,17 @@ enum kind {
     KIND_METRIC,
     KIND_ROLLOUT,
     KIND_ROLLOUT_STATE,
+    KIND_FLAG_PIN,
     KIND_COUNT
 };
 const char *kind_name(enum kind kind);   /* "Flag" */
 const char *kind_schema(enum kind kind); /* "flag.json" */
+/* Of those that weir alone writes, below state/: they are never quarantined with what they are
+ * about. */
+static inline bool kind_is_state(enum kind kind)
+{
+    return kind == KIND_ROLLOUT_STATE || kind == KIND_FLAG_PIN;
+}
 
 /* --- conditions ------------------------------------------------------------------------------ */
 
@@ -158,6 +165,10 @@ struct flag {
     struct flag_settings settings; /* all present */
     struct flag_override *overrides;
     size_t override_count;
+    struct name *watched; /* metrics, after a commit changed what it serves */
+    size_t watched_count;
+    int64_t watch_bake; /* seconds for which they are, and after which such a commit counts as
+                         * good */
 };
 
 struct segment {
@@ -214,6 +225,7 @@ struct definition {
         struct metric *metric;
         struct rollout *rollout;
         struct rollout_state *rollout_state; /* its name is ENVIRONMENT/ROLLOUT */
+        struct flag_pin *flag_pin;           /* its name is ENVIRONMENT/FLAG */
         void *any;                           /* all of them begin with a struct name */
     };
 };

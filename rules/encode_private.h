@@ -49,6 +49,8 @@ struct released {
         struct text variant, control;
     } undone[RELEASES_MAX]; /* rolled back or killed: control takes the variant's place */
     size_t undone_count;
+    bool is_killed;           /* by its pin: no rule counts */
+    struct text kill_control; /* what it serves then; empty: its default */
 };
 void encode_released(const struct encoder *encoder, const struct flag *flag, struct released *out);
 /* What is served where `variant` would be. */

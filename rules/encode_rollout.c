@@ -14,6 +14,30 @@ static bool takes_place(const struct rollout_state *state, const struct rollout_
     return state->since > other->since;
 }
 
+static bool has_variant(const struct flag *flag, struct text name)
+{
+    for (size_t i = 0; i < flag->variant_count; i++) {
+        if (text_equal(flag->variants[i].name.text, name))
+            return true;
+    }
+    return false;
+}
+
+/* Killed as a flag (flag_pin.h): that comes before all else. */
+static void take_pin(const struct encoder *encoder, const struct flag *flag, struct released *out)
+{
+    const struct flag_pin *pin =
+        catalog_flag_pin(encoder->catalog, encoder->environment, flag->name.text);
+    out->is_killed = pin && pin->is_killed;
+    out->kill_control = (struct text){0};
+    if (!out->is_killed)
+        return;
+    out->exposure_count = 0;
+    out->walking = NULL;
+    if (has_variant(flag, pin->control))
+        out->kill_control = pin->control;
+}
+
 void encode_released(const struct encoder *encoder, const struct flag *flag, struct released *out)
 {
     size_t count;
@@ -40,6 +64,7 @@ void encode_released(const struct encoder *encoder, const struct flag *flag, str
     }
     if (out->state)
         out->exposure_count = rollout_exposures(out->state, out->exposures);
+    take_pin(encoder, flag, out);
 }
 
 /* A control may be undone too: at most each of them once. */
@@ -60,6 +85,11 @@ bool encode_settings(const struct released *released, struct flag_settings *sett
 {
     struct text variant =
         released->walking ? released->walking->control.text : settings->default_variant.text;
+    if (released->is_killed) {
+        settings->rule_count = 0;
+        if (released->kill_control.length)
+            variant = released->kill_control;
+    }
     settings->default_variant.text = released_variant(released, variant);
     return settings->rule_count > 0 || released->exposure_count > 0;
 }

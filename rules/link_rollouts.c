@@ -206,6 +206,52 @@ static void check_start(struct linker *linker, const struct rollout *rollout)
     }
 }
 
+/* --- what watches a flag --------------------------------------------------------------------- */
+
+static bool asks_for(const struct metric *metric, const char *word)
+{
+    const struct text templates[] = {metric->address, metric->query, metric->numerator,
+                                     metric->denominator};
+    for (size_t i = 0; i < COUNT_OF(templates); i++) {
+        if (templates[i].length &&
+            memmem(templates[i].data, templates[i].length, word, strlen(word)) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* A flag by itself has neither phases nor arms. */
+static void check_watching(struct linker *linker, const struct flag *flag, const struct name *name)
+{
+    const struct metric *metric = catalog_metric(linker->catalog, name->text);
+    const char *lacks = NULL;
+    if (!metric)
+        return;
+    if (metric->compare != METRIC_ABSOLUTE || asks_for(metric, "{{control}}"))
+        lacks = "a control to compare with";
+    else if (asks_for(metric, "{{variant}}"))
+        lacks = "one {{variant}}";
+    else if (asks_for(metric, "{{phase}}"))
+        lacks = "a {{phase}}";
+    if (lacks)
+        diagnostics_add(linker->diagnostics, CODE_WATCH_METRIC, name->place,
+                        "watch it by a metric that judges all of its users by themselves",
+                        "metric \"%.64s\" needs %s, which flag \"%.64s\" by itself does not have",
+                        name->text.data, lacks, flag->name.text.data);
+}
+
+static void check_watches(struct linker *linker)
+{
+    const struct catalog *catalog = linker->catalog;
+    for (size_t i = 0; i < catalog->flag_count; i++) {
+        const struct flag *flag = catalog->flags[i];
+        link_look_at(linker, KIND_FLAG, i);
+        check_metrics(linker, flag->watched, flag->watched_count);
+        for (size_t j = 0; j < flag->watched_count; j++)
+            check_watching(linker, flag, &flag->watched[j]);
+    }
+}
+
 void link_rollouts(struct linker *linker)
 {
     const struct catalog *catalog = linker->catalog;
@@ -231,4 +277,5 @@ void link_rollouts(struct linker *linker)
         if (phases)
             check_end(linker, rollout, phases);
     }
+    check_watches(linker);
 }

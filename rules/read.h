@@ -9,6 +9,7 @@
 #include "rollout.h"
 
 struct rollout_state;
+struct flag_pin;
 
 struct reading {
     struct arena *arena;
@@ -46,5 +47,6 @@ bool read_metric(struct reading *reading, const struct node *root, struct metric
 bool read_rollout(struct reading *reading, const struct node *root, struct rollout *rollout);
 bool read_rollout_state(struct reading *reading, const struct node *root,
                         struct rollout_state *state);
+bool read_flag_pin(struct reading *reading, const struct node *root, struct flag_pin *pin);
 
 #endif

@@ -167,6 +167,20 @@ static bool read_overrides(struct reading *reading, const struct node *map, stru
     return true;
 }
 
+/* A period that the schema found well written may still be longer than any. */
+static bool read_watch(struct reading *reading, const struct node *map, struct flag *flag)
+{
+    const struct node *bake = node_get(map, "bake");
+    if (!map)
+        return true;
+    if (!bake || bake->type != NODE_STRING)
+        return false;
+    if (!period_parse(bake->string, &flag->watch_bake))
+        diagnostics_add(reading->diagnostics, CODE_SCHEMA_RANGE, reading_place(reading, bake), NULL,
+                        "\"%s\" is longer than ten years", bake->string.data);
+    return read_names(reading, node_get(map, "metrics"), &flag->watched, &flag->watched_count);
+}
+
 bool read_flag(struct reading *reading, const struct node *root, struct flag *flag)
 {
     const struct node *metadata = node_get(root, "metadata"), *spec = node_get(root, "spec");
@@ -176,5 +190,6 @@ bool read_flag(struct reading *reading, const struct node *root, struct flag *fl
            read_optional_text(reading, metadata, "expires", &flag->expires) &&
            read_variants(reading, node_get(spec, "variants"), flag) &&
            read_settings(reading, spec, &flag->settings) &&
-           read_overrides(reading, node_get(spec, "environments"), flag);
+           read_overrides(reading, node_get(spec, "environments"), flag) &&
+           read_watch(reading, node_get(spec, "watch"), flag);
 }

@@ -25,6 +25,7 @@ struct part {
     uint32_t documents;          /* seen in it so far */
     struct text path;            /* the arena's */
     struct text state;           /* ENVIRONMENT/ROLLOUT, of a file of state; else empty */
+    enum kind state_kind;        /* of which kind that is */
     enum status status;
 };
 
@@ -136,7 +137,7 @@ static enum status take_document(void *context, const struct node *root)
         part->file->unidentified = true;
         return STATUS_OK;
     }
-    if (part->state.length && kind != KIND_ROLLOUT_STATE) {
+    if (part->state.length && kind != part->state_kind) {
         diagnostics_add(&part->diagnostics, CODE_STATE_PATH, place_of(part, root),
                         "state/ is weir's own: put it elsewhere", "%s below state/",
                         kind_name(kind));
@@ -179,10 +180,31 @@ static enum status keep_state(struct part *part)
         return STATUS_OK;
     if (part->diagnostics.errors == 0)
         diagnostics_add(&part->diagnostics, CODE_STATE_PATH, (struct place){part->path, 1, 1},
-                        "weir alone writes states", "not one document of the kind RolloutState");
+                        "weir alone writes states", "not one document of the kind %s",
+                        kind_name(part->state_kind));
     file->documents = NULL;
     part->last = &file->documents;
-    return add_document(part, KIND_ROLLOUT_STATE, part->state, NULL);
+    return add_document(part, part->state_kind, part->state, NULL);
+}
+
+/* What a file of state is about, as its path tells it. */
+static enum status find_state(struct part *part)
+{
+    struct text environment, flag;
+    part->state = (struct text){0};
+    part->state_kind = KIND_ROLLOUT_STATE;
+    if (bundle_state_name(part->path, &part->state) ||
+        !bundle_pin_name(part->path, &environment, &flag))
+        return STATUS_OK;
+    size_t length = environment.length + 1 + flag.length;
+    char *name = arena_allocate(&part->arena, length + 1);
+    if (!name)
+        return STATUS_NO_MEMORY;
+    snprintf(name, length + 1, "%.*s/%.*s", (int)environment.length, environment.data,
+             (int)flag.length, flag.data);
+    part->state = (struct text){name, length};
+    part->state_kind = KIND_FLAG_PIN;
+    return STATUS_OK;
 }
 
 static enum status read_file(struct part *part, size_t index, struct arena *scratch)
@@ -198,8 +220,9 @@ static enum status read_file(struct part *part, size_t index, struct arena *scra
         status = STATUS_NO_MEMORY;
     if (status != STATUS_OK)
         return status;
-    part->state = (struct text){0};
-    bundle_state_name(part->path, &part->state);
+    status = find_state(part);
+    if (status != STATUS_OK)
+        return status;
     status = yaml_read(scratch, part->path, bytes, take_document, part, &part->diagnostics);
     if (status == STATUS_INVALID) {
         part->file->unreadable = part->file->unidentified = true;

@@ -73,8 +73,8 @@ static enum status judge(struct step *step, struct entry *entry)
         return STATUS_OK;
     work->candidate = true;
     /* A state is known by its path: nothing else can be it. */
-    work->stands = work->broken ||
-                   (!wanted && step->inventory->unidentified && entry->kind != KIND_ROLLOUT_STATE);
+    work->stands =
+        work->broken || (!wanted && step->inventory->unidentified && !kind_is_state(entry->kind));
     work->chosen = work->broken ? first_whole(entry) : wanted; /* for the telling */
     return works_add(&step->candidates, work) ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -162,14 +162,14 @@ static bool nobody_is_told(const struct step *step, const struct work *work)
            (work->broken || step->inventory->unreadable > 0);
 }
 
-/* A rollout, or where it stands, changes the flag that it releases. */
+/* A rollout, or where it stands, changes the flag that it releases; so does a pin. */
 static enum status soil_released(struct step *step, const struct entry *entry, struct entries *list)
 {
-    enum kind wanted = entry->kind == KIND_ROLLOUT ? KIND_FLAG : KIND_ROLLOUT;
+    enum kind wanted = entry->kind == KIND_ROLLOUT_STATE ? KIND_ROLLOUT : KIND_FLAG;
     struct entry **released = NULL;
     size_t count = 0;
     enum status status = STATUS_OK;
-    if (entry->kind != KIND_ROLLOUT && entry->kind != KIND_ROLLOUT_STATE)
+    if (entry->kind != KIND_ROLLOUT && !kind_is_state(entry->kind))
         return STATUS_OK;
     for (uint32_t i = 0; i < entry->reference_count && status == STATUS_OK; i++) {
         if (entry->references[i].entry->kind == wanted)
@@ -349,7 +349,7 @@ static void let_all_stand(struct step *step)
 {
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
-        if (work->entry->kind == KIND_ROLLOUT_STATE && !work->broken)
+        if (kind_is_state(work->entry->kind) && !work->broken)
             continue;
         work->stands = true;
         work->chosen = work->entry->in_force;

@@ -7,41 +7,62 @@
 
 /* --- states edited by hand ------------------------------------------------------------------- */
 
+static bool may_count(enum kind kind, const void *before, const void *wanted)
+{
+    const struct rollout_state *state = wanted;
+    const struct flag_pin *pin = wanted;
+    if (kind == KIND_FLAG_PIN)
+        return !pin->is_foreign || flag_pin_is_safer(before, pin);
+    return !state->is_foreign || (before && rollout_state_is_safer(before, state));
+}
+
 static enum status check_foreign(struct step *step, struct work *work)
 {
     struct version *versions[2] = {work->wanted, work->entry->in_force};
     enum status status = step_read_versions(step, versions, versions[1] ? 2 : 1);
     if (status != STATUS_OK)
         return status;
-    const struct rollout_state *wanted = versions[0]->definition,
-                               *before = versions[1] ? versions[1]->definition : NULL;
-    if (!wanted->is_foreign || (before && rollout_state_is_safer(before, wanted)))
+    enum kind kind = work->entry->kind;
+    const struct name *wanted = versions[0]->definition;
+    if (may_count(kind, versions[1] ? versions[1]->definition : NULL, wanted))
         return STATUS_OK;
-    diagnostics_add(&step->result->diagnostics, CODE_STATE_FOREIGN, wanted->name.place,
-                    "put back what weir wrote, and use its commands",
-                    "the state of \"%.130s\" was edited by hand, and exposes more than before",
-                    wanted->name.text.data);
+    diagnostics_add(
+        &step->result->diagnostics, CODE_STATE_FOREIGN, wanted->place,
+        "put back what weir wrote, and use its commands",
+        kind == KIND_FLAG_PIN
+            ? "the pin of \"%.130s\" was edited by hand, and holds it otherwise than "
+              "before"
+            : "the state of \"%.130s\" was edited by hand, and exposes more than before",
+        wanted->text.data);
     work->broken = true;
     work->stands = true;
     work->chosen = NULL;
     return STATUS_OK;
 }
 
-/* Taken away: only together with its rollout, when that has ended. */
+/* A state: only together with its rollout, when that has ended. A pin: when it was lifted. */
+static bool may_go(const struct step *step, enum kind kind, const void *definition)
+{
+    if (kind == KIND_FLAG_PIN)
+        return flag_pin_is_lifted(definition);
+    const struct rollout_state *state = definition;
+    const struct entry *rollout = inventory_find(step->inventory, KIND_ROLLOUT, state->rollout);
+    return !rollout_state_is_unfinished(state) && (!rollout || !rollout->wanted);
+}
+
+/* Taken away. */
 static enum status check_gone(struct step *step, struct work *work)
 {
     struct version *before = work->entry->in_force;
     enum status status = step_read_versions(step, &before, 1);
     if (status != STATUS_OK)
         return status;
-    const struct rollout_state *state = before->definition;
-    const struct entry *rollout = inventory_find(step->inventory, KIND_ROLLOUT, state->rollout);
-    if (!rollout_state_is_unfinished(state) && (!rollout || !rollout->wanted))
+    if (may_go(step, work->entry->kind, before->definition))
         return STATUS_OK;
-    diagnostics_add(&step->result->diagnostics, CODE_STATE_FOREIGN,
-                    (struct place){before->source->path, 0, 0},
-                    "put it back, and use weir's commands",
-                    "the state of \"%.130s\" was taken away by hand", state->name.text.data);
+    diagnostics_add(
+        &step->result->diagnostics, CODE_STATE_FOREIGN, (struct place){before->source->path, 0, 0},
+        "put it back, and use weir's commands", "the %s of \"%.130s\" was taken away by hand",
+        work->entry->kind == KIND_FLAG_PIN ? "pin" : "state", work->entry->name.data);
     work->broken = true;
     work->stands = true;
     return STATUS_OK;
@@ -52,7 +73,7 @@ enum status step_check_foreign(struct step *step)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
         struct work *work = step->candidates.items[i];
-        if (work->entry->kind != KIND_ROLLOUT_STATE || work->broken)
+        if (!kind_is_state(work->entry->kind) || work->broken)
             continue;
         if (work->wanted)
             status = check_foreign(step, work);

@@ -17,7 +17,7 @@ bool work_counts(const struct work *work)
 static void let_all_stand(struct step *step)
 {
     for (size_t i = 0; i < step->candidates.count; i++) {
-        if (step->candidates.items[i]->entry->kind != KIND_ROLLOUT_STATE)
+        if (!kind_is_state(step->candidates.items[i]->entry->kind))
             let_stand(step->candidates.items[i]);
     }
     step->collapsed = true;
@@ -132,7 +132,7 @@ static bool let_reached_stand(struct step *step)
     bool some = false;
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
-        if (work_counts(work) && work->reached && work->entry->kind != KIND_ROLLOUT_STATE) {
+        if (work_counts(work) && work->reached && !kind_is_state(work->entry->kind)) {
             let_stand(work);
             some = true;
         }

@@ -34,6 +34,16 @@ static void ask(struct asking *asking, enum kind kind, struct text name)
     asking->found[asking->count++] = entry;
 }
 
+/* The same of a name that may be nobody's yet: whoever comes to bear it is asked for. */
+static void ask_ever(struct asking *asking, enum kind kind, struct text name)
+{
+    struct entry *entry = inventory_entry(asking->step->inventory, kind, name);
+    if (entry && step_work(asking->step, entry)) /* looked at when the step ends */
+        ask(asking, kind, name);
+    else
+        asking->failed = true;
+}
+
 static void ask_condition(struct asking *asking, const struct condition *condition)
 {
     for (; condition; condition = condition->next) {
@@ -68,6 +78,8 @@ static void ask_flag(struct asking *asking, const struct flag *flag)
         ask(asking, KIND_ENVIRONMENT, flag->overrides[i].environment.text);
         ask_settings(asking, &flag->overrides[i].settings);
     }
+    for (size_t i = 0; i < flag->watched_count; i++)
+        ask(asking, KIND_METRIC, flag->watched[i].text);
 }
 
 static void ask_names(struct asking *asking, enum kind kind, const struct name *names, size_t count)
@@ -96,7 +108,7 @@ static void ask_rollout(struct asking *asking, const struct rollout *rollout)
 /* What it asks for makes it change, but it stands by itself: nothing else's faults are its. */
 static void ask_state(struct asking *asking, const struct rollout_state *state)
 {
-    ask(asking, KIND_ROLLOUT, state->rollout);
+    ask_ever(asking, KIND_ROLLOUT, state->rollout);
     for (size_t i = 0; i < state->plan.count; i++)
         ask(asking, KIND_SEGMENT, state->plan.items[i].audience);
 }
@@ -130,6 +142,9 @@ enum status step_references(struct step *step, enum kind kind, const void *defin
         break;
     case KIND_ROLLOUT_STATE:
         ask_state(&asking, definition);
+        break;
+    case KIND_FLAG_PIN:
+        ask_ever(&asking, KIND_FLAG, ((const struct flag_pin *)definition)->flag);
         break;
     case KIND_COUNT:
         break;
@@ -193,15 +208,17 @@ static enum status enter_roots(struct step *step)
     return status;
 }
 
-/* With a flag come its rollouts, with these where they stand. */
+/* With a flag come its rollouts and pins, with rollouts where they stand. */
 static enum status enter_releases(struct step *step, const struct entry *entry)
 {
     enum status status = STATUS_OK;
     if (entry->kind != KIND_FLAG && entry->kind != KIND_ROLLOUT)
         return STATUS_OK;
-    enum kind wanted = entry->kind == KIND_FLAG ? KIND_ROLLOUT : KIND_ROLLOUT_STATE;
+    enum kind wanted = entry->kind == KIND_FLAG ? KIND_ROLLOUT : KIND_ROLLOUT_STATE,
+              other = entry->kind == KIND_FLAG ? KIND_FLAG_PIN : wanted;
     for (size_t i = 0; i < entry->referrer_count && status == STATUS_OK; i++) {
-        if (entry->referrers[i].entry->kind == wanted)
+        enum kind kind = entry->referrers[i].entry->kind;
+        if (kind == wanted || kind == other)
             status = enter(step, entry->referrers[i].entry);
     }
     return status;

@@ -32,12 +32,16 @@ static enum status put_state(struct catalog *catalog, const struct preview_task 
     return STATUS_OK;
 }
 
-/* The flag's rollouts in this environment, and where they stand. */
+/* The flag, its pin, its rollouts in this environment, and where they stand. */
 static size_t list_entries(const struct preview_task *task, const struct entry **entries)
 {
     const struct rollout *rollout = task->item->rollout;
     size_t count = 0;
+    char pin[2 * (STATE_NAME_MOST + 1)];
+    snprintf(pin, sizeof pin, "%.63s/%.63s", rollout->environment.text.data,
+             rollout->flag.text.data);
     entries[count++] = inventory_find(task->inventory, KIND_FLAG, rollout->flag.text);
+    entries[count++] = inventory_find(task->inventory, KIND_FLAG_PIN, text_of(pin));
     entries[count++] = inventory_find(task->inventory, KIND_ENVIRONMENT, rollout->environment.text);
     for (size_t i = 0; i < task->roster->count; i++) {
         const struct roster_rollout *item = &task->roster->items[i];
@@ -57,7 +61,7 @@ static size_t list_entries(const struct preview_task *task, const struct entry *
 static enum status read_catalog(const struct preview_task *task, struct catalog *catalog,
                                 struct error *error)
 {
-    const struct entry **entries = calloc(2 * task->roster->count + 2, sizeof *entries);
+    const struct entry **entries = calloc(2 * task->roster->count + 3, sizeof *entries);
     *catalog = (struct catalog){0};
     if (!entries)
         return error_set(error, STATUS_NO_MEMORY, "no memory to compile a flag");

@@ -73,7 +73,8 @@ COMMITS = {
                                            "control characters"),
     "kind that does not work yet": flag("apiVersion: weir/v1\nkind: Program\n", "W211", 2, 7,
                                         "kind Program does not work yet"),
-    "field that does not work yet": flag(GOOD + "  watch: {}\n", "W212", 7, 3, "does not work yet"),
+    "field that does not work yet": flag(GOOD + "  rules: [{when: {program: beta}, serve: on}]\n", "W212", 7, 19,
+                                         "do not work yet"),
     "unknown field": flag(GOOD + "  defualt: on\n", "W203", 7, 3, "defualt"),
     "target outside, by ..": other("targets/bad.yaml", TARGET, "W205", 6, 16, 'a path has no ".." part'),
 }

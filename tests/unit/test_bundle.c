@@ -52,7 +52,9 @@ START_TEST(the_rest_is_ignored)
         ".x.yaml",
         "state/epoch",
         "state/x.yaml",
-        "state/production/flags/x.yaml",
+        "state/production/flags/more/x.yaml",
+        "state/production/others/x.yaml",
+        "state/production/flags/x.yml",
         "state/production/x.yml",
         "state/.hidden/x.yaml",
         "flags/yaml",
@@ -64,9 +66,12 @@ START_TEST(the_rest_is_ignored)
     ck_assert_interest("flags/state/x.yaml", BUNDLE_STRICT);
     ck_assert_interest("state.yaml", BUNDLE_MARKED);
     ck_assert_interest("state/production/x.yaml", BUNDLE_STRICT);
+    ck_assert_interest("state/production/flags/x.yaml", BUNDLE_STRICT);
     ck_assert(bundle_is_folder_read(TEXT("state")));
     ck_assert(bundle_is_folder_read(TEXT("state/production")));
-    ck_assert(!bundle_is_folder_read(TEXT("state/production/flags")));
+    ck_assert(bundle_is_folder_read(TEXT("state/production/flags")));
+    ck_assert(!bundle_is_folder_read(TEXT("state/production/flags/more")));
+    ck_assert(!bundle_is_folder_read(TEXT("state/production/others")));
     ck_assert(!bundle_is_folder_read(TEXT("a/.git")));
     ck_assert(bundle_is_folder_read(TEXT("a/state")));
 }
