@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "../controller/git/access.h"
+#include "../controller/git/decide.h"
 #include "../controller/git/identity.h"
 #include "../controller/git/path_log.h"
 #include "../controller/git/url.h"

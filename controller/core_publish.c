@@ -169,23 +169,25 @@ int64_t core_retry(struct core *core)
 static enum status swap(struct core *core, struct snapshot **out, struct error *error)
 {
     struct generation generation;
+    struct snapshot *made = NULL;
     enum status status =
         mirror_generation(core->mirror, core->effective.commit, &generation, error);
     if (status != STATUS_OK)
         return status;
     generation.overlay = steering_overlay(core->steering);
-    status = make_snapshot(core, generation, out, error);
-    if (status != STATUS_OK)
+    status = make_snapshot(core, generation, &made, error);
+    if (status != STATUS_OK || !made)
         return status;
     struct snapshot *previous = hub_acquire(core->parts.hub);
-    raise_overlay(previous, *out);
-    steering_raise(core->steering, (*out)->generation.overlay);
-    note_flags(core, previous, *out);
+    raise_overlay(previous, made);
+    steering_raise(core->steering, made->generation.overlay);
+    note_flags(core, previous, made);
     snapshot_release(previous);
-    hub_publish(core->parts.hub, snapshot_reference(*out));
+    hub_publish(core->parts.hub, snapshot_reference(made));
     core->has_published = true;
     core_gauge(core, &family_snapshot_version, NULL,
                (int64_t)atomic_load(&core->parts.hub->version));
+    *out = made;
     return STATUS_OK;
 }
 
