@@ -1,3 +1,4 @@
+#include "../git/decide.h"
 #include "verb.h"
 
 #include <stdio.h>
