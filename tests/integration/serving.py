@@ -27,8 +27,9 @@ def when(request, status):
 class Serving(weir.Controller):
     """A controller that listens where it is told, with or without TLS."""
 
-    def __init__(self, repository, data, *arguments, listen="127.0.0.1:0", poll="1h"):
-        super().__init__("--repo", repository.url, "--data", data, "--listen", listen, "--poll", poll, *arguments)
+    def __init__(self, repository, data, *arguments, listen="127.0.0.1:0", poll="1h", env=None):
+        super().__init__("--repo", repository.url, "--data", data, "--listen", listen, "--poll", poll, *arguments,
+                         env=env)
 
     def __enter__(self):
         return self
