@@ -61,8 +61,14 @@ static void write_target(struct buffer *out, const struct target_status *target)
     }
     status_write_time(out, "lastSuccess", target->last_success);
     buffer_append_char(out, ',');
+    buffer_printf(out, "\"merged\":%s,", target->merged ? "true" : "false");
     status_write_member(out, "name", target->name);
     buffer_append_char(out, ',');
+    if (target->unservable) {
+        buffer_printf(out, "\"overrides\":{\"unservable\":%zu,", target->unservable);
+        status_write_member(out, "message", target->override_problem);
+        buffer_append_string(out, "},");
+    }
     status_write_member(out, "state", target_condition_name(target->condition));
     buffer_append_char(out, ',');
     status_write_member(out, "type", target->type);

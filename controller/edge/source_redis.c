@@ -1,9 +1,9 @@
 /* What a Redis target wrote: hashes {KEY}:doc and {KEY}:meta.
  *
  * Meta is asked for alone first; only when it is news the whole follows, read in one transaction,
- * so that no script of a writer comes in between. While an override stands its fragment is in place
- * of the document's, and the digest, which is the document's, does not fit: then it is not checked.
- */
+ * so that no script of a writer comes in between. What stands there has open overrides in it, and
+ * the digest is of that. Only while it is "merged", since nobody has pushed a document that has all
+ * of them, there is none to check by; then the whole is read each time. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@
 
 #define LISTENING_SLICE 100 /* milliseconds between looks at *stop */
 
-enum { NAME_DOCUMENT, NAME_META, NAME_OVERRIDES, NAME_CHANGED, NAME_COUNT };
+enum { NAME_DOCUMENT, NAME_META, NAME_CHANGED, NAME_COUNT };
 enum { META_COMMIT, META_GENERATION, META_DIGEST, META_ENVIRONMENT, META_METADATA, META_COUNT };
 
 struct redis_source {
@@ -40,7 +40,7 @@ static void redis_source_close(void *state)
 
 static bool make_names(struct redis_source *source, const char *key)
 {
-    static const char *const suffixes[NAME_COUNT] = {"doc", "meta", "overrides", "changed"};
+    static const char *const suffixes[NAME_COUNT] = {"doc", "meta", "changed"};
     size_t size = strlen(key) + 16;
     for (size_t i = 0; i < NAME_COUNT; i++) {
         source->names[i] = malloc(size);
@@ -136,12 +136,11 @@ static bool read_meta(const redisReply *reply, struct text out[META_COUNT])
             "metadata"                                                                             \
     }
 
-/* Whether the meta alone says that nothing has changed; overrides change without it. */
+/* Whether the meta alone says that nothing has changed. */
 static enum status look_at_meta(struct redis_source *source, const struct snapshot *held,
                                 bool *same, struct error *error)
 {
     const char *const words[] = META_WORDS(source);
-    const char *const count[] = {"HLEN", source->names[NAME_OVERRIDES]};
     struct text meta[META_COUNT];
     char generation[GENERATION_TEXT_SIZE];
     *same = false;
@@ -162,14 +161,7 @@ static enum status look_at_meta(struct redis_source *source, const struct snapsh
         document_release(document);
     }
     freeReplyObject(reply);
-    if (status != STATUS_OK || !*same)
-        return status;
-    reply = ask(source, count, COUNT_OF(count), error);
-    if (!reply)
-        return STATUS_SYSTEM;
-    *same = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0;
-    freeReplyObject(reply);
-    return STATUS_OK;
+    return status;
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
@@ -192,21 +184,20 @@ static void put_together(const redisReply *fields, struct text metadata, struct 
     buffer_append_char(out, '}');
 }
 
-/* The reply to EXEC: meta, fields, overrides. */
+/* The reply to EXEC: meta, fields. */
 static enum status read_transaction(struct redis_source *source, const redisReply *reply,
                                     const struct snapshot *held, struct seen *seen,
                                     struct error *error)
 {
     struct text meta[META_COUNT], environment;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         !read_meta(reply->element[0], meta) || reply->element[1]->type != REDIS_REPLY_ARRAY ||
-        reply->element[1]->elements > 2 * (size_t)FIELDS_MOST ||
-        reply->element[2]->type != REDIS_REPLY_INTEGER)
+        reply->element[1]->elements > 2 * (size_t)FIELDS_MOST)
         return odd(source, error);
     const struct source_meta told = {.commit = meta[META_COMMIT],
                                      .generation = meta[META_GENERATION],
                                      .digest = meta[META_DIGEST]};
-    bool overridden = reply->element[2]->integer > 0;
+    bool merged = text_is(told.digest, REDIS_MERGED);
     enum status status =
         source_environment(&source->parts, meta[META_ENVIRONMENT], &environment, error);
     if (status == STATUS_OK && told.digest.length == 0)
@@ -215,14 +206,14 @@ static enum status read_transaction(struct redis_source *source, const redisRepl
         status = source_begin(&told, 1, source->parts.clock, &seen->snapshot, error);
     if (status != STATUS_OK)
         return status;
-    struct document *document = overridden ? NULL : source_held(held, environment, told.digest);
+    struct document *document = merged ? NULL : source_held(held, environment, told.digest);
     if (!document) {
         struct buffer json;
         buffer_init(&json, DOCUMENT_MAXIMUM);
         put_together(reply->element[1], meta[META_METADATA], &json);
         status = json.failed
                      ? error_set(error, json.failed, "the document is too large")
-                     : source_read_document(buffer_text(&json), overridden ? TEXT("") : told.digest,
+                     : source_read_document(buffer_text(&json), merged ? TEXT("") : told.digest,
                                             &document, error);
         buffer_dispose(&json);
     }
@@ -237,12 +228,11 @@ static enum status look_at_all(struct redis_source *source, const struct snapsho
 {
     const char *const begin[] = {"MULTI"}, *const meta[] = META_WORDS(source);
     const char *const fields[] = {"HGETALL", source->names[NAME_DOCUMENT]};
-    const char *const overrides[] = {"HLEN", source->names[NAME_OVERRIDES]};
     const char *const end[] = {"EXEC"};
     const struct {
         const char *const *words;
         size_t count;
-    } commands[] = {{begin, 1}, {meta, COUNT_OF(meta)}, {fields, 2}, {overrides, 2}, {end, 1}};
+    } commands[] = {{begin, 1}, {meta, COUNT_OF(meta)}, {fields, 2}, {end, 1}};
     redisReply *reply = NULL;
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (reply)

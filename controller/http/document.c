@@ -57,6 +57,7 @@ void document_answer(struct worker *worker, const struct request *request, struc
     if (!environment)
         return;
     answer->provenance = worker->reader.snapshot;
+    answer->overrides = environment->overrides;
     tell_age(worker->parts, answer);
     document_digest_text(environment->document, digest);
     write_digest_tag(answer, digest);

@@ -101,14 +101,15 @@ struct answer {
     const char *authenticate; /* static, for 401 and 403; or NULL */
     const char *allow_origin; /* whose page may read the answer: the operator's text; or NULL */
     bool vary_origin;
-    const char *preflight;             /* static: the methods that a page may use; or NULL */
-    const struct snapshot *provenance; /* the worker's: told in headers; or NULL */
-    bool tells_age;                    /* with the provenance: */
-    int64_t age;                       /* seconds since the source was last read */
-    char etag[DIGEST_TEXT_SIZE + 2];   /* with quotes, or empty */
-    char location[64];                 /* for 202: where to ask what became of it; or empty */
-    struct buffer *body;               /* the worker's; empty for 304 */
-    struct whole *whole;               /* the worker's: stands in for `body`; or NULL */
+    const char *preflight;                /* static: the methods that a page may use; or NULL */
+    const struct snapshot *provenance;    /* the worker's: told in headers; or NULL */
+    const struct override_set *overrides; /* in what is answered; likewise */
+    bool tells_age;                       /* with the provenance: */
+    int64_t age;                          /* seconds since the source was last read */
+    char etag[DIGEST_TEXT_SIZE + 2];      /* with quotes, or empty */
+    char location[64];                    /* for 202: where to ask what became of it; or empty */
+    struct buffer *body;                  /* the worker's; empty for 304 */
+    struct whole *whole;                  /* the worker's: stands in for `body`; or NULL */
     struct stream *stream; /* sent instead of `body`; or NULL. Whoever sends it owns it */
 };
 

@@ -359,6 +359,29 @@ bool override_set_records(const struct override_set *set, struct text intent)
            bsearch(&intent, set->recorded, set->recorded_count, sizeof intent, compare_intents);
 }
 
+static void name_one(struct buffer *out, char quote, struct text text, bool first)
+{
+    if (!first)
+        buffer_append_char(out, ',');
+    if (quote)
+        buffer_append_char(out, quote);
+    buffer_append_text(out, text);
+    if (quote)
+        buffer_append_char(out, quote);
+}
+
+void override_set_name(const struct override_set *set, char quote, struct buffer *out)
+{
+    size_t count = set ? set->count : 0, named = count < OVERRIDES_NAMED ? count : OVERRIDES_NAMED;
+    for (size_t i = 0; i < named; i++)
+        name_one(out, quote, set->items[i]->intent, i == 0);
+    if (count > named) {
+        char rest[24];
+        snprintf(rest, sizeof rest, "+%zu", count - named);
+        name_one(out, quote, text_of(rest), false);
+    }
+}
+
 static int compare_flags(const void *key, const void *item)
 {
     return text_compare(*(const struct text *)key, (*(struct override *const *)item)->flag);

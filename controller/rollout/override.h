@@ -71,6 +71,11 @@ struct override_set *override_set_reference(struct override_set *set); /* NULL i
 void override_set_release(struct override_set *set);                   /* NULL is fine */
 /* Whether the commit's states hold this intent; a set that is NULL records nothing. */
 bool override_set_records(const struct override_set *set, struct text intent);
+/* Appends the intents of its overrides, for people and programs that look beside a document: at
+ * most OVERRIDES_NAMED, then "+9" where there are nine more; commas between them, `quote` around
+ * each (0: none). Nothing where there are no overrides, or no set. */
+#define OVERRIDES_NAMED 32
+void override_set_name(const struct override_set *set, char quote, struct buffer *out);
 /* The override of a flag, borrowed; NULL where there is none, or no set. */
 struct override *override_set_find(const struct override_set *set, struct text flag);
 

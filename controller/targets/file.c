@@ -11,6 +11,7 @@
 
 #include "../../rules/codes.h"
 #include "../../rules/json.h"
+#include "../rollout/override.h"
 #include "../write_file.h"
 #include "drivers.h"
 
@@ -224,6 +225,11 @@ static void write_meta_text(const struct writing *writing, struct buffer *out)
     json_write_string(out, text_of(writing->push->environment));
     buffer_append_string(out, ",\"generation\":");
     json_write_string(out, text_of(writing->generation));
+    if (writing->push->overrides && writing->push->overrides->count) {
+        buffer_append_string(out, ",\"overrides\":[");
+        override_set_name(writing->push->overrides, '"', out);
+        buffer_append_char(out, ']');
+    }
     buffer_append_string(out, "}\n");
 }
 

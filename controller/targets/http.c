@@ -2,6 +2,7 @@
  *
  *     Weir-Environment, Weir-Generation, Weir-Digest, Weir-Commit
  *     Weir-Timestamp: seconds since 1970
+ *     Weir-Overrides: the intents of open overrides in it, where there are some
  *     Weir-Signature: v1=<hex of HMAC-SHA-256>   (with credentials)
  *
  * What is signed: "v1", timestamp, environment, generation, digest and commit, each followed by one
@@ -17,6 +18,7 @@
 
 #include "../../rules/codes.h"
 #include "../outward/http_client.h"
+#include "../rollout/override.h"
 #include "drivers.h"
 
 #define SECRET_SIZE 1024
@@ -181,7 +183,7 @@ static void sign(const struct putting *putting, const char *key, struct text bod
     buffer_append_hex(out, mac, sizeof mac);
 }
 
-#define LINES 7
+#define LINES 8
 
 /* The request's own header lines, one after another in `out`, each with its NUL. */
 static enum status write_headers(const struct putting *putting, struct text body,
@@ -195,7 +197,13 @@ static enum status write_headers(const struct putting *putting, struct text body
     buffer_printf(out, "Weir-Digest: %s%c", putting->digest, 0);
     buffer_printf(out, "Weir-Commit: %s%c", snapshot->commit, 0);
     buffer_printf(out, "Weir-Timestamp: %s%c", putting->timestamp, 0);
-    size_t count = LINES - 1;
+    size_t count = LINES - 2;
+    if (putting->push->overrides && putting->push->overrides->count) {
+        buffer_append_string(out, "Weir-Overrides: ");
+        override_set_name(putting->push->overrides, 0, out);
+        buffer_append_char(out, '\0');
+        count++;
+    }
     if (putting->target->secret) {
         enum status status = reach_secret_read(putting->target->secret, key, sizeof key, error);
         if (status != STATUS_OK)
@@ -204,7 +212,7 @@ static enum status write_headers(const struct putting *putting, struct text body
         sign(putting, key, body, out);
         buffer_append_char(out, '\0');
         explicit_bzero(key, sizeof key);
-        count = LINES;
+        count++;
     }
     if (out->failed)
         return error_set(error, STATUS_NO_MEMORY, "out of memory");

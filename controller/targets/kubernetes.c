@@ -4,7 +4,8 @@
  *     ConfigMap    data["flags.json"] is the document
  *     FeatureFlag  spec.flagSpec is the document (core.openfeature.dev/v1beta1)
  *
- * Beside it, annotations: weir/environment, weir/generation, weir/digest, weir/commit.
+ * Beside it, annotations: weir/environment, weir/generation, weir/digest, weir/commit;
+ * and weir/overrides, the intents of open overrides in it, where there are some.
  *
  * The fence: the object's metadata is read first, and what is applied names the resourceVersion
  * that was read. When somebody was faster the server refuses (409), and it is read again. So
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 
 #include "../../rules/codes.h"
+#include "../rollout/override.h"
 #include "drivers.h"
 #include "kubernetes_server.h"
 
@@ -257,6 +259,11 @@ static void write_object(const struct applying *applying, const char *version, s
     write_member(out, ",\"weir/digest\":", applying->digest);
     write_member(out, ",\"weir/environment\":", applying->push->environment);
     write_member(out, ",\"weir/generation\":", applying->generation);
+    if (applying->push->overrides && applying->push->overrides->count) {
+        buffer_append_string(out, ",\"weir/overrides\":\"");
+        override_set_name(applying->push->overrides, 0, out);
+        buffer_append_char(out, '"');
+    }
     if (target->feature_flag) {
         buffer_append_string(out, "}},\"spec\":{\"flagSpec\":");
         write_flag_spec(applying, out);

@@ -22,16 +22,3 @@ void push_found_dispose(struct push_found *found)
     free(found->overrides);
     *found = (struct push_found){0};
 }
-
-void push_write_intents(const struct push *push, char separator, char quote, struct buffer *out)
-{
-    for (size_t i = 0; push->overrides && i < push->overrides->count; i++) {
-        if (i)
-            buffer_append_char(out, separator);
-        if (quote)
-            buffer_append_char(out, quote);
-        buffer_append_text(out, push->overrides->items[i]->intent);
-        if (quote)
-            buffer_append_char(out, quote);
-    }
-}

@@ -13,6 +13,10 @@
 
 #define REDIS_TIMEOUT_SECONDS 2 /* to connect; and to wait for each answer, or for room to send */
 
+/* In {KEY}:meta in the place of a digest (redis_script.h): overrides stand over the document that
+ * was pushed, and nobody has computed the digest of that. */
+#define REDIS_MERGED "merged"
+
 #define REDIS_UNASKED_MAXIMUM ((size_t)64 << 10)
 
 struct redis_place {

@@ -18,7 +18,7 @@ struct override; /* rollout/override.h */
 
 /* What a push found out about overrides, where a target keeps them (ROLLOUTS.md section 4). */
 struct push_found {
-    bool looked; /* else nothing is known, and the rest says nothing */
+    bool looked;                 /* else nothing is known, and the rest says nothing */
     struct override **overrides; /* that stand there and that the push does not have: references */
     size_t count;
     size_t unservable;               /* so many stand there that are no overrides, and stay */
@@ -41,9 +41,6 @@ struct push {
     const struct override_set *overrides; /* of the document, borrowed; NULL: none */
     struct push_found *found;             /* empty; or NULL */
 };
-/* Appends the intents of the overrides in what is pushed, for what stands beside a document:
- * `separator` between them, `quote` around each (0: none). */
-void push_write_intents(const struct push *push, char separator, char quote, struct buffer *out);
 
 /* Its own copy of a target's definition. */
 struct target_definition {

@@ -511,16 +511,40 @@ def test_a_redis_that_somebody_changed_is_not_believed(pushed, redis, tmp_path):
 
 
 def test_a_redis_with_an_override(pushed, redis, tmp_path):  # noqa: F811
-    """The override's fragment stands in the document, whose digest is still that of the commit."""
-    _, address, _ = pushed
+    """Another controller's, over what this one pushes: its fragment stands in the document, and the meta claims no
+    digest, which an edge can do without. Whoever does not know of it leaves it there."""
+    source, address, next_commit = pushed
     banner = json.loads(redis.hash("{weir:production}:doc")["banner"])
     banner["defaultVariant"] = "loud"
-    redis.ask("HSET", "{weir:production}:overrides", "banner",
-              json.dumps({"intent": "x", "fragment": json.dumps(banner)}))
-    redis.ask("HSET", "{weir:production}:doc", "banner", json.dumps(banner))
+    override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
+                "fragment": json.dumps(banner), "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "banner",
+                "run": 1, "seq": 1, "since": 1800000000}
+    redis.ask("HSET", "{weir:production}:overrides", "banner", json.dumps(override))
     with edge(address, tmp_path / "edge") as running:
-        running.wait_ready()
-        assert running.value("banner") == LOUD
+        has(running, next_commit("quiet"))
+        weir.wait_until(lambda: running.value("banner") == LOUD, "it stands over that")
+    assert redis.hash("{weir:production}:meta")["digest"] == "merged"
+    status = next(t for t in source.status()["targets"] if t["name"] == "redis")
+    assert status["merged"] and status["digest"] is None and "overrides" not in status, status
+    # Without its override, what was pushed stands there again, and its digest with it.
+    redis.ask("DEL", "{weir:production}:overrides")
+    commit = next_commit("plain")
+    with edge(address, tmp_path / "edge2") as running:
+        has(running, commit)
+        assert running.value("banner") == "Hello"
+        same_answers(source, running)
+
+
+def test_a_redis_with_an_override_that_is_none(pushed, redis, tmp_path):  # noqa: F811
+    source, address, next_commit = pushed
+    redis.ask("HSET", "{weir:production}:overrides", "banner", '{"intent": "x", "fragment": "{}"}')
+    with edge(address, tmp_path / "edge") as running:
+        has(running, next_commit("loud"))
+        same_answers(source, running)
+    status = next(t for t in source.status()["targets"] if t["name"] == "redis")
+    assert not status["merged"] and status["overrides"]["unservable"] == 1, status
+    assert "override under 'banner' is not served" in status["overrides"]["message"]
+    assert "override_unservable" in source.log()
 
 
 @pytest.mark.parametrize("key, value", [("generation", "junk"), ("digest", ""), ("commit", "x"), ("environment", "../x")])

@@ -2,7 +2,7 @@
 #ifndef WEIR_HTTP_SITE_H
 #define WEIR_HTTP_SITE_H
 
-#include "pushes.h"
+#include "overrides.h"
 #include "scripted_server.h"
 
 #define ONE_FLAG "{\"flags\":{\"checkout\":" FLAG("on") "}}\n"
@@ -69,6 +69,17 @@ SHARED void check_given(struct site *site, const char *json, uint32_t level)
 {
     enum status status = give(site, json, level);
     ck_assert_msg(status == STATUS_OK, "%s", site->error.message);
+}
+
+/* One that has two overrides. */
+SHARED void check_given_overrides(struct site *site, const char *json, uint32_t level)
+{
+    struct snapshot *snapshot = make_snapshot("production", make_document(json), level, COMMIT_A);
+    set_two_overrides(snapshot);
+    const struct push push = push_of(snapshot);
+    enum status status = site->driver->push(site->state, &push, &site->error);
+    ck_assert_msg(status == STATUS_OK, "%s", site->error.message);
+    snapshot_release(snapshot);
 }
 
 SHARED void check_failed(struct site *site, const char *json, uint32_t level, enum status expected,

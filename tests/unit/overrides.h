@@ -37,4 +37,14 @@ SHARED struct override *make_override(const char *intent, const char *flag, cons
     return override;
 }
 
+/* Two overrides, of flags that are not in the document: what is told beside it asks for no more. */
+SHARED void set_two_overrides(struct snapshot *snapshot)
+{
+    struct override_set *set = override_set_new(2, 0);
+    ck_assert_ptr_nonnull(set);
+    set->items[0] = make_override(INTENT_A, "banner", SAFE_JSON);
+    set->items[1] = make_override(INTENT_B, "checkout", SAFE_JSON);
+    snapshot_set_overrides(snapshot, 0, set);
+}
+
 #endif

@@ -1,6 +1,8 @@
 /* Requests as they come over the wire, good and bad. */
 #include "served.h"
 
+#include "overrides.h"
+
 /* --- requests -------------------------------------------------------------------------------- */
 
 START_TEST(test_headers)
@@ -93,6 +95,48 @@ START_TEST(test_etag)
     receive(&client, &reply, false);
     ck_assert_uint_eq(reply.status, 200);
     ck_assert_str_eq(header_of(&reply, "ETag"), etag);
+    client_close(&client);
+    stop();
+}
+END_TEST
+
+static void publish_overridden(bool overridden)
+{
+    struct snapshot *snapshot =
+        make_snapshot("production", serving_document(serving_flags), 1, COMMIT_A);
+    if (overridden)
+        set_two_overrides(snapshot);
+    snapshot->standard = &snapshot->environments[0];
+    hub_publish(&serving.hub, snapshot);
+}
+
+/* Beside the document, whole or not sent again. */
+START_TEST(test_open_overrides_are_named)
+{
+    struct client client;
+    struct reply reply;
+    char request[512];
+    start(1);
+    client_open(&client);
+    publish_overridden(false);
+    send_text(&client, "GET /flagd.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    receive(&client, &reply, false);
+    ck_assert_uint_eq(reply.status, 200);
+    ck_assert_str_eq(header_of(&reply, "Weir-Commit"), COMMIT_A);
+    ck_assert_ptr_null(header_of(&reply, "Weir-Overrides"));
+    snprintf(request, sizeof request,
+             "GET /flagd.json HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: %s\r\n\r\n",
+             header_of(&reply, "ETag"));
+
+    publish_overridden(true);
+    send_text(&client, request);
+    receive(&client, &reply, false);
+    ck_assert_uint_eq(reply.status, 304);
+    ck_assert_str_eq(header_of(&reply, "Weir-Overrides"), INTENT_A "," INTENT_B);
+    send_post(&client, ONE "plain", "", USER); /* an answer for one user names nothing */
+    receive(&client, &reply, false);
+    ck_assert_uint_eq(reply.status, 200);
+    ck_assert_ptr_null(header_of(&reply, "Weir-Overrides"));
     client_close(&client);
     stop();
 }
@@ -365,6 +409,6 @@ START_TEST(test_slow_clients_hold_nobody)
 }
 END_TEST
 
-UNIT_MAIN("http", test_headers, test_not_ready, test_etag, test_keep_alive_and_pipelining,
-          test_encoded_key, test_body_in_pieces, test_large_bodies, test_garbage,
-          test_smuggled_body, test_long_heads, test_slow_clients_hold_nobody)
+UNIT_MAIN("http", test_headers, test_not_ready, test_etag, test_open_overrides_are_named,
+          test_keep_alive_and_pipelining, test_encoded_key, test_body_in_pieces, test_large_bodies,
+          test_garbage, test_smuggled_body, test_long_heads, test_slow_clients_hold_nobody)

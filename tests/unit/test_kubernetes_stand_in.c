@@ -50,6 +50,20 @@ START_TEST(what_is_asked_and_applied)
     ck_assert(scripted_saw(&site.server, 1, "\"weir/commit\":\"" COMMIT_A "\""));
     ck_assert(scripted_saw(&site.server, 1, "\"data\":{\"flags.json\":\"{\\\"flags\\\":{"));
     ck_assert(!scripted_saw(&site.server, 1, "Authorization"));
+    ck_assert(!scripted_saw(&site.server, 1, "weir/overrides"));
+    leave(&site);
+}
+END_TEST
+
+START_TEST(open_overrides_are_named)
+{
+    const struct step steps[] = {{GET, NOT_FOUND}, {APPLY, object(0, "7", OURS, "d")}};
+    struct site site;
+    make_cluster(&site, steps, COUNT_OF(steps));
+    check_given_overrides(&site, ONE_FLAG, 5);
+    ck_assert(scripted_saw(&site.server, 1,
+                           "\"weir/generation\":\"" OURS "\",\"weir/overrides\":\"" INTENT_A
+                           "," INTENT_B "\"}},\"data\":{"));
     leave(&site);
 }
 END_TEST
@@ -220,7 +234,7 @@ START_TEST(no_cluster_around)
 }
 END_TEST
 
-UNIT_MAIN("kubernetes_stand_in", what_is_asked_and_applied, what_did_not_change_is_left_alone,
-          a_conflict_reads_again, conflicts_without_end, what_is_not_replaced,
-          answers_that_make_no_sense, a_document_that_does_not_fit, tokens_go_where_they_may,
-          no_cluster_around)
+UNIT_MAIN("kubernetes_stand_in", what_is_asked_and_applied, open_overrides_are_named,
+          what_did_not_change_is_left_alone, a_conflict_reads_again, conflicts_without_end,
+          what_is_not_replaced, answers_that_make_no_sense, a_document_that_does_not_fit,
+          tokens_go_where_they_may, no_cluster_around)

@@ -287,6 +287,36 @@ START_TEST(test_sets)
 }
 END_TEST
 
+START_TEST(test_how_they_are_named)
+{
+    struct buffer out;
+    struct override_set *none = override_set_new(0, 0), *set = make_set(), *many;
+    buffer_init(&out, 0);
+    override_set_name(NULL, 0, &out);
+    override_set_name(none, '"', &out);
+    ck_assert_uint_eq(out.length, 0);
+    override_set_name(set, 0, &out);
+    ck_assert_str_eq(buffer_string(&out), INTENT_A "," INTENT_B);
+    buffer_clear(&out);
+    override_set_name(set, '"', &out);
+    ck_assert_str_eq(buffer_string(&out), "\"" INTENT_A "\",\"" INTENT_B "\"");
+    many = override_set_new(OVERRIDES_NAMED + 9, 0);
+    for (size_t i = 0; i < many->count; i++)
+        many->items[i] = override_reference(set->items[0]);
+    buffer_clear(&out);
+    override_set_name(many, 0, &out);
+    ck_assert_str_eq(buffer_string(&out) + out.length - 67, INTENT_A ",+9");
+    ck_assert_uint_eq(out.length, OVERRIDES_NAMED * 65 + 2);
+    buffer_clear(&out);
+    override_set_name(many, '"', &out);
+    ck_assert_str_eq(buffer_string(&out) + out.length - 6, "\",\"+9\"");
+    buffer_dispose(&out);
+    override_set_release(many);
+    override_set_release(set);
+    override_set_release(none);
+}
+END_TEST
+
 START_TEST(test_memory_that_runs_out)
 {
     struct override_set *set = NULL;
@@ -322,4 +352,4 @@ END_TEST
 
 UNIT_MAIN("override", test_a_copy_says_the_same, test_what_is_written_is_canonical_and_reads_back,
           test_the_largest, test_hostile, test_hostile_words, test_which_of_two_is_served,
-          test_sets, test_memory_that_runs_out)
+          test_sets, test_how_they_are_named, test_memory_that_runs_out)

@@ -1,4 +1,4 @@
-#include "pushes.h"
+#include "overrides.h"
 
 #include <dirent.h>
 #include <poll.h>
@@ -116,6 +116,36 @@ START_TEST(test_document_and_meta)
     ck_assert_uint_eq(about.st_mode & 07777, 0644);
     ck_assert_uint_eq(entries_of(below(site.root, "eu")), 2);
     snapshot_release(snapshot);
+    leave(&site);
+}
+END_TEST
+
+/* What is served before Git says so is named beside it, as long as that is so. */
+START_TEST(test_open_overrides_are_named)
+{
+    struct site site;
+    struct buffer meta;
+    make_site(&site, "eu/flags.json");
+    buffer_init(&meta, 0);
+    for (uint32_t open = 0; open < 3; open++) {
+        struct snapshot *snapshot = snapshot_of(ONE_FLAG, 7, COMMIT_A);
+        snapshot->generation.overlay = open;
+        if (open == 1)
+            set_two_overrides(snapshot);
+        check_given(&site, snapshot);
+        buffer_clear(&meta);
+        ck_assert(slurp(site.meta, &meta));
+        const char *named = strstr(buffer_string(&meta), ",\"overrides\":[");
+        if (open == 1)
+            ck_assert_str_eq(named, ",\"overrides\":[\"" INTENT_A "\",\"" INTENT_B "\"]}\n");
+        else
+            check_meta(&site, snapshot);
+        /* What it wrote it understands. */
+        snapshot->generation.overlay = 0;
+        ck_assert_int_eq(give(&site, snapshot), open ? STATUS_REFUSED : STATUS_OK);
+        snapshot_release(snapshot);
+    }
+    buffer_dispose(&meta);
     leave(&site);
 }
 END_TEST
@@ -432,10 +462,10 @@ START_TEST(test_writers_lock_the_folder)
 }
 END_TEST
 
-UNIT_MAIN("target_file", test_document_and_meta, test_newer_replaces_older,
-          test_older_never_replaces_newer, test_what_is_there_is_not_written_again,
-          test_damage_is_repaired, test_a_crash_between_the_two_files,
-          test_leftovers_of_a_crash_are_removed, test_links_are_replaced_and_not_written_through,
-          test_paths_that_are_not_allowed, test_what_is_in_the_way_fails_and_is_kept,
-          test_a_folder_that_is_not_writable, test_readers_never_see_half_a_document,
-          test_writers_lock_the_folder)
+UNIT_MAIN("target_file", test_document_and_meta, test_open_overrides_are_named,
+          test_newer_replaces_older, test_older_never_replaces_newer,
+          test_what_is_there_is_not_written_again, test_damage_is_repaired,
+          test_a_crash_between_the_two_files, test_leftovers_of_a_crash_are_removed,
+          test_links_are_replaced_and_not_written_through, test_paths_that_are_not_allowed,
+          test_what_is_in_the_way_fails_and_is_kept, test_a_folder_that_is_not_writable,
+          test_readers_never_see_half_a_document, test_writers_lock_the_folder)

@@ -39,6 +39,19 @@ START_TEST(what_is_sent)
     ck_assert(scripted_saw(&site.server, 1, digest));
     ck_assert(scripted_saw(&site.server, 1, "\r\n\r\n" ONE_FLAG));
     ck_assert(!scripted_saw(&site.server, 1, "Weir-Signature"));
+    ck_assert(!scripted_saw(&site.server, 1, "Weir-Overrides"));
+    leave(&site);
+}
+END_TEST
+
+START_TEST(open_overrides_are_named)
+{
+    static const struct step steps[] = {{HEAD, NO_HEAD}, {PUT, DONE}};
+    struct site site;
+    make_site(&site, TARGET_HTTP, "/flags", NULL, steps, COUNT_OF(steps));
+    check_given_overrides(&site, ONE_FLAG, 5);
+    ck_assert(scripted_saw(&site.server, 1, "\r\nWeir-Overrides: " INTENT_A "," INTENT_B "\r\n"));
+    ck_assert(scripted_saw(&site.server, 1, "\r\n\r\n" ONE_FLAG));
     leave(&site);
 }
 END_TEST
@@ -204,6 +217,6 @@ START_TEST(a_push_that_is_stopped)
 }
 END_TEST
 
-UNIT_MAIN("target_http", what_is_sent, the_signature, a_receiver_that_tells_what_it_holds,
-          a_receiver_that_does_not_tell, the_fence, definitions_that_make_no_sense,
-          a_secret_that_cannot_be_read, a_push_that_is_stopped)
+UNIT_MAIN("target_http", what_is_sent, open_overrides_are_named, the_signature,
+          a_receiver_that_tells_what_it_holds, a_receiver_that_does_not_tell, the_fence,
+          definitions_that_make_no_sense, a_secret_that_cannot_be_read, a_push_that_is_stopped)
