@@ -13,7 +13,7 @@ import subprocess
 import pytest
 import weir
 
-COMMANDS = ["validate", "build", "edge", "eval", "import", "run", "simulate", "start", "approve", "advance", "pause",
+COMMANDS = ["validate", "build", "edge", "eval", "import", "rollouts", "run", "simulate", "start", "approve", "advance", "pause",
             "halt", "resume", "step-back", "rollback", "kill", "unkill", "status", "token", "accept",
             "version", "help"]
 BROKEN = weir.SHOP["flags/checkout.yaml"].replace("{segment: staff}", "{segment: staf}")
