@@ -129,6 +129,19 @@ static enum status upgrade(struct sqlite_store *store, void *context, struct err
     return code == SQLITE_OK ? STATUS_OK : sqlite_failed(store, code, error);
 }
 
+/* Three questions, one moment: else a store that another process is just making looks half like
+ * weir's, and half like nobody's. */
+static enum status read_version_at_once(struct sqlite_store *store, int64_t *version,
+                                        struct error *error)
+{
+    int code = sqlite3_exec(store->database, "BEGIN", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return sqlite_failed(store, code, error);
+    enum status status = read_version(store, version, error);
+    code = sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    return status == STATUS_OK && code != SQLITE_OK ? sqlite_failed(store, code, error) : status;
+}
+
 /* --- opening --------------------------------------------------------------------------------- */
 
 /* Two that begin to use a log at once do not wait for each other by themselves. */
@@ -219,7 +232,7 @@ enum status sqlite_open(const char *location, struct store **out, struct error *
     status =
         store->path ? open_file(store, error) : error_set(error, STATUS_NO_MEMORY, "out of memory");
     if (status == STATUS_OK)
-        status = read_version(store, &version, error); /* before anything is changed */
+        status = read_version_at_once(store, &version, error); /* before any change */
     if (status == STATUS_OK)
         status = set_up(store, error);
     if (status == STATUS_OK && version < newest_version())

@@ -350,8 +350,8 @@ static void count_minutes(const struct random_calendar *random, int64_t start)
     }
 }
 
-static void check_opening(const struct calendar *calendar, const struct random_calendar *random,
-                          int64_t start, int i)
+static void check_opening(const char *place, const struct calendar *calendar,
+                          const struct random_calendar *random, int64_t start, int i)
 {
     struct calendar_opening opening;
     int next = i, next_allowed = i, end = i;
@@ -362,35 +362,46 @@ static void check_opening(const struct calendar *calendar, const struct random_c
     while (end < SPAN_MINUTES && open_[end])
         end++;
     int64_t instant = start + (int64_t)i * 60;
-    ck_assert_int_eq(calendar_is_open(calendar, instant), open_[i]);
+    assert_each(calendar_is_open(calendar, instant) == open_[i], "%s from %lld, minute %d", place,
+                (long long)start, i);
     bool opens = calendar_next_opening(calendar, instant, &opening);
     if (next < SPAN_MINUTES) {
-        ck_assert(opens);
-        ck_assert_int_eq(opening.at, start + (int64_t)next * 60);
-        ck_assert_int_eq(opening.frozen, next_allowed < next);
+        assert_each(opens, "%s from %lld, minute %d", place, (long long)start, i);
+        assert_each(opening.at == start + (int64_t)next * 60, "%s from %lld, minute %d", place,
+                    (long long)start, i);
+        assert_each(opening.frozen == (next_allowed < next), "%s from %lld, minute %d", place,
+                    (long long)start, i);
         if (opening.frozen)
-            ck_assert(is_frozen(random, local_by_libc(start + (int64_t)next_allowed * 60),
-                                opening.reason));
+            assert_each(is_frozen(random, local_by_libc(start + (int64_t)next_allowed * 60),
+                                  opening.reason),
+                        "%s from %lld, minute %d", place, (long long)start, i);
     } else {
-        ck_assert_int_ge(opening.at, start + (int64_t)SPAN_MINUTES * 60);
+        assert_each(opening.at >= start + (int64_t)SPAN_MINUTES * 60, "%s from %lld, minute %d",
+                    place, (long long)start, i);
     }
     if (end < SPAN_MINUTES)
-        ck_assert_int_eq(calendar_opening_end(calendar, instant), start + (int64_t)end * 60);
+        assert_each(calendar_opening_end(calendar, instant) == start + (int64_t)end * 60,
+                    "%s from %lld, minute %d", place, (long long)start, i);
 }
 
-static void check_sums(const struct calendar *calendar, int64_t start, int i, int j, uint64_t *seed)
+static void check_sums(const char *place, const struct calendar *calendar, int64_t start, int i,
+                       int j, uint64_t *seed)
 {
     int64_t from = start + (int64_t)i * 60, to = start + (int64_t)j * 60, then;
     int64_t seconds = calendar_open_seconds(calendar, from, to);
-    ck_assert_int_eq(seconds, (before[j] - before[i]) * 60);
+    assert_each(seconds == (before[j] - before[i]) * 60, "%s from %lld, minute %d", place,
+                (long long)start, i);
     if (seconds == 0)
         return;
     /* The inverse is the earliest one. */
     int64_t wanted = draw_between(seed, 1, seconds);
-    ck_assert(calendar_after_open(calendar, from, wanted, &then));
-    ck_assert_int_le(then, to);
-    ck_assert_int_eq(calendar_open_seconds(calendar, from, then), wanted);
-    ck_assert_int_eq(calendar_open_seconds(calendar, from, then - 1), wanted - 1);
+    assert_each(calendar_after_open(calendar, from, wanted, &then), "%s from %lld, minute %d",
+                place, (long long)start, i);
+    assert_each(then <= to, "%s from %lld, minute %d", place, (long long)start, i);
+    assert_each(calendar_open_seconds(calendar, from, then) == wanted, "%s from %lld, minute %d",
+                place, (long long)start, i);
+    assert_each(calendar_open_seconds(calendar, from, then - 1) == wanted - 1,
+                "%s from %lld, minute %d", place, (long long)start, i);
 }
 
 START_TEST(test_random_calendars_minute_by_minute)
@@ -417,14 +428,14 @@ START_TEST(test_random_calendars_minute_by_minute)
             for (int n = 0; n < 400; n++) {
                 int i = (int)draw_between(&seed, 0, SPAN_MINUTES - 1);
                 int j = (int)draw_between(&seed, i, SPAN_MINUTES);
-                check_opening(calendar, &random, start, i);
-                check_sums(calendar, start, i, j, &seed);
+                check_opening(places[p].zone, calendar, &random, start, i);
+                check_sums(places[p].zone, calendar, start, i, j, &seed);
             }
             /* Each minute in which something begins or ends. */
             for (int i = 1; i < SPAN_MINUTES; i++)
                 if (open_[i] != open_[i - 1]) {
-                    check_opening(calendar, &random, start, i - 1);
-                    check_opening(calendar, &random, start, i);
+                    check_opening(places[p].zone, calendar, &random, start, i - 1);
+                    check_opening(places[p].zone, calendar, &random, start, i);
                 }
             calendar_free(calendar);
         }

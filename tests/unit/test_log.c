@@ -156,7 +156,7 @@ START_TEST(test_json_is_valid_for_any_bytes)
                       "round %u: %s: %s", round, error.message, buffer_string(&out));
         ck_assert_ptr_eq(memchr(out.data, '\n', out.length), out.data + out.length - 1);
         for (size_t i = 0; i + 1 < out.length; i++)
-            ck_assert_uint_ge((unsigned char)out.data[i], ' ');
+            assert_each((unsigned char)out.data[i] >= ' ', "round %u, byte %zu", round, i);
         arena_dispose(&arena);
     }
     buffer_dispose(&out);

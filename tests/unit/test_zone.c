@@ -12,15 +12,15 @@ static void check_offset(const char *name, const struct zone *zone, int64_t inst
 {
     struct zone_span span = zone_span_at(zone, instant);
     int64_t local = local_by_libc(instant);
-    ck_assert_msg(instant + span.offset == local, "%s at %lld: offset %d, the C library has %lld",
-                  name, (long long)instant, span.offset, (long long)(local - instant));
-    ck_assert_msg(span.from <= instant && instant < span.until, "%s at %lld: not in its stretch",
-                  name, (long long)instant);
+    assert_each(instant + span.offset == local, "%s at %lld: offset %d, the C library has %lld",
+                name, (long long)instant, span.offset, (long long)(local - instant));
+    assert_each(span.from <= instant && instant < span.until, "%s at %lld: not in its stretch",
+                name, (long long)instant);
     struct zone_time time = zone_local(zone, instant);
-    ck_assert_int_eq(days_from_civil(time.date.year, time.date.month, time.date.day) *
-                             SECONDS_PER_DAY +
-                         time.hour * 3600 + time.minute * 60 + time.second,
-                     local);
+    assert_each(days_from_civil(time.date.year, time.date.month, time.date.day) * SECONDS_PER_DAY +
+                        time.hour * 3600 + time.minute * 60 + time.second ==
+                    local,
+                "%s at %lld: another date or time", name, (long long)instant);
     ck_assert_int_eq(time.weekday, weekday_of_day(floor_divide(local, SECONDS_PER_DAY)));
     ck_assert_int_eq(time.offset, span.offset);
 }
@@ -31,13 +31,14 @@ static void check_back(const char *name, const struct zone *zone, int64_t instan
 {
     int64_t local = local_by_libc(instant), found[2];
     enum zone_fit fit = zone_instants(zone, local, found);
-    ck_assert_msg(fit != ZONE_NEVER, "%s at %lld: no way back", name, (long long)instant);
-    ck_assert_msg(found[0] <= instant && instant <= found[1], "%s at %lld: %lld…%lld", name,
-                  (long long)instant, (long long)found[0], (long long)found[1]);
-    ck_assert_msg(fit == ZONE_TWICE ? found[0] < found[1] : found[0] == instant, "%s at %lld", name,
-                  (long long)instant);
-    ck_assert_int_eq(local_by_libc(found[0]), local);
-    ck_assert_int_eq(local_by_libc(found[1]), local);
+    assert_each(fit != ZONE_NEVER, "%s at %lld: no way back", name, (long long)instant);
+    assert_each(found[0] <= instant && instant <= found[1], "%s at %lld: %lld…%lld", name,
+                (long long)instant, (long long)found[0], (long long)found[1]);
+    assert_each(fit == ZONE_TWICE ? found[0] < found[1] : found[0] == instant, "%s at %lld", name,
+                (long long)instant);
+    assert_each(local_by_libc(found[0]) == local && local_by_libc(found[1]) == local,
+                "%s at %lld: %lld…%lld is another local time", name, (long long)instant,
+                (long long)found[0], (long long)found[1]);
 }
 
 static void check_zone(const char *name, uint64_t *seed)
@@ -127,11 +128,12 @@ START_TEST(test_local_times_around_changes_are_found_as_by_trying_all)
             int64_t found[2], local = start + (int64_t)i * 60;
             enum zone_fit fit = zone_instants(zone, local, found);
             bool never = first[i] == INT64_MAX;
-            ck_assert_int_eq(fit, never                 ? ZONE_NEVER
-                                  : first[i] == last[i] ? ZONE_ONCE
-                                                        : ZONE_TWICE);
-            ck_assert_int_eq(found[0], never ? later[i] : first[i]);
-            ck_assert_int_eq(found[1], never ? later[i] : last[i]);
+            enum zone_fit expected = first[i] == last[i] ? ZONE_ONCE : ZONE_TWICE;
+            assert_each(fit == (never ? ZONE_NEVER : expected) &&
+                            found[0] == (never ? later[i] : first[i]) &&
+                            found[1] == (never ? later[i] : last[i]),
+                        "%s, minute %d: fit %d, %lld…%lld", places[p].zone, i, (int)fit,
+                        (long long)found[0], (long long)found[1]);
             changes += fit != ZONE_ONCE;
         }
         ck_assert_msg(changes > 0, "%s %s: nothing changes", places[p].zone, places[p].from);
@@ -203,12 +205,12 @@ START_TEST(test_rules_are_what_the_c_library_makes_of_them)
         ck_assert_int_eq(setenv("TZ", rules[i], 1), 0);
         tzset();
         for (int64_t t = at("2024-01-01"); t < at("2033-01-01"); t += 900)
-            ck_assert_msg(t + zone_span_at(zone, t).offset == local_by_libc(t), "%s at %lld",
-                          rules[i], (long long)t);
+            assert_each(t + zone_span_at(zone, t).offset == local_by_libc(t), "%s at %lld",
+                        rules[i], (long long)t);
         for (int n = 0; n < 1000; n++) {
             int64_t t = draw_between(&seed, at("1970-02-01"), at("2200-01-01"));
-            ck_assert_msg(t + zone_span_at(zone, t).offset == local_by_libc(t), "%s at %lld",
-                          rules[i], (long long)t);
+            assert_each(t + zone_span_at(zone, t).offset == local_by_libc(t), "%s at %lld",
+                        rules[i], (long long)t);
         }
         zone_free(zone);
     }
@@ -387,9 +389,10 @@ START_TEST(test_a_file_that_is_cut_or_changed)
         if (zone_read(buffer_text(&bytes), &zone, NULL) == STATUS_OK) {
             int64_t found[2], t = draw_between(&seed, FIRST, LAST);
             struct zone_span span = zone_span_at(zone, t);
-            ck_assert(span.from <= t && t < span.until);
-            ck_assert_int_ne(zone_instants(zone, t + span.offset, found), ZONE_NEVER);
-            ck_assert(found[0] <= t && t <= found[1]);
+            assert_each(span.from <= t && t < span.until, "byte %zu, round %d", place, i);
+            assert_each(zone_instants(zone, t + span.offset, found) != ZONE_NEVER,
+                        "byte %zu, round %d", place, i);
+            assert_each(found[0] <= t && t <= found[1], "byte %zu, round %d", place, i);
             zone_free(zone);
         }
         bytes.data[place] = before;

@@ -30,6 +30,14 @@ static int unit_main(const char *name, const TTest *const *tests, size_t count)
         return unit_main(name, tests, COUNT_OF(tests));                                            \
     }
 
+/* For loops of millions: every ck_assert() that passes writes its place to a file, for the case
+ * that the next one crashes; this one only looks. */
+#define assert_each(condition, ...)                                                                \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+    } while (0)
+
 #define ck_assert_text(value, expected)                                                            \
     do {                                                                                           \
         struct text text_ = (value);                                                               \
