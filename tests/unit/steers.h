@@ -69,6 +69,43 @@ SHARED void steers_fetch(struct steers *steers)
     ck_assert_ok(mirror_fetch(steers->mirror, NULL, NULL, steers->tip, &failure));
 }
 
+/* What is measured, for every rollout: as a test puts it. */
+static struct walk_gate steers_gate;
+static bool steers_measures;
+
+SHARED enum status steers_view(void *self, const struct roster_rollout *item, int64_t now,
+                               struct arena *arena, struct metrics_view *out)
+{
+    (void)self;
+    (void)arena;
+    *out = (struct metrics_view){0};
+    if (!steers_measures || !walk_phase(item->state))
+        return STATUS_OK;
+    out->gates[0] = steers_gate;
+    out->gates[0].finished = now;
+    out->gates[0].covered = now - item->state->since;
+    out->gate_count = 1;
+    return STATUS_OK;
+}
+
+SHARED void steers_watch(void *self, struct roster *roster, const int64_t *exposed)
+{
+    (void)self;
+    (void)roster;
+    (void)exposed;
+}
+
+SHARED void steers_measure(enum walk_verdict verdict, const char *evidence)
+{
+    steers_measures = true;
+    steers_gate = (struct walk_gate){.metric = TEXT("errors"),
+                                     .role = METRIC_GUARDRAIL,
+                                     .verdict = verdict,
+                                     .fresh = true,
+                                     .enough_sample = true,
+                                     .evidence = text_of(evidence)};
+}
+
 SHARED void steers_open(struct steers *steers, const char *folder)
 {
     char path[128];
@@ -90,16 +127,18 @@ SHARED void steers_open(struct steers *steers, const char *folder)
     steers->fleet = fleet_new(&fleet);
     ck_assert_ptr_nonnull(steers->fleet);
     ck_assert_ok(desk_new(steers_clock(), steers_wake, NULL, &steers->desk, &failure));
-    const struct core_parts parts = {.config = &steers->config,
-                                     .clock = steers_clock(),
-                                     .telemetry = steers->telemetry,
-                                     .hub = &steers->hub,
-                                     .fleet = steers->fleet,
-                                     .steering = {.store = steers->store,
-                                                  .desk = steers->desk,
-                                                  .propose = steers_propose,
-                                                  .wake = steers_wake,
-                                                  .context = steers}};
+    const struct core_parts parts = {
+        .config = &steers->config,
+        .clock = steers_clock(),
+        .telemetry = steers->telemetry,
+        .hub = &steers->hub,
+        .fleet = steers->fleet,
+        .steering = {.store = steers->store,
+                     .desk = steers->desk,
+                     .measures = {.view = steers_view, .watch = steers_watch},
+                     .propose = steers_propose,
+                     .wake = steers_wake,
+                     .context = steers}};
     ck_assert_ok(core_new(&parts, steers->mirror, &steers->core, &failure));
 }
 
