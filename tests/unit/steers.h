@@ -72,6 +72,8 @@ SHARED void steers_fetch(struct steers *steers)
 /* What is measured, for every rollout: as a test puts it. */
 static struct walk_gate steers_gate;
 static bool steers_measures;
+static bool (*steers_breaks)(const struct roster_rollout *item); /* one by one; or NULL */
+static unsigned steers_blast_cap;
 
 SHARED enum status steers_view(void *self, const struct roster_rollout *item, int64_t now,
                                struct arena *arena, struct metrics_view *out)
@@ -82,6 +84,8 @@ SHARED enum status steers_view(void *self, const struct roster_rollout *item, in
     if (!steers_measures || !walk_phase(item->state))
         return STATUS_OK;
     out->gates[0] = steers_gate;
+    if (steers_breaks && steers_breaks(item))
+        out->gates[0].verdict = WALK_FAILURE;
     out->gates[0].finished = now;
     out->gates[0].covered = now - item->state->since;
     out->gate_count = 1;
