@@ -165,7 +165,7 @@ static void fail(struct transfer *transfer, CURLcode result)
         why = transfer->body.failed == STATUS_LIMIT ? "the answer is too large" : "out of memory";
     else if (result == CURLE_OPERATION_TIMEDOUT)
         why = "no answer in time";
-    snprintf(problem, sizeof problem, "'%.90s': %.100s", transfer->url.shown, why);
+    snprintf(problem, sizeof problem, "'%.80s': %.100s", transfer->url.shown, why);
     finish(transfer, 0, problem);
 }
 

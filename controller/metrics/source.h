@@ -13,7 +13,7 @@
 
 #define SOURCE_ANSWER_MAXIMUM ((size_t)256 << 10) /* bytes of an answer */
 #define SOURCE_PATIENCE 5                         /* seconds for one answer */
-#define SOURCE_PROBLEM_SIZE 200
+#define SOURCE_PROBLEM_SIZE 190
 /* Seconds that an answer's own time may be away from ours: as much as ROLLOUTS.md section 3 lets
  * clocks differ. */
 #define SOURCE_CLOCK_SLACK 60
