@@ -1,6 +1,7 @@
 /* PhasePlans, Metrics and Rollouts beside what they name; and what is likely a slip of the hand. */
 #include "codes.h"
 #include "link_private.h"
+#include "metric_template.h"
 
 /* --- names that must exist ------------------------------------------------------------------- */
 
@@ -136,17 +137,12 @@ static void check_alone(struct linker *linker, const struct rollout *rollout)
 
 /* --- what watches over it -------------------------------------------------------------------- */
 
-static bool names_variant(struct text template)
-{
-    return template.length && memmem(template.data, template.length, "{{variant}}", 11) != NULL;
-}
-
 static void check_metric(struct linker *linker, const struct metric *metric)
 {
+    struct text asked = metric->has_counts ? metric->numerator : metric->query;
     bool told_apart =
-        metric->has_counts ? names_variant(metric->numerator) : names_variant(metric->query);
-    if (metric->source == METRIC_HTTP)
-        told_apart = names_variant(metric->address);
+        metric_template_names(asked, WORD_VARIANT) ||
+        (metric->source == METRIC_HTTP && metric_template_names(metric->address, WORD_VARIANT));
     if (metric->compare != METRIC_ABSOLUTE && !told_apart)
         diagnostics_add(linker->diagnostics, CODE_METRIC_TEMPLATE, metric->name.place,
                         "ask for {{variant}}: it is asked once for each arm",

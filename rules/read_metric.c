@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "codes.h"
+#include "metric_template.h"
 #include "read.h"
 
 #define INTERVAL 60        /* seconds; Argo Rollouts has none, Flagger 60 */
@@ -119,6 +120,31 @@ static void refuse(struct reading *reading, const struct metric *metric, const c
                     "metric \"%.64s\" %s", metric->name.text.data, what);
 }
 
+static void check_templates(struct reading *reading, const struct metric *metric)
+{
+    const struct text templates[] = {metric->query, metric->numerator, metric->denominator,
+                                     metric->source == METRIC_HTTP ? metric->address : TEXT("")};
+    struct text name;
+    for (size_t i = 0; i < COUNT_OF(templates); i++) {
+        if (!metric_template_unknown(templates[i], &name))
+            continue;
+        diagnostics_add(reading->diagnostics, CODE_METRIC, metric->name.place,
+                        "there are flag, variant, control, environment, phase and window",
+                        "metric \"%.64s\" asks for {{%.*s}}, which nothing fills in",
+                        metric->name.text.data, name.length < 40 ? (int)name.length : 40,
+                        name.data);
+        return;
+    }
+}
+
+/* Whether both counts are of {{window}}, and not of a window of their own. */
+static bool has_window(const struct metric *metric)
+{
+    return (metric->source == METRIC_HTTP && metric_template_names(metric->address, WORD_WINDOW)) ||
+           (metric_template_names(metric->numerator, WORD_WINDOW) &&
+            metric_template_names(metric->denominator, WORD_WINDOW));
+}
+
 /* What the schema cannot say. */
 static void check_metric(struct reading *reading, const struct metric *metric)
 {
@@ -130,9 +156,13 @@ static void check_metric(struct reading *reading, const struct metric *metric)
     if (!metric->has_counts && (metric->compare == METRIC_SEQUENTIAL || metric->burn_count))
         refuse(reading, metric, "give numerator and denominator",
                "needs counts, which one number does not give");
+    else if ((metric->compare == METRIC_SEQUENTIAL || metric->burn_count) && !has_window(metric))
+        refuse(reading, metric, "count in [{{window}}]: weir says how long it is at each look",
+               "counts in a window of its own, so that looks would overlap");
     if (!metric->has_counts && metric->minimum_sample)
         refuse(reading, metric, "give numerator and denominator",
                "has a minimumSample, which needs counts");
+    check_templates(reading, metric);
     for (size_t i = 0; i < metric->burn_count; i++) {
         if (metric->burn[i].shorter < 1 || metric->burn[i].shorter >= metric->burn[i].longer)
             refuse(reading, metric, "long is often twelve times short",

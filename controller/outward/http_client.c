@@ -1,16 +1,11 @@
 #include "http_client.h"
 
-#include <curl/curl.h>
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "../../rules/buffer.h"
-#include "../../rules/codes.h"
+#include "http_guard.h"
 
 #define HEADERS_MAXIMUM ((size_t)64 << 10) /* bytes of an answer's header, all lines together */
 #define STOP_INTERVAL 50                   /* milliseconds between looks at *stop */
@@ -21,72 +16,25 @@ struct http_client {
     char *ca_file; /* or NULL */
     CURL *easy;
     CURLM *multi;
+    struct http_guard guard;
 
     /* Of the request under way: */
     const struct http_request *request;
     struct http_url url; /* where it is now: redirects move it */
     struct buffer body;
     size_t header_bytes;
-    int64_t heard;        /* monotonic nanoseconds: when something came last */
-    bool silent;          /* it ended because nothing came */
-    bool too_large;       /* the answer */
-    unsigned opened;      /* sockets that were allowed */
-    struct error refusal; /* of an address */
-    const char *code;     /* of the last refusal */
+    int64_t heard;  /* monotonic nanoseconds: when something came last */
+    bool silent;    /* it ended because nothing came */
+    bool too_large; /* the answer */
     char words[CURL_ERROR_SIZE];
 };
 
-/* --- once a process -------------------------------------------------------------------------- */
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool curl_is_ready;
-
-static void start_curl(void)
-{
-    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
-
 bool http_client_ready(void)
 {
-    pthread_once(&once, start_curl);
-    return curl_is_ready;
+    return http_guard_ready();
 }
 
 /* --- what curl calls ------------------------------------------------------------------------- */
-
-/* Which code a refusal has: the secret's, or the host's. */
-static bool is_allowed(struct http_client *client, const struct sockaddr *address)
-{
-    const struct reach_host *server = &client->url.server;
-    const struct reach *reach = client->settings.reach;
-    const char *code = CODE_TARGET_HOST;
-    struct error error;
-    enum status status =
-        reach_check_address(reach, server->host, server->port, NULL, address, &error);
-    if (status == STATUS_OK && client->settings.secret) {
-        code = CODE_TARGET_SECRET;
-        status = reach_check_address(reach, server->host, server->port, client->settings.secret,
-                                     address, &error);
-    }
-    if (status != STATUS_OK && client->refusal.status == STATUS_OK) {
-        client->refusal = error;
-        client->refusal.status = STATUS_REFUSED;
-        client->code = code;
-    }
-    return status == STATUS_OK;
-}
-
-static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct http_client *client = context;
-    if (purpose != CURLSOCKTYPE_IPCXN || !is_allowed(client, &address->addr))
-        return CURL_SOCKET_BAD;
-    int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (descriptor < 0)
-        return CURL_SOCKET_BAD;
-    client->opened++;
-    return descriptor;
-}
 
 static int64_t monotonic_now(void)
 {
@@ -169,34 +117,15 @@ static bool set_up(struct http_client *client)
 {
     CURL *easy = client->easy;
     const char *ca_file = client->ca_file ? client->ca_file : client->settings.reach->ca_file;
+    client->guard =
+        (struct http_guard){.reach = client->settings.reach, .secret = client->settings.secret};
     CURLcode failed = CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    failed |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    /* A resolver that hangs is left behind instead of being waited for. */
-    failed |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    failed |= curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-    failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    failed |= curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* the file may be renewed */
-    failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
     failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
     failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, client);
     failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->words);
-    failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                               (long)(HTTP_CONNECT_LIMIT / NANOSECONDS_PER_MILLISECOND));
-    if (ca_file) {
-        failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-        failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    }
-    return failed == CURLE_OK;
+    return failed == CURLE_OK && http_guard_set_up(&client->guard, easy, ca_file);
 }
 
 struct http_client *http_client_new(const struct http_client_settings *settings)
@@ -234,40 +163,23 @@ void http_client_free(struct http_client *client)
 
 const char *http_client_code(const struct http_client *client)
 {
-    return client->code;
+    return client->guard.code;
 }
 
 /* --- one exchange ---------------------------------------------------------------------------- */
-
-/* They may hold a secret. */
-static void free_headers(struct curl_slist *list)
-{
-    for (struct curl_slist *item = list; item; item = item->next)
-        explicit_bzero(item->data, strlen(item->data));
-    curl_slist_free_all(list);
-}
-
-static bool append_header(struct curl_slist **list, const char *header)
-{
-    struct curl_slist *longer = curl_slist_append(*list, header);
-    if (!longer)
-        return false;
-    *list = longer;
-    return true;
-}
 
 /* Without `Expect`, which would cost a round trip, and without the type that curl invents for a
  * body. */
 static bool make_headers(const struct http_request *request, struct curl_slist **list)
 {
     bool typed = false;
-    bool made =
-        append_header(list, "Expect:") && append_header(list, "User-Agent: weir/" WEIR_VERSION);
+    bool made = http_guard_append_header(list, "Expect:") &&
+                http_guard_append_header(list, "User-Agent: weir/" WEIR_VERSION);
     for (size_t i = 0; made && i < HTTP_HEADERS_MOST && request->headers[i]; i++) {
         typed |= strncasecmp(request->headers[i], "Content-Type:", 13) == 0;
-        made = append_header(list, request->headers[i]);
+        made = http_guard_append_header(list, request->headers[i]);
     }
-    return made && (typed || append_header(list, "Content-Type:"));
+    return made && (typed || http_guard_append_header(list, "Content-Type:"));
 }
 
 static int64_t milliseconds_allowed(const struct http_client *client)
@@ -341,8 +253,7 @@ static CURLcode exchange(struct http_client *client, int64_t milliseconds)
     client->header_bytes = 0;
     client->heard = monotonic_now();
     client->silent = client->too_large = false;
-    client->opened = 0;
-    client->refusal = (struct error){0};
+    http_guard_begin(&client->guard, &client->url.server);
     client->words[0] = '\0';
     forget_fields(client->request);
     if (make_headers(client->request, &headers) && prepare(client, headers, milliseconds) &&
@@ -352,7 +263,7 @@ static CURLcode exchange(struct http_client *client, int64_t milliseconds)
     }
     curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, NULL);
-    free_headers(headers);
+    http_guard_free_headers(headers);
     return result;
 }
 
@@ -367,9 +278,9 @@ static enum status fail_connecting(const struct http_client *client, struct erro
 {
     long cause = 0;
     char why[120];
-    if (client->opened == 0 && client->refusal.status != STATUS_OK) {
+    if (client->guard.opened == 0 && client->guard.refusal.status != STATUS_OK) {
         if (error)
-            *error = client->refusal;
+            *error = client->guard.refusal;
         return STATUS_REFUSED;
     }
     curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &cause);
@@ -495,38 +406,13 @@ static enum status send_once(struct http_client *client, int64_t deadline, struc
     }
 }
 
-/* Moves the request on when the answer says so and that is allowed. STATUS_NOT_FOUND: it does not
- * say so. */
-static enum status follow(struct http_client *client, unsigned status, struct error *error)
-{
-    const char *location = NULL;
-    struct http_url next;
-    /* Not 303, which would have us ask for something else. */
-    if (status != 301 && status != 302 && status != 307 && status != 308)
-        return STATUS_NOT_FOUND;
-    if (curl_easy_getinfo(client->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK || !location)
-        return fail(client, error, "redirects without saying where");
-    char shown[100];
-    if (http_url_parse(text_of(location), &next, NULL) != STATUS_OK ||
-        !http_url_same_server(&client->url, &next)) {
-        http_clean(text_of(location), shown, sizeof shown);
-        shown[strcspn(shown, "?#")] = '\0';
-        client->code = CODE_TARGET_HOST;
-        return error_set(error, STATUS_REFUSED,
-                         "'%.100s' redirects to '%s', which is another server and not followed",
-                         client->url.shown, shown);
-    }
-    client->url = next;
-    return STATUS_OK;
-}
-
 enum status http_client_send(struct http_client *client, const struct http_request *request,
                              struct http_answer *answer, struct error *error)
 {
     *answer = (struct http_answer){0};
     client->request = request;
     client->url = *request->url;
-    client->code = NULL;
+    client->guard.code = NULL;
     int64_t deadline = monotonic_milliseconds() + milliseconds_allowed(client);
     for (unsigned redirects = 0; redirects <= HTTP_REDIRECTS; redirects++) {
         long code = 0;
@@ -535,7 +421,8 @@ enum status http_client_send(struct http_client *client, const struct http_reque
             return status;
         curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &code);
         *answer = (struct http_answer){(unsigned)code, buffer_text(&client->body)};
-        status = follow(client, answer->status, error);
+        status =
+            http_guard_follow(&client->guard, client->easy, answer->status, &client->url, error);
         if (status != STATUS_OK)
             return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
