@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "dialogue.h"
+#include "intents_private.h"
 #include "local.h"
 
 #define LISTED_BRANCHES 5
@@ -84,6 +85,8 @@ static enum status choose_branch(struct fetch *fetch, struct error *error)
     const git_remote_head **heads = NULL;
     size_t count = 0;
     enum status status = dialogue_list(&fetch->dialogue, &heads, &count, error);
+    if (status == STATUS_OK)
+        status = intents_note(fetch->mirror, heads, count, error);
     if (status == STATUS_OK && !fetch->branch[0])
         status = default_branch(fetch, heads, count, error);
     if (status != STATUS_OK)

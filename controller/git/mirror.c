@@ -132,6 +132,7 @@ void mirror_close(struct mirror *mirror)
     git_repository_free(mirror->repository);
     pthread_mutex_destroy(&mirror->reading);
     free(mirror->levels.slots);
+    free(mirror->intents);
     free(mirror->verified);
     free(mirror->shown);
     free(mirror->url);

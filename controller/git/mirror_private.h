@@ -30,6 +30,8 @@ struct mirror {
     const struct git_access *access; /* borrowed, or NULL */
     struct levels levels;
     pthread_mutex_t reading;    /* of blobs, by several threads */
+    struct intent_ref *intents; /* that the last fetch saw, by name; owned (intents.h) */
+    size_t intent_count, intents_beyond;
     struct verified *verified;  /* what verify.c remembers; NULL: nothing yet */
     struct mirror_share *share; /* with the other handles on a clone of ours; NULL: none is ours */
     uint64_t generation;        /* of the share, when this handle was opened */
