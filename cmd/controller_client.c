@@ -209,7 +209,8 @@ static enum status judge_answer(const struct controller_client *client, long ans
                          !client->source.token_file ? "give a token by \"--token-file\""
                          : details[0]               ? details
                                                     : "the token has no right to this");
-    return error_set(error, STATUS_SYSTEM, "%.100s answers %ld: %s", url, answer,
+    return error_set(error, answer == 404 ? STATUS_NOT_FOUND : STATUS_SYSTEM,
+                     "%.100s answers %ld: %s", url, answer,
                      details[0] ? details : "is that a controller");
 }
 

@@ -27,7 +27,8 @@ void controller_client_close(struct controller_client *client); /* NULL is fine 
 
 /* What GET of `path` ("/status") answers: the body, replaced, and the controller's own time in
  * seconds since 1970, so that clocks need not agree. STATUS_STOPPED: *stop was set; STATUS_REFUSED:
- * 401 or 403; STATUS_SYSTEM: it cannot be reached, or answers something else than 200. */
+ * 401 or 403; STATUS_NOT_FOUND: 404; STATUS_SYSTEM: it cannot be reached, or answers something else
+ * than 200. */
 enum status controller_get(struct controller_client *client, const char *path, struct buffer *body,
                            int64_t *now, struct error *error);
 /* The same of POST with a JSON body, which is taken in by 202. */

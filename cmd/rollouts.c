@@ -82,7 +82,7 @@ static int read_tip(const struct arguments *arguments)
     const char *path = argument_operand(arguments, 0), *repo = argument_given(arguments, "repo");
     struct tip tip = {.filter.environment = text_of(wanted_environment(arguments)),
                       .now = clock_seconds(&system_clock)};
-    struct source source;
+    struct source source = {0};
     buffer_init(&tip.answer, 0);
     int code = source_use_in_force(&source, arguments, path, tell_all, &tip);
     bool faulty = source.diagnostics.errors > 0;

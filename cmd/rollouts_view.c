@@ -78,24 +78,6 @@ static struct text name_of(struct view *view, const struct node *item)
     return kept(view);
 }
 
-/* "ten 3/5" */
-static struct text phase_of(struct view *view, const struct node *item)
-{
-    struct text phase = node_get_string(item, "phase");
-    struct buffer *out = begin(view);
-    size_t number = 0, count = 0;
-    for (const struct node *one = first_of(item, "phases"); one; one = one->next) {
-        count++;
-        if (one->type == NODE_STRING && !number && text_equal(one->string, phase))
-            number = count;
-    }
-    if (phase.length)
-        add(out, status_safe(view->arena, phase));
-    if (phase.length && number)
-        buffer_printf(out, " %zu/%zu", number, count);
-    return kept(view);
-}
-
 static bool is_status(const struct node *item, const char *status)
 {
     return text_is(node_get_string(item, "status"), status);
@@ -106,31 +88,59 @@ static bool is_undone(const struct node *item)
     return is_status(item, "rolledBack") || is_status(item, "killed");
 }
 
-/* "10 %", "5.5 → 10 %", "100 % of staff", "0 %, was 10". */
-static struct text share_of(struct view *view, const struct node *item)
+void rollouts_write_phase(struct buffer *out, const struct node *item)
+{
+    struct text phase = node_get_string(item, "phase");
+    size_t number = 0, count = 0;
+    for (const struct node *one = first_of(item, "phases"); one; one = one->next) {
+        count++;
+        if (one->type == NODE_STRING && !number && text_equal(one->string, phase))
+            number = count;
+    }
+    status_write_safely(out, phase);
+    if (phase.length && number)
+        buffer_printf(out, " %zu/%zu", number, count);
+}
+
+static void write_everybody(struct buffer *out, const struct node *item)
 {
     double now = percent_member(item, "now"), configured = percent_member(item, "configured");
-    const struct node *audience = node_get(item, "audience");
-    struct buffer *out = begin(view);
-    bool has_audience = audience && audience->type == NODE_MAP && !is_undone(item);
-    if (!has_audience || now > 0) {
-        json_write_number(out, now);
-        if (now != configured && !is_undone(item)) {
-            buffer_append_string(out, " → ");
-            json_write_number(out, configured);
-        }
-        buffer_append_string(out, " %");
+    json_write_number(out, now);
+    if (now != configured && !is_undone(item)) {
+        buffer_append_string(out, " → ");
+        json_write_number(out, configured);
     }
+    buffer_append_string(out, " %");
     if (is_undone(item) && configured > 0) {
         buffer_append_string(out, ", was ");
         json_write_number(out, configured);
     }
-    if (has_audience) {
-        buffer_append_string(out, now > 0 ? ", " : "");
-        json_write_number(out, percent_member(audience, "percent"));
-        buffer_append_string(out, " % of ");
-        add(out, text_member(view, audience, "segment"));
-    }
+}
+
+void rollouts_write_share(struct buffer *out, const struct node *item)
+{
+    const struct node *audience = node_get(item, "audience");
+    bool has_audience = audience && audience->type == NODE_MAP && !is_undone(item);
+    bool has_others = percent_member(item, "now") > 0;
+    if (!has_audience || has_others)
+        write_everybody(out, item);
+    if (!has_audience)
+        return;
+    buffer_append_string(out, has_others ? ", " : "");
+    json_write_number(out, percent_member(audience, "percent"));
+    buffer_append_string(out, " % of ");
+    status_write_safely(out, node_get_string(audience, "segment"));
+}
+
+static struct text phase_of(struct view *view, const struct node *item)
+{
+    rollouts_write_phase(begin(view), item);
+    return kept(view);
+}
+
+static struct text share_of(struct view *view, const struct node *item)
+{
+    rollouts_write_share(begin(view), item);
     return kept(view);
 }
 
@@ -287,7 +297,7 @@ static void judge_holds(struct view *view, const struct node *item, struct text 
 
 /* --- the table ------------------------------------------------------------------------------- */
 
-static const char *status_look_of(const struct style *style, const struct node *item)
+const char *rollouts_look_of(const struct style *style, const struct node *item)
 {
     if (is_status(item, "running") || is_status(item, "completed"))
         return style->good;
@@ -304,7 +314,7 @@ static bool is_quiet(const struct node *item)
 
 static void fill_row(struct view *view, const struct node *item, struct status_cell *row)
 {
-    const char *look = status_look_of(view->look->style, item), *gates = "";
+    const char *look = rollouts_look_of(view->look->style, item), *gates = "";
     struct text status = text_member(view, item, "status");
     size_t i = 0;
     row[i++].text = name_of(view, item);

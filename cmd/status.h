@@ -64,5 +64,11 @@ size_t status_view(struct buffer *out, struct arena *arena, const struct node *s
  * stopped, and where something else is served than Git says. */
 size_t rollouts_view(struct buffer *out, struct arena *arena, const struct node *answer,
                      const struct status_look *look);
+/* Of one entry of it, safe. "ten 3/5"; nothing before its start. */
+void rollouts_write_phase(struct buffer *out, const struct node *item);
+/* "10 %", "5.5 → 10 %" in a ramp, "100 % of staff", "0 %, was 10". */
+void rollouts_write_share(struct buffer *out, const struct node *item);
+/* What its status looks like. */
+const char *rollouts_look_of(const struct style *style, const struct node *item);
 
 #endif

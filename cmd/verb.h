@@ -22,6 +22,10 @@ struct verb_call {
 /* verb_repo.c: straight on the branch of a repository. Returns an exit code. */
 int verb_by_repo(const struct verb_call *call);
 
+/* verb_controller.c: through a running controller, by the right of a token. Returns an exit code.
+ */
+int verb_by_controller(const struct verb_call *call);
+
 /* What came of it, for verb_view.c. */
 struct verb_report {
     const struct verb_call *call;

@@ -2,6 +2,7 @@
 #include "../controller/rollout/verb.h"
 
 #include "commands.h"
+#include "controller_client.h"
 #include "git_options.h"
 #include "verb.h"
 
@@ -49,9 +50,11 @@ static int run(const struct arguments *arguments)
     int code = read_lifts(&call);
     if (code != EXIT_FINE)
         return code;
+    if (argument_given(arguments, "controller"))
+        return verb_by_controller(&call);
     if (!argument_given(arguments, "repo"))
-        return command_fail("where is \"%.120s\"? use --repo URL|PATH: the repository that "
-                            "controllers follow, not a working copy of it",
+        return command_fail("where is \"%.120s\"? use --controller URL, or --repo URL|PATH: the "
+                            "repository that controllers follow, not a working copy of it",
                             call.rollout);
     return verb_by_repo(&call);
 }
@@ -85,6 +88,17 @@ static int run(const struct arguments *arguments)
         {.name = "dry-run",                                                                        \
          .type = OPTION_FLAG,                                                                      \
          .help = "show what would be pushed, and push nothing"},                                   \
+        {.name = "controller",                                                                     \
+         .letter = 'c',                                                                            \
+         .type = OPTION_STRING,                                                                    \
+         .argument = "URL",                                                                        \
+         .help = "ask this running controller instead"},                                           \
+        CONTROLLER_TOKEN_OPTIONS("by which --controller knows you"),                               \
+        {.name = "wait",                                                                           \
+         .type = OPTION_STRING,                                                                    \
+         .argument = "DURATION",                                                                   \
+         .standard = "90s",                                                                        \
+         .help = "how long to wait for what --controller makes of it"},                            \
         FORMAT_OPTION, GIT_OPTIONS, SAFE_DIRECTORY_OPTION
 
 static const struct option options[] = {
@@ -120,7 +134,10 @@ static const struct operand operands[] = {
 #define COMMIT_WORDS                                                                               \
     "It is a commit to the branch: \"state/ENVIRONMENT/ROLLOUT.yaml\" and a message that tells "   \
     "what was decided and why. If somebody else pushes meanwhile, it is decided again on what "    \
-    "they pushed. Nothing is ever forced. What is so already needs no commit."
+    "they pushed. Nothing is ever forced. What is so already needs no commit.\n\n"                 \
+    "With --controller a running controller does it, for whoever the token's name says; the "      \
+    "command waits until that is recorded. What takes users back is served before Git is asked, "  \
+    "also while the branch cannot be reached."
 
 #define VERB_EXAMPLES(verb, words)                                                                 \
     "weir " verb " production/checkout-v2 --repo https://git.example.com/flags.git" words "\n"     \

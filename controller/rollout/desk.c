@@ -83,7 +83,7 @@ static struct entry *dequeue(struct queue *queue)
 static struct entry **bucket_of(struct desk *desk, const char *id)
 {
     uint32_t hash = UINT32_C(2166136261);
-    for (size_t i = 0; id[i] && i < DESK_ID_SIZE; i++)
+    for (size_t i = 0; i < DESK_ID_SIZE && id[i]; i++)
         hash = (hash ^ (unsigned char)id[i]) * UINT32_C(16777619);
     return &desk->buckets[hash % BUCKETS];
 }
@@ -168,16 +168,18 @@ static bool has_room(struct desk *desk, enum walk_verb_kind verb)
 static void begin(const struct desk *desk, struct desk_request *request)
 {
     const struct clock *clock = desk->clock;
-    unsigned long long high = clock->random(clock->self), low = clock->random(clock->self);
-    snprintf(request->id, sizeof request->id, "%016llx%016llx", high, low);
+    for (size_t i = 0; i + 1 < DESK_ID_SIZE; i += 16)
+        snprintf(request->id + i, sizeof request->id - i, "%016llx",
+                 (unsigned long long)clock->random(clock->self));
     request->state = DESK_WAITING;
     request->submitted = request->changed = clock_seconds(clock);
     request->commit[0] = request->words[0] = '\0';
 }
 
-/* Under the lock. */
-static enum status take_in(struct desk *desk, struct entry *entry, struct error *error)
+/* Under the lock. *taken is the desk's then, and NULL. */
+static enum status take_in(struct desk *desk, struct entry **taken, struct error *error)
 {
+    struct entry *entry = *taken;
     if (!has_room(desk, entry->request.verb))
         return error_set(error, STATUS_LIMIT, "too many requests wait; ask again in a while");
     if (find(desk, entry->request.id))
@@ -188,6 +190,7 @@ static enum status take_in(struct desk *desk, struct entry *entry, struct error 
     enqueue(&desk->asked, entry);
     desk->known++;
     desk->waiting++;
+    *taken = NULL;
     return STATUS_OK;
 }
 
@@ -201,11 +204,10 @@ enum status desk_submit(struct desk *desk, struct desk_request *request, struct 
     entry->request = *request;
     pthread_mutex_lock(&desk->lock);
     forget_old(desk, clock->monotonic(clock->self));
-    enum status status = take_in(desk, entry, error);
+    enum status status = take_in(desk, &entry, error);
     pthread_mutex_unlock(&desk->lock);
-    if (status != STATUS_OK)
-        free(entry);
-    else if (desk->submitted)
+    free(entry);
+    if (status == STATUS_OK && desk->submitted)
         desk->submitted(desk->context);
     return status;
 }

@@ -43,14 +43,11 @@ static void write_percent(struct buffer *out, const char *name, uint32_t share)
 
 /* --- where it stands ------------------------------------------------------------------------- */
 
-/* What it walks through: as resolved at its start, else as it would be now. */
+/* What it walks through: as resolved at its start, else as it would be now; NULL: nobody knows. */
 static const struct phases *plan_of(const struct rollout_entry *entry)
 {
-    static const struct phases none;
     const struct rollout_state *state = entry->item->state;
-    if (state->plan.count)
-        return &state->plan;
-    return entry->item->phases ? entry->item->phases : &none;
+    return state->plan.count ? &state->plan : entry->item->phases;
 }
 
 /* The phase that it is in, or was in when it was rolled back or killed; NULL before its start. */
@@ -82,10 +79,11 @@ static void write_place(struct buffer *out, const struct rollout_entry *entry)
     const struct rollout_state *state = entry->item->state;
     const struct phases *plan = plan_of(entry);
     const struct phase *phase = phase_of(entry);
+    size_t count = plan && plan->items ? plan->count : 0;
     write_name(out, ",\"status\":", rollout_status_name(rollout_state_status(state)));
     write_text(out, ",\"phase\":", phase ? phase->name : TEXT(""));
     buffer_append_string(out, ",\"phases\":[");
-    for (size_t i = 0; i < plan->count; i++)
+    for (size_t i = 0; i < count; i++)
         write_text(out, i ? "," : "", plan->items[i].name);
     buffer_append_char(out, ']');
     if (phase && phase->audience.length) {

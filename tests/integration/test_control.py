@@ -1,0 +1,98 @@
+"""People's verbs through a running controller: from the command to the commit on the branch, and to what users get."""
+import json
+import re
+
+import pytest
+import weir
+from rolling import SHOP, answered
+from serving import Tokens, bearer
+
+PLACE = "production/checkout-v2"
+
+
+@pytest.fixture
+def world(tmp_path):
+    """(repository, controller, verb): verb("kill", …) asks that controller as ann."""
+    repository = weir.Repository(tmp_path / "git", {"flags/all.yaml": SHOP})
+    tokens = Tokens(tmp_path / "tokens")
+    (tmp_path / "token").write_text(tokens.create("operator", "production", name="ann"))
+    with weir.controller(repository.url, tmp_path / "data", "--tokens", tmp_path / "tokens") as running:
+        running.wait_ready()
+
+        def verb(name, *arguments, place=PLACE):
+            return weir.run(name, place, "--controller", f"http://127.0.0.1:{running.port}", "--token-file",
+                            tmp_path / "token", *arguments)
+        yield repository, running, verb
+
+
+def one(running, name="checkout-v2"):
+    answer = running.get("/rollouts")
+    assert answer.status == 200, answer
+    return next(item for item in answered(answer.body, "Rollouts")["rollouts"] if item["name"] == name)
+
+
+def share(running, users=200):
+    """How many of so many users get the variant."""
+    return sum(running.value("checkout-v2", {"targetingKey": f"u{i}"}, "production") for i in range(users))
+
+
+def newest(repository):
+    return weir.git(repository.bare, "log", "-1", "--format=%H%n%B").split("\n", 1)
+
+
+def test_a_verb_is_a_commit_in_the_name_of_the_token(world):
+    repository, running, verb = world
+    assert one(running)["status"] == "pending" and share(running) == 0
+    done = verb("start", "--reason", "it is time")
+    assert done.code == 0, done
+    commit, message = newest(repository)
+    assert done.out.startswith(f"recorded {commit[:12]} by "), (done, commit)
+    assert ["status", "pending", "running"] in [line.split() for line in done.out.splitlines()], done
+    assert "Weir-Action: start" in message and f"Weir-Rollout: {PLACE}" in message and "it is time" in message, message
+    assert one(running)["phase"] == "canary" and 0 < share(running) < 40
+
+    done = verb("approve", "--format", "json").json()
+    assert done["result"] == "recorded" and done["request"]["by"] == "ann", done
+    state = weir.git(repository.bare, "show", f"HEAD:state/{PLACE}.yaml")
+    assert re.search(r'approvals:\n +- .*\bby: "?ann"?', state), state
+    weir.wait_until(lambda: one(running)["approvals"]["given"] == 1 or one(running)["phase"] == "half", "it counts")
+
+
+def test_a_kill_is_served_while_the_branch_is_away(world):
+    repository, running, verb = world
+    assert verb("start").code == 0
+    assert share(running) > 0
+    before = newest(repository)[0]
+    away = repository.bare.with_name("away.git")
+    repository.bare.rename(away)
+    try:
+        done = verb("kill", "--reason", "it burns", "--wait", "1s")
+        assert done.code == 0 and done.out.startswith("served, and Git does not say it yet"), done
+        assert share(running) == 0
+        shown = weir.run("rollouts", "--controller", f"http://127.0.0.1:{running.port}")
+        assert shown.code == 1, shown
+        assert re.search(rf"✗ {PLACE}: serving control for everybody, Git says running, phase canary, since .*; "
+                         r"kill by ann: it burns", " ".join(shown.out.split())), shown
+    finally:
+        away.rename(repository.bare)
+    running.fetch()
+    weir.wait_until(lambda: newest(repository)[0] != before, "the kill on the branch")
+    commit, message = newest(repository)
+    assert "Weir-Action: kill" in message and "it burns" in message, message
+    weir.wait_until(lambda: one(running)["status"] == "killed" and one(running)["override"] is None, "the override's end")
+    assert share(running) == 0
+    assert weir.git(repository.bare, "rev-list", "--count", f"{before}..{commit}").strip() == "1"
+
+
+def test_what_is_refused_commits_nothing(world):
+    repository, running, verb = world
+    before = newest(repository)[0]
+    done = verb("resume")
+    assert done.code == 1 and done.err.startswith(f"weir: resume is refused for {PLACE}, which is pending: "), done
+    done = verb("kill", place="production/nothing")
+    assert done.code == 1 and "production/nothing" in done.err, done
+    done = verb("start", place="staging/search")
+    assert done.code == 2 and "the token is not for environment 'staging'" in done.err, done
+    assert newest(repository)[0] == before and one(running)["status"] == "pending"
+    answer = running.request("POST", "/env/production/rollouts/checkout-v2/kill", json.dumps({}), bearer("weir_x"))
+    assert answer.status == 401
