@@ -1,5 +1,6 @@
 /* From decisions to commits: what messages say, which advances a way back undoes, who changed a
  * rollout last, and how often weir rolled back of late. Read back by the git program. */
+#include "../../controller/git/decide.h"
 #include "../../controller/git/path_log.h"
 #include "../../controller/rollout/move.h"
 #include "repositories.h"
