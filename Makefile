@@ -137,6 +137,7 @@ TEST_LDFLAGS_override := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_torture_reconcile := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_core := -Wl,--wrap=pthread_create
 TEST_LDFLAGS_torture_decide := $(TEST_LDFLAGS_torture)
+TEST_LDFLAGS_torture_move := $(TEST_LDFLAGS_torture)
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/cmd.a $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \

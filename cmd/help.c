@@ -201,10 +201,12 @@ static void write_examples(struct buffer *out, const char *examples, const struc
 static void write_exit_codes(struct buffer *out, const struct style *style)
 {
     write_heading(out, "Exit codes", style);
-    buffer_append_string(out, "  0  fine\n"
-                              "  1  the definitions have errors, or do not hold what was asked "
-                              "for; or a rollout refuses\n"
-                              "  2  wrong usage, or the outside world failed\n");
+    buffer_append_string(
+        out, "  0  fine\n"
+             "  1  the definitions have errors, do not hold what was asked for, or a rollout\n"
+             "     refuses\n"
+             "for; or a rollout refuses\n"
+             "  2  wrong usage, or the outside world failed\n");
 }
 
 void help_command(struct buffer *out, const struct command *command, bool colour)

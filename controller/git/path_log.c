@@ -1,6 +1,6 @@
 #include "path_log.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "mirror_private.h"
@@ -75,7 +75,31 @@ static int choose_parent(struct path_walk *walk)
     return 0;
 }
 
-static bool show(const struct path_walk *walk)
+/* *more: whoever is shown it wants to see others. A libgit2 code. */
+static int show_with(const struct path_walk *walk, struct path_log_entry *entry, bool *more)
+{
+    git_message_trailer_array found = {0};
+    size_t size;
+    int code = git_message_trailers(&found, entry->message);
+    if (code != 0)
+        return code;
+    struct path_log_trailer *trailers = NULL;
+    if (size_multiply(found.count + 1, sizeof *trailers, &size))
+        trailers = malloc(size);
+    for (size_t i = 0; i < found.count && trailers; i++)
+        trailers[i] = (struct path_log_trailer){found.trailers[i].key, found.trailers[i].value};
+    entry->trailers = trailers;
+    entry->trailer_count = found.count;
+    if (trailers)
+        *more = walk->log->visit(walk->log->context, entry);
+    else
+        git_error_set_oom();
+    free(trailers);
+    git_message_trailer_array_free(&found);
+    return trailers ? 0 : -1;
+}
+
+static int show(const struct path_walk *walk, bool *more)
 {
     const git_signature *author = git_commit_author(walk->commit);
     const char *message = git_commit_message(walk->commit);
@@ -88,7 +112,7 @@ static bool show(const struct path_walk *walk)
     mirror_format_id(git_commit_id(walk->commit), entry.commit);
     if (walk->parent)
         mirror_format_id(git_commit_id(walk->parent), entry.parent);
-    return walk->log->visit(walk->log->context, &entry);
+    return show_with(walk, &entry, more);
 }
 
 /* One commit back; *more: there is another. A libgit2 code. */
@@ -100,12 +124,15 @@ static int step(struct path_walk *walk, bool *more)
     if (code != 0)
         return code;
     walk->stale = since && git_commit_time(walk->commit) < since ? walk->stale + 1 : 0;
-    *more = walk->stale < PATH_LOG_STALE && (!walk->changed || show(walk)) && walk->parent;
+    *more = walk->stale < PATH_LOG_STALE;
+    if (walk->changed && *more)
+        code = show(walk, more);
+    *more = *more && walk->parent;
     git_commit_free(walk->commit);
     walk->commit = walk->parent;
     walk->parent = NULL;
     walk->here = walk->there;
-    return 0;
+    return code;
 }
 
 enum status mirror_path_log(struct mirror *mirror, const char *commit, const struct path_log *log,
@@ -137,40 +164,13 @@ enum status mirror_path_log(struct mirror *mirror, const char *commit, const str
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-void path_log_trailers(const char *message, const char *key,
-                       bool (*each)(void *context, const char *value), void *context)
+const char *path_log_value(const struct path_log_entry *entry, const char *key)
 {
-    git_message_trailer_array all = {0};
-    if (git_message_trailers(&all, message) != 0)
-        return;
-    bool more = true;
-    for (size_t i = 0; i < all.count && more; i++) {
-        if (strcasecmp(all.trailers[i].key, key) == 0)
-            more = each(context, all.trailers[i].value);
+    for (size_t i = 0; i < entry->trailer_count; i++) {
+        if (strcasecmp(entry->trailers[i].key, key) == 0)
+            return entry->trailers[i].value;
     }
-    git_message_trailer_array_free(&all);
-}
-
-struct cut {
-    char *out;
-    size_t size;
-    bool found;
-};
-
-static bool take_first(void *context, const char *value)
-{
-    struct cut *cut = context;
-    snprintf(cut->out, cut->size, "%s", value);
-    cut->found = true;
-    return false;
-}
-
-bool path_log_trailer(const char *message, const char *key, char *out, size_t size)
-{
-    struct cut cut = {.out = out, .size = size};
-    out[0] = '\0';
-    path_log_trailers(message, key, take_first, &cut);
-    return cut.found;
+    return NULL;
 }
 
 enum status mirror_message(struct mirror *mirror, const char *commit, struct buffer *out,

@@ -16,13 +16,20 @@
 #define PATH_LOG_STALE 100
 #define PATH_LOG_MESSAGE_MAX ((size_t)128 << 10) /* of a longer message nothing is told */
 
+/* "Weir-Action: kill", as git interpret-trailers finds it. */
+struct path_log_trailer {
+    const char *key, *value;
+};
+
 /* One commit that changed the path; all borrowed for the call. */
 struct path_log_entry {
     char commit[COMMIT_TEXT_SIZE];
-    char parent[COMMIT_TEXT_SIZE]; /* to which it was compared; empty: it has none */
-    int64_t time;                  /* of the committer: seconds since 1970 */
-    const char *name, *mail;       /* of the author */
-    const char *message;           /* raw; empty when it is too long */
+    char parent[COMMIT_TEXT_SIZE];           /* to which it was compared; empty: it has none */
+    int64_t time;                            /* of the committer: seconds since 1970 */
+    const char *name, *mail;                 /* of the author */
+    const char *message;                     /* raw; empty when it is too long */
+    const struct path_log_trailer *trailers; /* in their order */
+    size_t trailer_count;
 };
 /* False: it has seen enough. */
 typedef bool path_log_visit(void *context, const struct path_log_entry *entry);
@@ -40,12 +47,8 @@ struct path_log {
 enum status mirror_path_log(struct mirror *mirror, const char *commit, const struct path_log *log,
                             struct error *error);
 
-/* The value of a trailer in a message, as git interpret-trailers finds it: the first of this key,
- * cut to fit into `size`. False where there is none. */
-bool path_log_trailer(const char *message, const char *key, char *out, size_t size);
-/* Each trailer of this key, in their order, until `each` returns false. */
-void path_log_trailers(const char *message, const char *key,
-                       bool (*each)(void *context, const char *value), void *context);
+/* The value of the first trailer of that key, without regard to case; NULL: there is none. */
+const char *path_log_value(const struct path_log_entry *entry, const char *key);
 
 /* Appends the message of a commit, as it is. STATUS_LIMIT: longer than PATH_LOG_MESSAGE_MAX. */
 enum status mirror_message(struct mirror *mirror, const char *commit, struct buffer *out,

@@ -1,10 +1,10 @@
 #include "move.h"
-#include "../git/decide.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../clock.h"
+#include "../git/decide.h"
 
 /* --- words ----------------------------------------------------------------------------------- */
 

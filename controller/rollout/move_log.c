@@ -8,8 +8,6 @@
 #include "../git/path_log.h"
 #include "move.h"
 
-#define ACTION_SIZE 32
-
 /* --- the advances of a run ------------------------------------------------------------------- */
 
 #define UNDONE_MAX 1024
@@ -59,12 +57,15 @@ static uint32_t run_at(struct collecting *collecting, const char *commit)
     return run == 0 && status != STATUS_NOT_FOUND ? RUN_UNKNOWN : run;
 }
 
-static bool note_undone(void *context, const char *value)
+static void note_undone(struct collecting *collecting, const struct path_log_entry *entry)
 {
-    struct collecting *collecting = context;
-    if (strlen(value) == COMMIT_TEXT_SIZE - 1 && collecting->undone_count < UNDONE_MAX)
-        memcpy(collecting->undone[collecting->undone_count++], value, COMMIT_TEXT_SIZE);
-    return true;
+    for (size_t i = 0; i < entry->trailer_count; i++) {
+        const struct path_log_trailer *trailer = &entry->trailers[i];
+        if (strcasecmp(trailer->key, "Weir-Reverts") == 0 &&
+            strlen(trailer->value) == COMMIT_TEXT_SIZE - 1 && collecting->undone_count < UNDONE_MAX)
+            memcpy(collecting->undone[collecting->undone_count++], trailer->value,
+                   COMMIT_TEXT_SIZE);
+    }
 }
 
 static bool is_undone(const struct collecting *collecting, const char *commit)
@@ -81,8 +82,8 @@ static enum walk_kind kind_of(const struct path_log_entry *entry, bool begins)
 {
     static const enum walk_kind kinds[] = {WALK_START, WALK_ADVANCE, WALK_OPEN_WINDOW,
                                            WALK_COMPLETE};
-    char action[ACTION_SIZE];
-    if (!path_log_trailer(entry->message, "Weir-Action", action, sizeof action))
+    const char *action = path_log_value(entry, "Weir-Action");
+    if (!action)
         return WALK_NONE;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (strcmp(action, walk_kind_name(kinds[i])) == 0)
@@ -114,7 +115,7 @@ static bool collect(void *context, const struct path_log_entry *entry)
     if (after > collecting->run) /* a later one, or not known */
         return true;
     enum walk_kind kind = kind_of(entry, before < after);
-    path_log_trailers(entry->message, "Weir-Reverts", note_undone, collecting);
+    note_undone(collecting, entry);
     if (kind != WALK_NONE && !is_undone(collecting, entry->commit))
         add_advance(collecting->out, entry, kind);
     return before == after || before == RUN_UNKNOWN;
@@ -223,10 +224,9 @@ static bool count_rollback(void *context, const struct path_log_entry *entry)
 {
     static const enum walk_kind kinds[] = {WALK_ROLLBACK, WALK_STEP_BACK, WALK_KILL};
     struct counting *counting = context;
-    char action[ACTION_SIZE], by[ACTION_SIZE];
-    if (entry->time < counting->since ||
-        !path_log_trailer(entry->message, "Weir-By", by, sizeof by) || strcmp(by, "weir") != 0 ||
-        !path_log_trailer(entry->message, "Weir-Action", action, sizeof action))
+    const char *by = path_log_value(entry, "Weir-By"),
+               *action = path_log_value(entry, "Weir-Action");
+    if (entry->time < counting->since || !by || strcmp(by, "weir") != 0 || !action)
         return true;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (strcmp(action, walk_kind_name(kinds[i])) == 0)

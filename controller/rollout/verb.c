@@ -1,9 +1,9 @@
-#include "../git/decide.h"
 #include "verb.h"
 
 #include <stdio.h>
 
 #include "../../rules/similar.h"
+#include "../git/decide.h"
 #include "../git/verify.h"
 
 void verb_init(struct verb *verb)
