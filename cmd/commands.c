@@ -3,17 +3,11 @@
 #include "commands.h"
 
 const struct command *const commands[] = {
-    &validate_command,
-    &build_command,
-    &eval_command,
-    &simulate_command,
-    &import_command,
-    &run_command,
-    &edge_command,
-    &status_command,
-    &accept_command,
-    &token_command,
-    &version_command,
-    &help_command_entry,
-    NULL,
+    &validate_command,   &build_command,
+    &eval_command,       &simulate_command,
+    &import_command,     &run_command,
+    &edge_command,       &status_command,
+    &unpin_command,      &accept_command,
+    &token_command,      &version_command,
+    &help_command_entry, NULL,
 };

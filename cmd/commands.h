@@ -6,7 +6,7 @@
 
 extern const struct command validate_command, build_command, eval_command, simulate_command,
     import_command, run_command, edge_command, status_command, accept_command, token_command,
-    version_command, help_command_entry;
+    unpin_command, version_command, help_command_entry;
 
 /* Options that several commands share. */
 #define FORMAT_OPTION                                                                              \
