@@ -122,6 +122,7 @@ static struct decide last;
 
 static enum revert_kind take_back_by(struct revert_task task)
 {
+    revert_dispose(&both.revert);
     both.task = task;
     last = request(revert_decide, &both);
     ck_assert_ok(decide(&last, &failure));
@@ -132,7 +133,6 @@ static enum revert_kind take_back_by(struct revert_task task)
 
 static enum revert_kind take_back(void)
 {
-    revert_init(&both.revert);
     return take_back_by(task_now());
 }
 
@@ -218,7 +218,6 @@ START_TEST(a_commit_of_the_flag_alone_is_reverted)
     ck_assert_int_eq(flag_pin_intent(TEXT("production"), TEXT("shop"), 0, TEXT("revert"), intent),
                      STATUS_OK);
     again.intent = text_of(intent);
-    revert_init(&both.revert);
     ck_assert_int_eq(take_back_by(again), REVERT_NOTHING);
     expect_words("recorded already");
     end_history();
@@ -475,7 +474,6 @@ START_TEST(what_was_served_counts_not_what_was_made)
     struct revert_task task = task_now();
     task.served = served_tips;
     task.served_count = 2;
-    revert_init(&both.revert);
     ck_assert_int_eq(take_back_by(task), REVERT_COMMIT);
     ck_assert_str_eq(both.revert.good, good);
     ck_assert_str_eq(both.revert.changes[0].commit, bad);
