@@ -11,6 +11,7 @@ extern const struct command validate_command, build_command, eval_command, simul
 extern const struct command start_command, pause_command, resume_command, advance_command,
     approve_command, halt_command, step_back_command, rollback_command, kill_command,
     unkill_command;
+extern const struct command unpin_command;
 
 /* Options that several commands share. */
 #define FORMAT_OPTION                                                                              \

@@ -167,6 +167,7 @@ int source_compile(struct source *source, const struct environment *environment,
     struct error error;
     size_t errors = source->diagnostics.errors;
     *out = NULL;
+    catalog_note_pins(&source->catalog, environment->name.text, &source->diagnostics);
     enum status status = compile_environment(&source->catalog, environment, NULL, &source->crew,
                                              out, &source->diagnostics);
     error_set(&error, status, "environment \"%.*s\" cannot be compiled",

@@ -81,6 +81,10 @@ const struct rollout_state *catalog_rollout_state(const struct catalog *catalog,
 /* The pin of a flag in an environment, be it lifted; NULL where there is none. */
 const struct flag_pin *catalog_flag_pin(const struct catalog *catalog, struct text environment,
                                         struct text flag);
+/* Tells which flags of an environment are pinned to a commit: for documents of a catalog alone,
+ * which has no history. */
+void catalog_note_pins(const struct catalog *catalog, struct text environment,
+                       struct diagnostics *diagnostics);
 /* The phases that a rollout is to walk through: its own, or its plan's. NULL: the plan is not
  * there. */
 const struct phases *catalog_phases(const struct catalog *catalog, const struct rollout *rollout);

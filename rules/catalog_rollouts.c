@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "catalog.h"
+#include "codes.h"
 
 static const void *find(const struct catalog *catalog, enum kind kind, struct text name)
 {
@@ -91,6 +92,21 @@ const struct flag_pin *catalog_flag_pin(const struct catalog *catalog, struct te
             high = middle;
     }
     return NULL;
+}
+
+void catalog_note_pins(const struct catalog *catalog, struct text environment,
+                       struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < catalog->flag_pin_count; i++) {
+        const struct flag_pin *pin = catalog->flag_pins[i];
+        if (pin->is_killed || !pin->as_of.length || !text_equal(pin->environment, environment))
+            continue;
+        diagnostics_add(diagnostics, CODE_PIN_HISTORY, pin->name.place,
+                        "build a commit, by --rev, to see what is served",
+                        "flag \"%.64s\" is pinned to commit %.12s; here it is as its definition "
+                        "says",
+                        pin->flag.data, pin->as_of.data);
+    }
 }
 
 static int by_flag(const void *a, const void *b)

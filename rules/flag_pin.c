@@ -14,12 +14,9 @@ bool flag_pin_is_lifted(const struct flag_pin *pin)
 
 bool flag_pin_is_safer(const struct flag_pin *before, const struct flag_pin *after)
 {
-    bool was_killed = before && before->is_killed;
-    struct text control = was_killed ? before->control : (struct text){0},
-                as_of = before ? before->as_of : (struct text){0};
-    if (after->is_killed) /* not a control of somebody's own choice */
-        return text_equal(after->control, control);
-    return !was_killed && text_equal(after->as_of, as_of);
+    if (after->is_killed)
+        return text_equal(after->control, before->is_killed ? before->control : (struct text){0});
+    return !before->is_killed && text_equal(after->as_of, before->as_of);
 }
 
 bool flag_pin_has_intent(const struct flag_pin *pin, struct text intent)

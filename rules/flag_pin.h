@@ -9,8 +9,9 @@
  *     other flags ask of it is as the definitions in force say. That needs history:
  *     controller/effective.h does it.
  * One that is both is killed. One that is neither was lifted: it stays, so that the ids of the
- * decisions that it records are still found, and so that a hand that takes a pin away is told from
- * weir. Texts and lists are the arena's it was read into, or the caller's. */
+ * decisions that it records are still found. A file that is gone holds nothing: what a commit says
+ * must not depend on what some commit before it said. Texts and lists are the arena's it was read
+ * into, or the caller's. */
 #ifndef WEIR_FLAG_PIN_H
 #define WEIR_FLAG_PIN_H
 
@@ -40,8 +41,8 @@ struct flag_pin {
 
 /* Neither killed nor pinned. */
 bool flag_pin_is_lifted(const struct flag_pin *pin);
-/* Whether `after` (never NULL) holds the flag as fast as `before` (NULL: there was no pin), or
- * faster: the same is served, or killed in the place of something else with no other control. */
+/* Whether `after` holds the flag as fast as `before`, or faster: the same is served, or killed in
+ * the place of something else, with no control of somebody's own choice. */
 bool flag_pin_is_safer(const struct flag_pin *before, const struct flag_pin *after);
 bool flag_pin_has_intent(const struct flag_pin *pin, struct text intent);
 

@@ -12,7 +12,7 @@ static bool may_count(enum kind kind, const void *before, const void *wanted)
     const struct rollout_state *state = wanted;
     const struct flag_pin *pin = wanted;
     if (kind == KIND_FLAG_PIN)
-        return !pin->is_foreign || flag_pin_is_safer(before, pin);
+        return !pin->is_foreign || (before && flag_pin_is_safer(before, pin));
     return !state->is_foreign || (before && rollout_state_is_safer(before, state));
 }
 
@@ -40,29 +40,39 @@ static enum status check_foreign(struct step *step, struct work *work)
     return STATUS_OK;
 }
 
-/* A state: only together with its rollout, when that has ended. A pin: when it was lifted. */
-static bool may_go(const struct step *step, enum kind kind, const void *definition)
+/* Whoever comes to the commit from nothing cannot know that there was a pin, so it goes; people are
+ * told by those who know. */
+static void tell_pin_gone(struct step *step, const struct version *before)
 {
-    if (kind == KIND_FLAG_PIN)
-        return flag_pin_is_lifted(definition);
-    const struct rollout_state *state = definition;
-    const struct entry *rollout = inventory_find(step->inventory, KIND_ROLLOUT, state->rollout);
-    return !rollout_state_is_unfinished(state) && (!rollout || !rollout->wanted);
+    const struct flag_pin *pin = before->definition;
+    if (!flag_pin_is_lifted(pin))
+        diagnostics_add(&step->result->diagnostics, CODE_PIN_GONE,
+                        (struct place){before->source->path, 0, 0},
+                        "use weir unkill and weir unpin, which keep what was decided on record",
+                        "the pin of \"%.130s\" was taken away by hand: the flag is served as its "
+                        "definition says",
+                        pin->name.text.data);
 }
 
-/* Taken away. */
+/* Taken away: a state only together with its rollout, when that has ended. */
 static enum status check_gone(struct step *step, struct work *work)
 {
     struct version *before = work->entry->in_force;
     enum status status = step_read_versions(step, &before, 1);
     if (status != STATUS_OK)
         return status;
-    if (may_go(step, work->entry->kind, before->definition))
+    if (work->entry->kind == KIND_FLAG_PIN) {
+        tell_pin_gone(step, before);
         return STATUS_OK;
-    diagnostics_add(
-        &step->result->diagnostics, CODE_STATE_FOREIGN, (struct place){before->source->path, 0, 0},
-        "put it back, and use weir's commands", "the %s of \"%.130s\" was taken away by hand",
-        work->entry->kind == KIND_FLAG_PIN ? "pin" : "state", work->entry->name.data);
+    }
+    const struct rollout_state *state = before->definition;
+    const struct entry *rollout = inventory_find(step->inventory, KIND_ROLLOUT, state->rollout);
+    if (!rollout_state_is_unfinished(state) && (!rollout || !rollout->wanted))
+        return STATUS_OK;
+    diagnostics_add(&step->result->diagnostics, CODE_STATE_FOREIGN,
+                    (struct place){before->source->path, 0, 0},
+                    "put it back, and use weir's commands",
+                    "the state of \"%.130s\" was taken away by hand", state->name.text.data);
     work->broken = true;
     work->stands = true;
     return STATUS_OK;

@@ -14,7 +14,7 @@ import pytest
 import weir
 
 COMMANDS = ["validate", "build", "edge", "eval", "import", "run", "simulate", "start", "approve", "advance", "pause",
-            "rollouts", "halt", "resume", "step-back", "rollback", "kill", "unkill", "status", "token", "accept",
+            "rollouts", "halt", "resume", "step-back", "rollback", "kill", "unkill", "unpin", "status", "token", "accept",
             "version", "help"]
 BROKEN = weir.SHOP["flags/checkout.yaml"].replace("{segment: staff}", "{segment: staf}")
 

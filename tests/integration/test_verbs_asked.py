@@ -226,7 +226,7 @@ def test_a_branch_without_rollouts(repository):
 def test_the_working_folder_is_left_alone(repository):
     before = weir.git(repository.work, "rev-parse", "HEAD")
     done = weir.run("start", ROLLOUT, *ADA, cwd=repository.work)
-    assert done.code == 2 and "use --repo URL|PATH" in done.err, done
+    assert done.code == 2 and "use --controller URL, or --repo URL|PATH" in done.err, done
     assert weir.git(repository.work, "rev-parse", "HEAD") == before
     assert weir.git(repository.work, "status", "--porcelain") == ""
 

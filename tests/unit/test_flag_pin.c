@@ -191,10 +191,9 @@ START_TEST(a_hand_may_only_hold_faster)
     struct flag_pin lifted = pin_of(NULL, false, NULL), pinned = pin_of(COMMIT, false, NULL),
                     other = pin_of(later, false, NULL), killed = pin_of(NULL, true, NULL),
                     chosen = pin_of(NULL, true, "on"), both = pin_of(COMMIT, true, "on");
-    ck_assert(flag_pin_is_safer(NULL, &killed));
-    ck_assert(flag_pin_is_safer(NULL, &lifted));
-    ck_assert(!flag_pin_is_safer(NULL, &pinned));
-    ck_assert(!flag_pin_is_safer(NULL, &chosen)); /* anybody could put all users on anything */
+    ck_assert(flag_pin_is_safer(&lifted, &killed));
+    ck_assert(!flag_pin_is_safer(&lifted, &pinned));
+    ck_assert(!flag_pin_is_safer(&lifted, &chosen)); /* anybody could put all users on anything */
     ck_assert(flag_pin_is_safer(&pinned, &killed));
     ck_assert(flag_pin_is_safer(&pinned, &pinned));
     ck_assert(!flag_pin_is_safer(&pinned, &lifted));

@@ -196,9 +196,6 @@ START_TEST(hands_do_not_lift_a_pin)
     put_foreign(&tree, pin_of(NULL, false, NULL));
     expect_fault(&way, &tree, CODE_STATE_FOREIGN, "was edited by hand");
     ck_assert_str_eq(served(&way, "shop"), "off");
-    put(&tree, PIN_FILE, NULL);
-    expect_fault(&way, &tree, CODE_STATE_FOREIGN, "the pin of \"production/shop\" was taken away");
-    ck_assert_str_eq(served(&way, "shop"), "off");
     put(&tree, PIN_FILE, "nothing: {");
     expect_fault(&way, &tree, CODE_YAML, "");
     ck_assert_str_eq(served(&way, "shop"), "off");
@@ -210,6 +207,51 @@ START_TEST(hands_do_not_lift_a_pin)
 }
 END_TEST
 
+/* On a fresh clone nobody knows that there ever was one, and all must agree. */
+START_TEST(what_is_gone_holds_nothing)
+{
+    struct way way, fresh;
+    struct tree tree;
+    begin(&way, &tree);
+    put_pin(&tree, pin_of(NULL, true, NULL));
+    expect(&way, &tree, "off", "off");
+    put(&tree, PIN_FILE, NULL);
+    expect(&way, &tree, "on", "on");
+    ck_assert_uint_eq(way.result.diagnostics.count, 1);
+    ck_assert_str_eq(way.result.diagnostics.items[0].code, CODE_PIN_GONE);
+    way_init(&fresh);
+    way_go(&fresh, &tree);
+    expect_same_documents(&way.inventory, &fresh.inventory, "fresh");
+    way_dispose(&fresh);
+    way_dispose(&way);
+}
+END_TEST
+
+/* Whether one counts is known from what was before, which a fresh clone has to find. */
+START_TEST(hands_are_judged_alike_on_every_clone)
+{
+    struct way way, fresh;
+    struct tree trees[3];
+    const struct flag_pin pins[] = {pin_of(NULL, true, "on"), pin_of(NULL, true, NULL),
+                                    pin_of(COMMIT, false, NULL), pin_of(NULL, false, NULL)};
+    for (size_t i = 0; i < COUNT_OF(pins) * COUNT_OF(pins); i++) {
+        begin(&way, &trees[0]);
+        trees[1] = trees[0];
+        put_pin(&trees[1], pins[i % COUNT_OF(pins)]);
+        way_go(&way, &trees[1]);
+        trees[2] = trees[1];
+        put_foreign(&trees[2], pins[i / COUNT_OF(pins)]);
+        way_go(&way, &trees[2]);
+        way_init(&fresh);
+        go_fresh(&fresh, trees, 2);
+        expect_same_documents(&way.inventory, &fresh.inventory, "fresh");
+        way_dispose(&fresh);
+        way_dispose(&way);
+    }
+}
+END_TEST
+
 UNIT_MAIN("reconcile_pins", a_pin_alone_moves_users, a_pin_counts_whatever_else_is_broken,
           a_pin_in_a_broken_commit_counts, a_pin_of_a_flag_that_comes_and_goes,
-          hands_do_not_lift_a_pin)
+          hands_do_not_lift_a_pin, what_is_gone_holds_nothing,
+          hands_are_judged_alike_on_every_clone)
