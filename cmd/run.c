@@ -42,6 +42,7 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"allow-host", config_allow_host},
         {"hook-secret", config_add_hook},
         {"commit-status", config_set_commit_status},
+        {"scrape-interval", config_set_scrape_interval},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -164,6 +165,10 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "FORGE=FILE",
      .help = "tell github, gitlab or gitea what became of each commit, by the token in this file"},
+    {.name = "scrape-interval",
+     .type = OPTION_STRING,
+     .argument = "DURATION",
+     .help = "how often the Prometheus servers scrape what metrics ask them for (default: 15s)"},
     LOG_OPTIONS,
     GIT_OPTIONS,
     {.name = "verify",

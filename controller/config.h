@@ -30,6 +30,7 @@ struct config {
     unsigned event_streams;     /* at most; default 10 000; 0: none are offered */
     bool has_event_streams;     /* it is set */
     int64_t event_heartbeat;    /* nanoseconds; default 15 s */
+    int64_t scrape_interval;    /* of the Prometheus servers, in seconds; 0: the default, 15 */
     struct reach_secret *hooks; /* of the forges that may call, named "hooks.github" and so on */
     size_t hook_count;
     struct commit_status_settings commit_status; /* forge NULL: no forge is told */
@@ -62,6 +63,8 @@ enum status config_set_threads(struct config *config, const char *number, struct
 enum status config_set_event_streams(struct config *config, const char *number,
                                      struct error *error);
 enum status config_set_event_heartbeat(struct config *config, const char *duration,
+                                       struct error *error);
+enum status config_set_scrape_interval(struct config *config, const char *duration,
                                        struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
 /* For config_read.c: appends one to a list of hosts. */

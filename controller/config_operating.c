@@ -55,3 +55,18 @@ enum status config_set_log_level(char **member, const char *text, struct error *
                : error_set(error, STATUS_INVALID,
                            "\"%.60s\" is none of debug, info, warn and error", text);
 }
+
+enum status config_set_scrape_interval(struct config *config, const char *duration,
+                                       struct error *error)
+{
+    int64_t interval;
+    if (!duration_parse(text_of(duration), &interval))
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a duration, like 15s or 1m",
+                         duration);
+    if (interval < NANOSECONDS_PER_SECOND || interval > 3600 * NANOSECONDS_PER_SECOND ||
+        interval % NANOSECONDS_PER_SECOND)
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not whole seconds up to 1h",
+                         duration);
+    config->scrape_interval = interval / NANOSECONDS_PER_SECOND;
+    return STATUS_OK;
+}

@@ -145,6 +145,16 @@ static enum status read_events(const struct reading *reading, const struct node 
     return status;
 }
 
+static enum status read_measuring(const struct reading *reading, const struct node *root)
+{
+    struct config *config = reading->config;
+    const struct node *scrape = node_get(root, "scrape-interval");
+    if (!scrape || config->scrape_interval)
+        return STATUS_OK;
+    return outcome(reading, scrape, CODE_SCHEMA_RANGE,
+                   config_set_scrape_interval(config, scrape->string.data, reading->error));
+}
+
 static enum status read_hosts(const struct reading *reading, const struct node *list,
                               struct reach_host **hosts, size_t *count)
 {
@@ -254,7 +264,7 @@ static enum status read_commit_status(const struct reading *reading, const struc
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts,   read_others, read_events, read_allowed,       read_git,
+        read_texts,   read_others, read_events, read_measuring, read_allowed,       read_git,
         read_secrets, read_hooks,  read_http,   read_commit_status,
     };
     struct reading *reading = context;

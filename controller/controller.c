@@ -53,6 +53,7 @@ struct controller {
     struct git_thread *git;
     struct store *store; /* core's handle */
     struct desk *desk;
+    struct metrics *metrics;
     struct data_folder folder;
     struct identity identity; /* of the commits that weir decides */
     struct record_key key;
@@ -197,6 +198,19 @@ static void note_outrun(void *context, const char *environment, struct generatio
     steering_outrun(core_steering(controller->core), held);
 }
 
+static enum status view(void *context, const struct roster_rollout *item, int64_t now,
+                        struct arena *arena, struct metrics_view *out)
+{
+    struct controller *controller = context;
+    return metrics_view(controller->metrics, item, now, arena, out);
+}
+
+static void watch(void *context, struct roster *roster, const int64_t *exposed)
+{
+    struct controller *controller = context;
+    metrics_watch(controller->metrics, roster, exposed);
+}
+
 static void propose(void *context, struct proposal *proposal)
 {
     struct controller *controller = context;
@@ -315,7 +329,16 @@ static enum status make_parts(struct controller *controller, struct error *error
     controller->upkeep = upkeep_new(controller->fetching, controller->clock, controller->telemetry);
     if (!controller->upkeep)
         return error_set(error, STATUS_NO_MEMORY, "no memory");
+    const struct metrics_parts metrics = {.reach = &controller->reach,
+                                          .store = controller->config->data,
+                                          .clock = controller->clock,
+                                          .telemetry = controller->telemetry,
+                                          .changed = wake,
+                                          .context = controller,
+                                          .scrape = controller->config->scrape_interval};
     enum status status = desk_new(controller->clock, wake, controller, &controller->desk, error);
+    if (status == STATUS_OK)
+        status = metrics_start(&metrics, &controller->metrics, error);
     if (status != STATUS_OK)
         return status;
     struct core_parts parts = {.config = controller->config,
@@ -324,7 +347,8 @@ static enum status make_parts(struct controller *controller, struct error *error
                                .hub = &controller->hub,
                                .fleet = controller->fleet,
                                .stop = &controller->stopping,
-                               .steering = {.store = controller->store,
+                               .steering = {.measures = {view, watch, controller},
+                                            .store = controller->store,
                                             .desk = controller->desk,
                                             .propose = propose,
                                             .wake = wake,
@@ -500,6 +524,8 @@ static bool stop_threads(struct controller *controller)
     pthread_mutex_unlock(&controller->lock);
     if (controller->has_core_thread)
         pthread_join(controller->core_thread, NULL);
+    metrics_stop(controller->metrics);
+    controller->metrics = NULL;
     commit_status_stop(controller->commit_status);
     controller->commit_status = NULL;
     state_keeper_stop(controller->keeper);
