@@ -39,6 +39,10 @@ extern const struct family_description family_build_info, /* weir_build_info{ver
     family_records,    /* weir_records_total{outcome}: accepted, moved, unknown, refused, failed */
     family_state_age,  /* weir_state_age_seconds: of an edge */
     family_edge_polls, /* weir_edge_polls_total{result}: changed, unchanged, older, failed */
+    family_measurements,    /* weir_measurements_total{source,verdict} */
+    family_metrics_watched, /* weir_metrics_watched: metrics of rollouts that are measured */
+    family_metrics_store,   /* weir_metrics_store_failures_total */
+    family_metrics_lost,    /* weir_measurements_lost_total: that the store was not given */
     family_loop_iterations, /* weir_loop_iterations_total{loop} */
     family_loop_last;       /* weir_loop_last_iteration_timestamp_seconds{loop} */
 

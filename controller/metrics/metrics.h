@@ -19,9 +19,12 @@ struct metrics_parts {
     struct telemetry *telemetry;
     void (*changed)(void *context); /* some verdict is another: core should look; any thread */
     void *context;
+    int64_t scrape; /* seconds between two scrapes of the Prometheus servers; 0: 15 (probe.h) */
 };
 
 struct metrics;
+
+/* A store that cannot be opened stops no measuring: it is tried again. */
 
 enum status metrics_start(const struct metrics_parts *parts, struct metrics **out,
                           struct error *error);
@@ -29,11 +32,14 @@ void metrics_stop(struct metrics *metrics); /* within a second; NULL is fine */
 
 /* From now on measures what this roster says; takes a reference of its own. `exposed[i]` is the
  * instant since when every target is known to hold what items[i].state says, INT64_MAX: not yet.
- * The first measurement of a phase is at that plus initialDelay. Waits for nothing. */
+ * The first measurement of a phase is at that plus initialDelay; of a breaker at the phase's begin;
+ * of any other when a target has not acknowledged for five minutes, which must not blind it. May be
+ * called as often as one likes; waits for nothing. */
 void metrics_watch(struct metrics *metrics, struct roster *roster, const int64_t *exposed);
 
 /* What is known of the present phase: `out` has room for PHASE_METRICS_MAX gates, whose texts go
- * into `arena`. Only of measurements for just this run and seq of the state. */
+ * into `arena`. Only of measurements for just this run and phase, as it was begun (`since`): other
+ * moves, which raise seq too, let evidence stand. STATUS_NO_MEMORY. */
 struct metrics_view {
     struct walk_gate gates[PHASE_METRICS_MAX];
     size_t gate_count;
