@@ -264,8 +264,8 @@ static enum status read_commit_status(const struct reading *reading, const struc
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts,   read_others, read_events, read_measuring, read_allowed,       read_git,
-        read_secrets, read_hooks,  read_http,   read_commit_status,
+        read_texts, read_others,  read_events, read_measuring, read_allowed,
+        read_git,   read_secrets, read_hooks,  read_http,      read_commit_status,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

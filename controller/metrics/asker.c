@@ -28,7 +28,7 @@ struct transfer {
     struct curl_slist *headers;
     struct http_guard guard;
     struct http_url url;
-    const struct source_driver *driver;
+    const struct metric_driver *driver;
     const struct reach_secret *secret; /* or NULL */
     struct buffer post;                /* empty: it is a GET */
     struct buffer body;                /* of the answer */
@@ -380,7 +380,7 @@ void asker_ask(struct asker *asker, const struct question *question, int64_t age
         return;
     }
     transfer->asker = asker;
-    transfer->driver = source_driver(question->source);
+    transfer->driver = metric_driver(question->source);
     buffer_init(&transfer->post, 0);
     buffer_init(&transfer->body, SOURCE_ANSWER_MAXIMUM);
     const struct memory *memory = NULL;

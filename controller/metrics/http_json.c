@@ -133,5 +133,5 @@ static void http_read(const struct question *question, unsigned status, struct t
     arena_dispose(&arena);
 }
 
-const struct source_driver source_http = {
+const struct metric_driver metric_source_http = {
     .name = "http", .request = http_request, .read = http_read};

@@ -63,7 +63,7 @@ static void make_series(struct metrics *metrics)
 {
     struct telemetry *telemetry = metrics->parts.telemetry;
     for (int source = 0; source < SOURCES; source++) {
-        const char *name = source_driver((enum metric_source)source)->name;
+        const char *name = metric_driver((enum metric_source)source)->name;
         for (int verdict = 0; verdict < VERDICTS; verdict++)
             metrics->measured[source][verdict] = telemetry_series(
                 telemetry, &family_measurements, name, verdict_name((enum verdict)verdict));

@@ -330,7 +330,7 @@ void probe_write_status(const struct probe *probe, int64_t now, struct buffer *o
     buffer_append_string(out, "{\"metric\":");
     json_write_string(out, probe->metric->name.text);
     buffer_printf(out, ",\"role\":\"%s\",\"source\":\"%s\",\"verdict\":\"%s\",\"phase\":\"%s\"",
-                  role_name(probe->metric->role), source_driver(probe->metric->source)->name,
+                  role_name(probe->metric->role), metric_driver(probe->metric->source)->name,
                   walk_verdict_name(probe->silent ? WALK_FAILURE : verdict),
                   metric_phase_name(metric_result_phase(&probe->result, at)));
     buffer_append_string(out, ",\"last\":");

@@ -230,5 +230,5 @@ static void prometheus_read(const struct question *question, unsigned status, st
     arena_dispose(&arena);
 }
 
-const struct source_driver source_prometheus = {
+const struct metric_driver metric_source_prometheus = {
     .name = "prometheus", .request = prometheus_request, .read = prometheus_read};

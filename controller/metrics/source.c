@@ -5,13 +5,13 @@
 
 #include "../outward/http_url.h"
 
-const struct source_driver *source_driver(enum metric_source source)
+const struct metric_driver *metric_driver(enum metric_source source)
 {
-    static const struct source_driver *const drivers[SOURCES] = {
-        [METRIC_PROMETHEUS] = &source_prometheus,
-        [METRIC_HTTP] = &source_http,
+    static const struct metric_driver *const drivers[SOURCES] = {
+        [METRIC_PROMETHEUS] = &metric_source_prometheus,
+        [METRIC_HTTP] = &metric_source_http,
     };
-    return (size_t)source < COUNT_OF(drivers) ? drivers[source] : &source_http;
+    return (size_t)source < COUNT_OF(drivers) ? drivers[source] : &metric_source_http;
 }
 
 void reading_fail(struct reading *out, const char *format, ...)

@@ -43,7 +43,7 @@ struct reading {
     char problem[SOURCE_PROBLEM_SIZE];     /* one line, or empty */
 };
 
-struct source_driver {
+struct metric_driver {
     const char *name; /* "prometheus": also the label of telemetry */
     /* Appends the URL that is asked, and the body of a POST; without a body it is a GET.
      * STATUS_INVALID with words. */
@@ -54,11 +54,11 @@ struct source_driver {
                  struct reading *out);
 };
 
-const struct source_driver *source_driver(enum metric_source source);
+const struct metric_driver *metric_driver(enum metric_source source);
 /* For tables of telemetry: how many there are. */
 #define SOURCES 2
 
-extern const struct source_driver source_prometheus, source_http;
+extern const struct metric_driver metric_source_prometheus, metric_source_http;
 
 /* --- for those who write one ----------------------------------------------------------------- */
 

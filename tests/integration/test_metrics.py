@@ -1,0 +1,383 @@
+"""Measuring, with a real Prometheus that scrapes a small shop: what becomes of good, bad, missing and ambiguous
+answers, of a source that goes away, and of a restart. The shop's counters grow with time at the rates that a test sets.
+"""
+import contextlib
+import http.server
+import json
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+
+import pytest
+
+import weir
+
+DRIVER = pathlib.Path(weir.program()).parent / "tests" / "integration" / "metrics_driver"
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("prometheus"), reason="there is no prometheus on this machine"),
+    pytest.mark.skipif(not DRIVER.exists(), reason="metrics_driver is not built: make drivers"),
+]
+
+DEFINITIONS = """\
+apiVersion: weir/v1
+kind: Environment
+metadata: {{name: production}}
+---
+apiVersion: weir/v1
+kind: Flag
+metadata: {{name: shop}}
+spec: {{variants: {{on: true, off: false}}, default: off}}
+---
+apiVersion: weir/v1
+kind: Rollout
+metadata: {{name: shop}}
+spec:
+  flag: shop
+  environment: production
+  variant: on
+  control: off
+  phases: [{{name: half, percent: 50, bake: 1h}}, {{name: most, percent: 90, bake: 1h}}]
+  metrics: [{names}]
+"""
+METRIC = """\
+---
+apiVersion: weir/v1
+kind: Metric
+metadata: {{name: {name}}}
+spec:
+  role: {role}
+  {source}
+  {judge}
+  interval: 1s
+  window: 20s
+  {more}
+"""
+COUNTS = ('{{address: "{url}", '
+          'numerator: \'sum(increase(shop_errors_total{{variant="{{{{variant}}}}"}}[{{{{window}}}}]))\', '
+          'denominator: \'sum(increase(shop_requests_total{{variant="{{{{variant}}}}"}}[{{{{window}}}}]))\'}}')
+LIMIT = "thresholdRange: {max: 0.05}"
+
+
+class Shop:
+    """Requests and errors a second, by variant."""
+
+    def __init__(self):
+        self.rates = {"on": (50, 0), "off": (50, 0)}
+        self.counts = {}
+        self.asked = []
+        self.last = time.monotonic()
+        self.lock = threading.Lock()
+        shop = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = (shop.scrape() if self.path == "/metrics" else shop.json(self)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def scrape(self):
+        with self.lock:
+            now = time.monotonic()
+            passed, self.last = now - self.last, now
+            for variant, (requests, errors) in self.rates.items():
+                before = self.counts.get(variant, (0, 0))
+                self.counts[variant] = (before[0] + requests * passed, before[1] + errors * passed)
+            lines = []
+            for variant in self.rates:
+                requests, errors = self.counts[variant]
+                lines += [f'shop_requests_total{{variant="{variant}"}} {requests}',
+                          f'shop_errors_total{{variant="{variant}"}} {errors}']
+            return "\n".join(lines) + "\n"
+
+    def json(self, request):
+        self.asked.append((request.path, request.headers.get("Authorization")))
+        variant = request.path.rpartition("=")[2]
+        return json.dumps({"arms": {variant: {"latency": 120 if variant == "on" else 100}}})
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+class Prometheus:
+    def __init__(self, folder, shop):
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = folder / "prometheus.yml"
+        self.config.write_text("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
+                               "  - job_name: shop\n    static_configs: [{targets: ['127.0.0.1:%d']}]\n" % shop.port)
+        self.process = None
+        self.start()
+
+    def start(self):
+        with open(self.folder / "prometheus.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["prometheus", f"--config.file={self.config}", f"--storage.tsdb.path={self.folder}/tsdb",
+                 f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"], stdout=log, stderr=log)
+        weir.wait_until(self.has_data, "Prometheus has scraped the shop")
+
+    def has_data(self):
+        assert self.process.poll() is None, (self.folder / "prometheus.log").read_text()
+        try:
+            with urllib.request.urlopen(self.url + "/api/v1/query?query=up", timeout=5) as answer:
+                found = json.load(answer)["data"]["result"]
+        except OSError:
+            return False
+        return found and found[0]["value"][1] == "1"
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(20)
+        self.process = None
+
+
+class Driver:
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = subprocess.Popen([DRIVER, folder, "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=open(folder / "driver.log", "ab"), text=True)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, (self.folder / "driver.log").read_text()
+        return json.loads(answer)
+
+    def watch(self, path, since, run=1, phase=0):
+        assert self.ask(f"watch {path} {run} {phase} {since}") == {"watched": True}
+
+    def gate(self, name):
+        return next((gate for gate in self.ask("view")["gates"] if gate["metric"] == name), None)
+
+    def wait(self, name, **wanted):
+        """Waits for a gate that is as wanted, and never lets a success pass that is not."""
+        seen = {}
+
+        def matches():
+            gate = self.gate(name)
+            if gate:
+                seen.update(gate)
+            return gate and all(gate[key] == value for key, value in wanted.items()) and gate
+        try:
+            return weir.wait_until(matches, f"{name}: {wanted}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last seen {seen}") from None
+
+    def close(self):
+        self.process.stdin.write("quit\n")
+        self.process.stdin.close()
+        code = self.process.wait(30)
+        assert code == 0, (self.folder / "driver.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def shop():
+    found = Shop()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def prometheus(shop, tmp_path_factory):
+    found = Prometheus(tmp_path_factory.mktemp("prometheus"), shop)
+    yield found
+    found.stop()
+
+
+@pytest.fixture(autouse=True)
+def quiet(shop):
+    shop.rates = {"on": (50, 0), "off": (50, 0)}
+
+
+@contextlib.contextmanager
+def measuring(folder, *metrics, since=None):
+    """A driver that watches a rollout with these metrics, each (name, source, judge, more)."""
+    text = DEFINITIONS.format(names=", ".join(metric[0] for metric in metrics))
+    for name, source, judge, *more in metrics:
+        role = more.pop(0) if more else "guardrail"
+        text += METRIC.format(name=name, source=source, judge=judge, role=role, more="\n  ".join(more))
+    path = folder / "definitions.yaml"
+    path.write_text(text)
+    driver = Driver(folder)
+    try:
+        driver.watch(path, int(time.time()) if since is None else since)
+        yield driver
+    finally:
+        driver.close()
+
+
+def counts(prometheus):
+    return "prometheus: " + COUNTS.format(url=prometheus.url)
+
+
+def query(prometheus, expression):
+    return f"prometheus: {{address: \"{prometheus.url}\", query: '{expression}'}}"
+
+
+def test_success(prometheus, tmp_path):
+    with measuring(tmp_path, ("errors", counts(prometheus), LIMIT, "guardrail", "minimumSample: 100")) as driver:
+        gate = driver.wait("errors", verdict="success", enough=True, fresh=True)
+        assert re.match(r"0 < 0\.05, n=\d+, .*window \d+[sm]$", gate["evidence"]), gate
+        assert gate["finished"] and not gate["silent"] and not gate["restarted"]
+        driver.wait("errors", covered=3)
+        status = driver.ask("view")["status"][0]
+        assert (status["metric"], status["role"], status["verdict"], status["raw"]) == (
+            "errors", "guardrail", "success", False)
+        told = driver.ask("telemetry")
+        assert re.search(r'^weir_measurements_total\{source="prometheus",verdict="success"\} [1-9]', told, re.M)
+
+
+def test_breach_with_its_numbers_and_once_for_all(prometheus, shop, tmp_path):
+    shop.rates["on"] = (100, 30)
+    with measuring(tmp_path, ("errors", counts(prometheus), LIMIT)) as driver:
+        gate = driver.wait("errors", verdict="failure")
+        assert re.match(r"0\.\d+ > 0\.05, n=\d+", gate["evidence"]), gate
+        assert driver.ask("view")["changes"] > 0
+        shop.rates["on"] = (100, 0)  # it is over, and yet it was
+        finished = gate["finished"]
+        weir.wait_until(lambda: driver.gate("errors")["finished"] > finished + 2, "more measurements")
+        assert driver.gate("errors")["verdict"] == "failure"
+
+
+def test_comparison_with_control(prometheus, shop, tmp_path):
+    compare = "compare: {to: control, method: ratio, margin: 0.5}"
+    with measuring(tmp_path, ("errors", counts(prometheus), compare)) as driver:
+        shop.rates = {"on": (50, 5), "off": (50, 5)}
+        driver.wait("errors", verdict="success")
+        shop.rates["on"] = (50, 20)
+        gate = driver.wait("errors", verdict="failure")
+        assert " > 1.5 x " in gate["evidence"] and ", raw, window" in gate["evidence"], gate
+
+
+def test_what_is_no_number_never_passes(prometheus, tmp_path):
+    cases = {
+        "none": ("no_such_series", "no data", "no data"),
+        "many": ("shop_requests_total", "error", "2 series where one is expected"),
+        "nan": ("vector(0) / 0", "no data", "no data: the answer is NaN"),
+        "infinite": ("vector(1) / 0", "error", "the answer is infinite"),
+        "words": ('"text"', "error", "of type 'string'"),
+        "wrong": ("sum(", "error", "answered 400"),
+    }
+    metrics = [(name, query(prometheus, expression), "thresholdRange: {max: 1000000000}", "guardrail",
+                "consecutiveErrorLimit: 0") for name, (expression, _, _) in cases.items()]
+    with measuring(tmp_path, *metrics) as driver:
+        for name, (_, verdict, words) in cases.items():
+            driver.wait(name, verdict=verdict)
+            gate = weir.wait_until(lambda: words in driver.gate(name)["evidence"] and driver.gate(name),
+                                   f"{name}: {words}; {driver.gate(name)}")
+            assert gate["covered"] == 0
+
+
+def test_scalars_and_ranges(prometheus, tmp_path):
+    with measuring(tmp_path, ("scalar", query(prometheus, "3"), "thresholdRange: {max: 2}"),
+                   ("range", query(prometheus, "up[1m]"), "thresholdRange: {min: 1}")) as driver:
+        assert driver.wait("scalar", verdict="failure")["evidence"].startswith("3 > 2, raw")
+        assert driver.wait("range", verdict="success")["evidence"].startswith("1 >= 1, raw")
+
+
+def test_a_silent_variant_trips_the_breaker(prometheus, shop, tmp_path):
+    shop.rates = {"off": (200, 0)}
+    # series of this variant were scraped before: they are not asked for
+    source = counts(prometheus).replace('variant="{{variant}}"', 'variant=~"{{variant}}",variant!="on"')
+    with measuring(tmp_path, ("breaker", source, LIMIT, "breaker"), ("guard", source, LIMIT)) as driver:
+        gate = driver.wait("breaker", verdict="failure", silent=1)
+        assert gate["evidence"].startswith("silent while control speaks"), gate
+        gate = driver.wait("guard", verdict="failure", silent=1)
+        assert gate["evidence"].startswith("silent for three intervals while control speaks"), gate
+
+
+def test_the_source_goes_and_comes_back(prometheus, tmp_path):
+    metric = ("errors", counts(prometheus), LIMIT, "guardrail", "consecutiveErrorLimit: 1")
+    with measuring(tmp_path, metric) as driver:
+        driver.wait("errors", verdict="success")
+        prometheus.stop()
+        try:
+            gate = driver.wait("errors", verdict="error")
+            assert "Connection refused" in gate["evidence"] or "connect" in gate["evidence"], gate
+        finally:
+            prometheus.start()
+        driver.wait("errors", verdict="success", fresh=True)  # and nobody had to help
+
+
+def test_a_restart_forgets_nothing(prometheus, shop, tmp_path):
+    shop.rates["on"] = (100, 30)
+    since = int(time.time())
+    metric = ("errors", counts(prometheus), LIMIT)
+    with measuring(tmp_path, metric, since=since) as driver:
+        before = driver.wait("errors", verdict="failure")
+    prometheus.stop()  # nothing new can be learned
+    try:
+        with measuring(tmp_path, metric, since=since) as driver:
+            gate = driver.wait("errors", verdict="failure")
+            assert gate["finished"] >= before["finished"]
+        with measuring(tmp_path, metric, since=int(time.time()) + 1) as driver:  # begun anew: it starts with nothing
+            gate = weir.wait_until(lambda: driver.gate("errors"), "a gate")
+            assert gate["verdict"] != "failure"
+    finally:
+        prometheus.start()
+
+
+def test_a_restart_keeps_what_went_well(prometheus, tmp_path):
+    since = int(time.time())
+    metric = ("errors", counts(prometheus), LIMIT)
+    with measuring(tmp_path, metric, since=since) as driver:
+        weir.wait_until(lambda: (driver.gate("errors") or {"covered": 0})["covered"] >= 3, "a bake")
+        before = driver.gate("errors")
+    with measuring(tmp_path, metric, since=since) as driver:
+        gate = weir.wait_until(lambda: driver.gate("errors"), "a gate")
+        assert gate["covered"] >= before["covered"]
+    changed = ("errors", counts(prometheus), "thresholdRange: {max: 0.06}")
+    with measuring(tmp_path, changed, since=since) as driver:  # it says something else: from nothing, and says so
+        gate = weir.wait_until(lambda: driver.gate("errors"), "a gate")
+        assert gate["restarted"] > since and gate["covered"] < before["covered"]
+
+
+def test_any_endpoint_with_a_pointer(shop, tmp_path):
+    url = f"http://127.0.0.1:{shop.port}/latency?variant={{{{variant}}}}"
+    source = f'http: {{url: "{url}", query: "/arms/{{{{variant}}}}/latency"}}'
+    missing = f'http: {{url: "{url}", query: "/arms/none/latency"}}'
+    compare = "compare: {to: control, method: difference, margin: 10}"
+    with measuring(tmp_path, ("latency", source, compare), ("missing", missing, LIMIT, "guardrail",
+                                                            "consecutiveErrorLimit: 0")) as driver:
+        gate = driver.wait("latency", verdict="failure")
+        assert gate["evidence"].startswith("120 - 100 > 10"), gate
+        gate = driver.wait("missing", verdict="error")
+        assert "has nothing at '/arms/none/latency'" in gate["evidence"]
+    assert all(secret is None for _, secret in shop.asked)
+
+
+def test_a_host_that_is_not_allowed_is_not_asked(tmp_path):
+    listener = socket.socket(socket.AF_INET6)
+    listener.bind(("::1", 0))
+    listener.listen()
+    listener.settimeout(0)
+    source = f'prometheus: {{address: "http://[::1]:{listener.getsockname()[1]}", query: "1"}}'
+    with measuring(tmp_path, ("away", source, LIMIT, "guardrail", "consecutiveErrorLimit: 0")) as driver:
+        gate = driver.wait("away", verdict="error")
+        assert "not" in gate["evidence"] and "allow" in gate["evidence"], gate
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    listener.close()
