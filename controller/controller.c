@@ -188,7 +188,7 @@ static void wake(void *context)
 static void adopt(void *context, struct override *const *found, size_t count)
 {
     struct controller *controller = context;
-    steering_adopt(core_steering(controller->core), found, count);
+    steering_adopt(core_steering(controller->core), found, count, false);
 }
 
 static void note_outrun(void *context, const char *environment, struct generation held)
@@ -196,6 +196,12 @@ static void note_outrun(void *context, const char *environment, struct generatio
     struct controller *controller = context;
     (void)environment; /* there is one generation for all of them */
     steering_outrun(core_steering(controller->core), held);
+}
+
+static void forget(void *context, struct text intent)
+{
+    struct controller *controller = context;
+    git_thread_forget(controller->git, intent);
 }
 
 static enum status view(void *context, const struct roster_rollout *item, int64_t now,
@@ -351,6 +357,7 @@ static enum status make_parts(struct controller *controller, struct error *error
                                             .store = controller->store,
                                             .desk = controller->desk,
                                             .propose = propose,
+                                            .forget = forget,
                                             .wake = wake,
                                             .context = controller}};
     status = core_new(&parts, controller->reading, &controller->core, error);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "git/intents.h"
 #include "log.h"
 #include "telemetry_families.h"
 
@@ -16,6 +17,8 @@
 #define RETRY_PATIENCE (60 * NANOSECONDS_PER_SECOND)
 /* From the beginning of a fetch to that of the next, however many ask for one. */
 #define FETCH_INTERVAL (100 * NANOSECONDS_PER_MILLISECOND)
+
+#define FORGOTTEN_MAX 64 /* refs of overrides, taken off after one fetch */
 
 struct git_thread {
     struct git_thread_parts parts;
@@ -28,6 +31,8 @@ struct git_thread {
     bool nudged;            /* fetch at once */
     struct proposal *proposal;
     bool has_ended;
+    char forgotten[FORGOTTEN_MAX][INTENT_NAME_LENGTH + 1];
+    size_t forgotten_count;
 
     /* the thread's own */
     char tip[COMMIT_TEXT_SIZE];
@@ -66,6 +71,84 @@ void git_thread_propose(struct git_thread *thread, struct proposal *proposal)
     pthread_cond_broadcast(&thread->changed);
     pthread_mutex_unlock(&thread->lock);
     proposal_free(before);
+}
+
+void git_thread_forget(struct git_thread *thread, struct text intent)
+{
+    pthread_mutex_lock(&thread->lock);
+    if (thread->forgotten_count < FORGOTTEN_MAX && intent.length == INTENT_NAME_LENGTH) {
+        char *name = thread->forgotten[thread->forgotten_count++];
+        memcpy(name, intent.data, INTENT_NAME_LENGTH);
+        name[INTENT_NAME_LENGTH] = '\0';
+    } /* else the next fetch finds it again */
+    pthread_mutex_unlock(&thread->lock);
+}
+
+/* --- overrides as refs of the remote ---------------------------------------------------------- */
+
+/* One that another controller could not record (ROLLOUTS.md section 4). */
+static void take_intent(void *context, const char *intent, struct text json,
+                        const struct error *problem)
+{
+    struct git_thread *thread = context;
+    struct override *override = NULL;
+    struct error error = {0};
+    if (!problem && override_read(json, &override, &error) != STATUS_OK)
+        problem = &error;
+    if (!problem && !text_is(override->intent, intent)) {
+        error_set(&error, STATUS_INVALID, "it is of another intent");
+        problem = &error;
+    }
+    if (problem)
+        log_event(LOG_LEVEL_ERROR, "override_unreadable", "intent", intent, "error",
+                  problem->message, NULL);
+    else
+        steering_adopt(core_steering(thread->parts.core), &override, 1, true);
+    override_release(override);
+}
+
+static void read_intents(struct git_thread *thread)
+{
+    struct error error = {0};
+    if (intents_read(thread->parts.mirror, take_intent, thread, NULL, &thread->stopping, &error) !=
+        STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "intents_failed", "error", error.message, NULL);
+}
+
+/* What the branch would not take is kept beside it. */
+static void write_intents(struct git_thread *thread, const struct proposal *proposal)
+{
+    const struct git_thread_parts *parts = &thread->parts;
+    for (size_t i = 0; i < proposal->override_count; i++) {
+        const struct override *override = proposal->overrides[i];
+        struct buffer json;
+        struct error error = {0};
+        buffer_init(&json, 0);
+        override_write(override, &json);
+        enum status status = json.failed;
+        if (status == STATUS_OK)
+            status = intents_write(parts->mirror, override->intent.data, buffer_text(&json),
+                                   &parts->recorder.author, &thread->stopping, &error);
+        log_event(status == STATUS_OK ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "intent_written",
+                  "intent", override->intent.data, "error",
+                  status == STATUS_OK ? "" : error.message, NULL);
+        buffer_dispose(&json);
+    }
+}
+
+static void remove_intents(struct git_thread *thread)
+{
+    char names[FORGOTTEN_MAX][INTENT_NAME_LENGTH + 1];
+    struct error error;
+    pthread_mutex_lock(&thread->lock);
+    size_t count = thread->forgotten_count;
+    memcpy(names, thread->forgotten, sizeof names);
+    thread->forgotten_count = 0;
+    pthread_mutex_unlock(&thread->lock);
+    for (size_t i = 0; i < count; i++)
+        if (intents_remove(thread->parts.mirror, names[i], &thread->stopping, &error) != STATUS_OK)
+            log_event(LOG_LEVEL_WARN, "intent_stays", "intent", names[i], "error", error.message,
+                      NULL);
 }
 
 /* --- fetching -------------------------------------------------------------------------------- */
@@ -123,6 +206,8 @@ static void fetch(struct git_thread *thread)
     count_fetch(thread, strcmp(found, thread->tip) == 0 ? "unchanged" : "changed", started);
     memcpy(thread->tip, found, sizeof thread->tip);
     parts->tip(parts->context, thread->tip);
+    read_intents(thread);
+    remove_intents(thread);
 }
 
 /* From a fetch to the next. */
@@ -158,6 +243,8 @@ static bool push(struct git_thread *thread, struct proposal *proposal)
     struct error error = {0};
     enum recorder_outcome outcome =
         recorder_record(&parts->recorder, parts->mirror, proposal, commit, &error);
+    if (outcome == RECORDER_REFUSED)
+        write_intents(thread, proposal);
     proposal_free(proposal);
     if (outcome == RECORDER_ACCEPTED) {
         memcpy(thread->tip, commit, sizeof thread->tip);

@@ -37,6 +37,9 @@ void git_thread_nudge(struct git_thread *thread);
 /* Takes over a proposal, in the place of one that it has not begun with; NULL: there is none any
  * more. Any thread. */
 void git_thread_propose(struct git_thread *thread, struct proposal *proposal);
+/* The ref of an override (git/intents.h) is to be taken off the remote, when there is time. Any
+ * thread. */
+void git_thread_forget(struct git_thread *thread, struct text intent);
 /* Ends and frees it, started or not. False: it hangs and would not, and whatever it uses must stay.
  * NULL is fine. */
 bool git_thread_stop(struct git_thread *thread);

@@ -5,6 +5,7 @@
 
 #include "dialogue.h"
 #include "local.h"
+#include "push.h"
 
 #define FILE_NAME "override.json"
 #define REF_SIZE (sizeof REFS_INTENTS + INTENT_NAME_LENGTH)

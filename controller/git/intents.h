@@ -11,7 +11,7 @@
 #ifndef WEIR_GIT_INTENTS_H
 #define WEIR_GIT_INTENTS_H
 
-#include "push.h"
+#include "mirror.h"
 #include "record.h"
 
 #define INTENT_NAME_LENGTH 64 /* lower-case hexadecimal digits */

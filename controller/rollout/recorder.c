@@ -8,6 +8,8 @@ void proposal_free(struct proposal *proposal)
 {
     if (!proposal)
         return;
+    for (size_t i = 0; i < proposal->override_count; i++)
+        override_release(proposal->overrides[i]);
     roster_release(proposal->roster);
     arena_dispose(&proposal->arena);
     free(proposal);

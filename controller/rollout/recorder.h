@@ -10,6 +10,7 @@
 #include "../clock.h"
 #include "../git/record.h"
 #include "move.h"
+#include "override.h"
 
 #define PROPOSAL_MOVES_MAX 1000
 
@@ -19,8 +20,11 @@ struct proposal {
     char tip[COMMIT_TEXT_SIZE];
     struct move *moves; /* in the order of their commits */
     size_t count;
-    uint64_t key;   /* the same for the same moves on the same tip, by decisions of one minute */
-    bool is_urgent; /* it holds the record of an override */
+    uint64_t key; /* the same for the same moves on the same tip, by decisions of one minute */
+    /* The open overrides that it records: where the branch has refused them for long, they go to
+     * the remote as refs (git/intents.h). References. */
+    struct override **overrides;
+    size_t override_count;
 };
 
 void proposal_free(struct proposal *proposal); /* NULL is fine */

@@ -16,8 +16,9 @@
 #include "../git/changed.h"
 #include "pin.h"
 
-#define REVERT_LOOK_MAX 20000 /* commits along first parents, to find one that finished its bake   \
-                               */
+#define REVERT_LOOK_MAX                                                                            \
+    20000 /* commits along first parents, to find one that finished its bake                       \
+           */
 #define REVERT_STEPS_MAX                                                                           \
     1000 /* commits since, at which the flag is looked at; of more the flag is                     \
             pinned without looking */

@@ -52,7 +52,7 @@ void steering_free(struct steering *steering)
         return;
     open_overrides_dispose(&steering->overrides);
     for (size_t i = 0; i < steering->mail.adopted_count; i++)
-        override_release(steering->mail.adopted[i]);
+        override_release(steering->mail.adopted[i].override);
     free(steering->mail.adopted);
     for (size_t i = 0; i < steering->exposure_count; i++)
         free(steering->exposures[i].name);
@@ -181,7 +181,8 @@ void steering_note_outcome(struct steering *steering, enum recorder_outcome outc
         steering->parts.wake(steering->parts.context);
 }
 
-void steering_adopt(struct steering *steering, struct override *const *found, size_t count)
+void steering_adopt(struct steering *steering, struct override *const *found, size_t count,
+                    bool is_remote)
 {
     struct steering_mail *mail = &steering->mail;
     pthread_mutex_lock(&mail->lock);
@@ -194,7 +195,8 @@ void steering_adopt(struct steering *steering, struct override *const *found, si
             mail->adopted = adopted;
             mail->adopted_size = size;
         }
-        mail->adopted[mail->adopted_count++] = override_reference(found[i]);
+        mail->adopted[mail->adopted_count++] =
+            (struct steering_adopted){override_reference(found[i]), is_remote};
     }
     pthread_mutex_unlock(&mail->lock);
     if (steering->parts.wake)
@@ -240,23 +242,30 @@ static void take_outcome(struct steering *steering, enum recorder_outcome outcom
               recorder_outcome_name(outcome), "words", words, NULL);
 }
 
-static bool take_adopted(struct steering *steering, struct override **adopted, size_t count)
+/* Opens one that was found elsewhere; true when it is new here. */
+static bool adopt(struct steering *steering, struct override *override)
+{
+    struct error error;
+    enum status status = open_overrides_add(&steering->overrides, override, &error);
+    if (status != STATUS_OK && status != STATUS_SYSTEM)
+        return false;
+    log_event(LOG_LEVEL_WARN, "override_adopted", "intent", override->intent.data, "environment",
+              override->environment.data, "flag", override->flag.data, NULL);
+    return true;
+}
+
+static bool take_adopted(struct steering *steering, struct steering_adopted *adopted, size_t count)
 {
     bool is_new = false;
     for (size_t i = 0; i < count; i++) {
-        struct error error;
-        bool known = open_overrides_find(&steering->overrides, adopted[i]->intent) != NULL;
-        bool over = !known && steering->roster && is_over(steering, adopted[i]);
-        enum status status = known || over
-                                 ? STATUS_OK
-                                 : open_overrides_add(&steering->overrides, adopted[i], &error);
-        if (!known && !over && (status == STATUS_OK || status == STATUS_SYSTEM)) {
-            is_new = true;
-            log_event(LOG_LEVEL_WARN, "override_adopted", "intent", adopted[i]->intent.data,
-                      "environment", adopted[i]->environment.data, "flag", adopted[i]->flag.data,
-                      NULL);
-        }
-        override_release(adopted[i]);
+        struct override *override = adopted[i].override;
+        bool known = open_overrides_find(&steering->overrides, override->intent) != NULL,
+             over = !known && steering->roster && is_over(steering, override);
+        if (!known && !over)
+            is_new = adopt(steering, override) || is_new;
+        if (over && adopted[i].is_remote && steering->parts.forget)
+            steering->parts.forget(steering->parts.context, override->intent);
+        override_release(override);
     }
     free(adopted);
     return is_new;

@@ -44,6 +44,8 @@ struct steering_parts {
     /* Takes over a proposal for the git thread, in the place of any before; NULL: none any more.
      * Where the function is NULL nothing is recorded. */
     void (*propose)(void *context, struct proposal *proposal);
+    /* An override's ref on the remote is not needed any more; or NULL. */
+    void (*forget)(void *context, struct text intent);
     void (*wake)(void *context); /* makes core call steering_turn() soon; any thread */
     /* A decision is on the branch. `item` is as it was decided on; on core's thread. */
     void (*recorded)(void *context, const struct roster_rollout *item, const char *commit);
@@ -79,8 +81,10 @@ int64_t steering_turn(struct steering *steering);
 /* What became of the proposal that was taken last. */
 void steering_note_outcome(struct steering *steering, enum recorder_outcome outcome,
                            const char *commit, const char *words);
-/* Overrides that somebody else's target or remote holds: they count here too. */
-void steering_adopt(struct steering *steering, struct override *const *found, size_t count);
+/* Overrides that somebody else's target or the remote holds: they count here too. Those of the
+ * remote are handed to steering_parts.forget() once Git says what they say. */
+void steering_adopt(struct steering *steering, struct override *const *found, size_t count,
+                    bool is_remote);
 /* Some target holds a newer generation of what this controller serves. */
 void steering_outrun(struct steering *steering, struct generation held);
 

@@ -22,6 +22,12 @@ struct steering_exposure {
     int64_t since; /* wall seconds; INT64_MAX: it is not known yet */
 };
 
+/* An override that stands elsewhere. */
+struct steering_adopted {
+    struct override *override; /* a reference */
+    bool is_remote;            /* as a ref of the remote */
+};
+
 /* What other threads have said since the last turn. */
 struct steering_mail {
     pthread_mutex_t lock;
@@ -29,7 +35,7 @@ struct steering_mail {
     enum recorder_outcome outcome;
     char commit[COMMIT_TEXT_SIZE];
     char words[256];
-    struct override **adopted; /* references */
+    struct steering_adopted *adopted;
     size_t adopted_count, adopted_size;
     struct generation held; /* the newest that a target holds */
     bool has_held;

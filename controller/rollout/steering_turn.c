@@ -12,6 +12,7 @@
 #define SOON (250 * NANOSECONDS_PER_MILLISECOND)
 #define PROPOSED_WAIT (5 * NANOSECONDS_PER_SECOND)
 #define HOUR 3600
+#define REFUSALS_BORNE 3 /* in a row, before overrides are kept as refs of the remote */
 
 /* --- the machine's question ------------------------------------------------------------------ */
 
@@ -320,7 +321,6 @@ static enum status record_override(struct turn *turn, const struct override *ove
         return status;
     if (!add_move(turn, index, &decision, override->by, override->note, override->evidence))
         return STATUS_NO_MEMORY;
-    turn->proposal->is_urgent = true;
     return STATUS_OK;
 }
 
@@ -346,7 +346,6 @@ static enum status act(struct turn *turn, size_t index)
         if (status != STATUS_OK)
             return status == STATUS_NO_MEMORY ? status : STATUS_OK;
         turn->rollbacks++;
-        turn->proposal->is_urgent = true;
     }
     if (!decision->needs_commit)
         return STATUS_OK;
@@ -414,6 +413,20 @@ static uint64_t find_key(const struct turn *turn)
     return key;
 }
 
+/* A branch that says no for long is no place for what must not get lost. */
+static void add_overrides(struct turn *turn)
+{
+    struct steering *steering = turn->steering;
+    struct open_overrides *open = &steering->overrides;
+    struct proposal *proposal = turn->proposal;
+    if (steering->failures < REFUSALS_BORNE || steering->last_outcome != RECORDER_REFUSED ||
+        open->count == 0)
+        return;
+    proposal->overrides = ARENA_ARRAY(turn->arena, struct override *, open->count);
+    for (size_t i = 0; i < open->count && proposal->overrides; i++)
+        proposal->overrides[proposal->override_count++] = override_reference(open->items[i]);
+}
+
 /* Hands it over, unless the git thread has the same already, or is not to be asked yet. */
 static void propose(struct turn *turn)
 {
@@ -432,6 +445,7 @@ static void propose(struct turn *turn)
     if ((steering->is_proposed && steering->proposed == proposal->key) ||
         (!turn->has_opened && clock->monotonic(clock->self) < steering->retry_at))
         return;
+    add_overrides(turn);
     steering->is_proposed = true;
     steering->proposed = proposal->key;
     turn->proposal = NULL;
