@@ -84,6 +84,12 @@ static void schedule_next(struct loop *loop, struct task *task)
 
 static void free_measuring(struct measuring *measuring)
 {
+    arena_dispose(&measuring->arena);
+    free(measuring);
+}
+
+static void leave(struct measuring *measuring)
+{
     struct loop *loop = measuring->loop;
     struct measuring **link = &loop->measurings;
     while (*link && *link != measuring)
@@ -91,8 +97,6 @@ static void free_measuring(struct measuring *measuring)
     if (*link)
         *link = measuring->next;
     loop->active--;
-    arena_dispose(&measuring->arena);
-    free(measuring);
 }
 
 /* Under the lock: takes the answers in. True: somebody has to be told. */
@@ -145,6 +149,7 @@ static void complete(struct measuring *measuring)
         ask(measuring, CONTROL);
         return;
     }
+    leave(measuring);
     free_measuring(measuring);
     if (retired)
         task_free(task);
@@ -243,15 +248,11 @@ void *loop_main(void *argument)
     struct metrics *metrics = loop->metrics;
     while (!atomic_load(&metrics->stop)) {
         struct measuring *measuring;
-        int wait;
+        int wait = 0;
         series_add(loop->turns, 1);
         series_set(loop->last_turn, clock_seconds(metrics->parts.clock));
-        while ((measuring = next_due(loop, &wait)) && !atomic_load(&metrics->stop))
+        while (!atomic_load(&metrics->stop) && (measuring = next_due(loop, &wait)))
             start(measuring);
-        if (measuring) { /* it is to stop: that one is freed with the others */
-            measuring->next = loop->measurings;
-            loop->measurings = measuring;
-        }
         if (!atomic_load(&metrics->stop))
             asker_drive(loop->asker, wait);
     }
@@ -261,12 +262,13 @@ void *loop_main(void *argument)
 void loop_dispose(struct loop *loop)
 {
     asker_free(loop->asker);
-    while (loop->measurings) {
-        struct task *task = loop->measurings->task;
-        bool retired = task->retired;
-        free_measuring(loop->measurings);
-        if (retired)
-            task_free(task);
+    struct measuring *measuring = loop->measurings;
+    while (measuring) {
+        struct measuring *next = measuring->next;
+        if (measuring->task->retired)
+            task_free(measuring->task);
+        free_measuring(measuring);
+        measuring = next;
     }
     timers_dispose(&loop->timers);
 }

@@ -109,7 +109,7 @@ enum probe_way {
     PROBE_BURN,
 };
 
-#define PROBE_SPANS_MAX (2 * BURN_WINDOWS_MAX)
+#define PROBE_SPANS_MAX ((size_t)2 * BURN_WINDOWS_MAX)
 #define PROBE_QUESTIONS_MAX (2 * PROBE_SPANS_MAX)
 
 struct probe_span {

@@ -177,7 +177,7 @@ static void judge_arms(struct take *take)
 static void judge_budget(struct take *take)
 {
     const struct metric *metric = take->probe->metric;
-    struct counts spans[BURN_WINDOWS_MAX], shorts[BURN_WINDOWS_MAX];
+    struct counts spans[BURN_WINDOWS_MAX] = {{0}}, shorts[BURN_WINDOWS_MAX] = {{0}};
     struct burn_rate burn = {.objective = metric->objective,
                              .count = metric->burn_count,
                              .minimum_sample = (double)metric->minimum_sample};

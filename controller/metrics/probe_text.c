@@ -5,7 +5,8 @@
 #include "probe_private.h"
 
 #define MAGIC "probe 1 "
-#define DIGEST_TEXT (2 * PROBE_DIGEST_SIZE)
+#define DIGEST_TEXT ((size_t)2 * PROBE_DIGEST_SIZE)
+#define END "end"
 #define FIELDS 17
 
 /* The numbers of the first line, in their order. */
@@ -64,6 +65,7 @@ void probe_write(const struct probe *probe, struct buffer *out)
         buffer_printf(out, " %" PRId64, fields[i]);
     write_evidence(probe->evidence, out);
     write_evidence(probe->shares, out);
+    buffer_append_string(out, "\n" END);
 }
 
 /* --- back ------------------------------------------------------------------------------------ */
@@ -122,7 +124,7 @@ static bool parse(struct text text, struct kept *out)
     }
     out->evidence = take_line(&text);
     out->shares = take_line(&text);
-    return first.length == 0 && text.length == 0;
+    return first.length == 0 && text_is(text, END);
 }
 
 static bool is_own(const struct probe *probe, struct text digest)

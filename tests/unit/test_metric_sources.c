@@ -29,8 +29,7 @@ START_TEST(templates_are_filled_in_and_escaped)
     expect_filled("sum(increase(e{v=\"{{variant}}\"}[{{window}}]))", ESCAPE_PROMQL,
                   "sum(increase(e{v=\"o\\\"n\\\\\"}[300s]))");
     expect_filled("{{flag}}{{control}}{{ environment }}", ESCAPE_PROMQL, "shopoffproduction");
-    expect_filled("http://a/{{variant}}?p={{phase}}", ESCAPE_URL,
-                  "http://a/o%22n%5C?p=a%2Fb~c");
+    expect_filled("http://a/{{variant}}?p={{phase}}", ESCAPE_URL, "http://a/o%22n%5C?p=a%2Fb~c");
     expect_filled("/{{phase}}/n", ESCAPE_POINTER, "/a~1b~0c/n");
     expect_filled("{{nothing}} {{flag", ESCAPE_PROMQL, "{{nothing}} {{flag");
     expect_filled("", ESCAPE_PROMQL, "");
@@ -82,7 +81,8 @@ END_TEST
 /* --- answers --------------------------------------------------------------------------------- */
 
 #define VALUE(value) "\"value\":[1795438800,\"" value "\"]"
-#define VECTOR(series) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" series "]}}"
+#define VECTOR(series)                                                                             \
+    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" series "]}}"
 #define ONE(value) VECTOR("{\"metric\":{},\"value\":[1795438800,\"" value "\"]}")
 
 static void read(const struct metric_driver *driver, const struct question *question,
@@ -141,8 +141,9 @@ START_TEST(what_prometheus_must_not_say)
         {200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":{}}}",
          "no result"},
         {200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\"}}", "no result"},
-        {200, "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[1795438800,"
-              "\"1\"]}}",
+        {200,
+         "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[1795438800,"
+         "\"1\"]}}",
          "type 'string'"},
         {200, "{\"status\":\"success\",\"data\":{\"resultType\":7,\"result\":[]}}", "type ''"},
         {200, "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,2,3]}}",
@@ -162,17 +163,21 @@ START_TEST(what_prometheus_must_not_say)
         {200, VECTOR("{" VALUE("1") "},{" VALUE("2") "}"), "2 series"},
         {200, VECTOR("{\"metric\":{},\"value\":[1795438790,\"0\"]}"), "stale: it is of 10 s"},
         {200, VECTOR("{\"metric\":{},\"value\":[1795438810,\"0\"]}"), "10 s later: clocks differ"},
-        {200, "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":"
-              "{},\"values\":[[1795438000,\"0\"]]}]}}",
+        {200,
+         "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":"
+         "{},\"values\":[[1795438000,\"0\"]]}]}}",
          "stale"},
-        {200, "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":"
-              "{},\"values\":[]}]}}",
+        {200,
+         "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":"
+         "{},\"values\":[]}]}}",
          "no pair"},
-        {200, "{\"status\":\"success\",\"warnings\":[\"store \\n away\"],\"data\":{\"resultType\":"
-              "\"scalar\",\"result\":[1795438800,\"0\"]}}",
+        {200,
+         "{\"status\":\"success\",\"warnings\":[\"store \\n away\"],\"data\":{\"resultType\":"
+         "\"scalar\",\"result\":[1795438800,\"0\"]}}",
          "not whole: store ? away"},
-        {200, "{\"status\":\"success\",\"warnings\":7,\"data\":{\"resultType\":\"scalar\","
-              "\"result\":[1795438800,\"0\"]}}",
+        {200,
+         "{\"status\":\"success\",\"warnings\":7,\"data\":{\"resultType\":\"scalar\","
+         "\"result\":[1795438800,\"0\"]}}",
          "not whole"},
         {400, "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"parse error\"}",
          "answered 400: parse error"},
@@ -213,8 +218,8 @@ START_TEST(buckets_of_prometheus)
     struct question question = {.at = NOW, .by_bucket = true};
     struct reading reading;
     read(&metric_source_prometheus, &question, 200,
-         VECTOR("{\"metric\":{\"bucket\":\"3\"}," VALUE("5") "},{\"metric\":{\"bucket\":\"63\"},"
-                VALUE("7") "}"),
+         VECTOR("{\"metric\":{\"bucket\":\"3\"}," VALUE(
+             "5") "},{\"metric\":{\"bucket\":\"63\"}," VALUE("7") "}"),
          &reading);
     ck_assert_int_eq(reading.state, READING_BUCKETED);
     ck_assert(reading.buckets[3] == 5 && reading.buckets[63] == 7 && reading.buckets[0] == 0);
@@ -222,16 +227,18 @@ START_TEST(buckets_of_prometheus)
     static const char *const bad[] = {"64", "-1", "03", "", "x", "3"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         char body[400];
-        snprintf(body, sizeof body, VECTOR("{\"metric\":{\"bucket\":\"3\"}," VALUE("5") "},"
-                                           "{\"metric\":{\"bucket\":\"%s\"}," VALUE("5") "}"),
+        snprintf(body, sizeof body,
+                 VECTOR("{\"metric\":{\"bucket\":\"3\"}," VALUE(
+                     "5") "},"
+                          "{\"metric\":{\"bucket\":\"%s\"}," VALUE("5") "}"),
                  bad[i]);
         read(&metric_source_prometheus, &question, 200, body, &reading);
         ck_assert_msg(reading.state == READING_FAULT, "bucket '%s'", bad[i]);
     }
     question.by_bucket = false;
     read(&metric_source_prometheus, &question, 200,
-         VECTOR("{\"metric\":{\"bucket\":\"3\"}," VALUE("5") "},{\"metric\":{\"bucket\":\"4\"},"
-                VALUE("7") "}"),
+         VECTOR("{\"metric\":{\"bucket\":\"3\"}," VALUE(
+             "5") "},{\"metric\":{\"bucket\":\"4\"}," VALUE("7") "}"),
          &reading);
     ck_assert_int_eq(reading.state, READING_FAULT);
 }

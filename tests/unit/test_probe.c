@@ -1,0 +1,647 @@
+/* One metric of one rollout: what it asks when, what it says, and what it remembers. */
+#include <math.h>
+
+#include "rosters.h"
+#include "unit.h"
+
+#include "../../controller/clock.h"
+#include "../../controller/metrics/probe.h"
+#include "../../controller/metrics/timers.h"
+
+#define T0 INT64_C(1795438800) /* the phase's begin */
+#define NANO(seconds) ((seconds)*NANOSECONDS_PER_SECOND)
+
+#define DEFINITIONS                                                                                \
+    "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n---\n"                  \
+    "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: shop}\nspec: {variants: {on: true, off: "   \
+    "false}, default: off}\n---\n"                                                                 \
+    "apiVersion: weir/v1\nkind: Segment\nmetadata: {name: staff}\nspec: {match: {attribute: "      \
+    "email, endsWith: '@example.com'}}\n---\n"                                                     \
+    "apiVersion: weir/v1\nkind: Rollout\nmetadata: {name: shop}\nspec: {flag: shop, environment: " \
+    "production, variant: on, control: off, phases: [{name: ten, percent: 10, bake: 1h}, {name: "  \
+    "half, percent: 50, bake: 1h}, {name: all, percent: 100}], metrics: [m]}\n---\n"               \
+    "apiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec:\n"
+#define STAFF_FIRST                                                                                \
+    "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n---\n"                  \
+    "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: shop}\nspec: {variants: {on: true, off: "   \
+    "false}, default: off}\n---\n"                                                                 \
+    "apiVersion: weir/v1\nkind: Segment\nmetadata: {name: staff}\nspec: {match: {attribute: "      \
+    "email, endsWith: '@example.com'}}\n---\n"                                                     \
+    "apiVersion: weir/v1\nkind: Rollout\nmetadata: {name: shop}\nspec: {flag: shop, environment: " \
+    "production, variant: on, control: off, phases: [{name: staff, audience: {segment: staff}}, "  \
+    "{name: all, percent: 100}], metrics: [m]}\n---\n"                                             \
+    "apiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec:\n"
+#define COUNTED                                                                                    \
+    "  prometheus: {address: 'http://p:9090', numerator: "                                         \
+    "'sum(increase(e{v=\"{{variant}}\"}[{{window}}]))', denominator: "                             \
+    "'sum(increase(r{v=\"{{variant}}\"}[{{window}}]))'}\n"
+#define ASKED "  prometheus: {address: 'http://p:9090', query: 'x{v=\"{{variant}}\"}'}\n"
+
+struct rigged {
+    struct roster *roster;
+    struct probe *probe;
+    struct probe_plan plan;
+    struct reading readings[PROBE_QUESTIONS_MAX], control;
+};
+
+static struct roster *stand(const char *yaml, uint32_t run, size_t phase, int64_t since)
+{
+    const struct standing standing = {.run = run, .phase = phase, .since = since};
+    struct roster *roster = roster_of(yaml, &standing);
+    ck_assert_ptr_nonnull(roster);
+    return roster;
+}
+
+static const struct probe_settings settings = {.guardrails = 1};
+
+static void begin(struct rigged *rigged, const char *yaml)
+{
+    *rigged = (struct rigged){.roster = stand(yaml, 1, 0, T0)};
+    rigged->probe = probe_new(&rigged->roster->items[0], roster_metric(rigged->roster, TEXT("m")),
+                              &settings, T0, NANO(T0));
+    ck_assert_ptr_nonnull(rigged->probe);
+}
+
+static void finish(struct rigged *rigged)
+{
+    probe_free(rigged->probe);
+    roster_release(rigged->roster);
+}
+
+static void move_on(struct rigged *rigged, const char *yaml, uint32_t run, size_t phase,
+                    int64_t since, int64_t now)
+{
+    struct roster *roster = stand(yaml, run, phase, since);
+    ck_assert(probe_continue(rigged->probe, &roster->items[0], roster_metric(roster, TEXT("m")),
+                             &settings, since, NANO(now)));
+    roster_release(rigged->roster);
+    rigged->roster = roster;
+}
+
+static struct reading number(double value)
+{
+    return (struct reading){.state = READING_NUMBER, .number = value};
+}
+
+static const struct reading nothing = {.state = READING_NOTHING};
+static const struct reading fault = {.state = READING_FAULT, .problem = "down"};
+
+/* Answers all spans alike: variant, then control; for each numerator, then denominator. */
+static void answer(struct rigged *rigged, const struct reading *answers, int64_t seconds)
+{
+    struct probe_plan *plan = &rigged->plan;
+    probe_plan(rigged->probe, NANO(seconds), plan);
+    ck_assert_uint_gt(plan->count, 0);
+    for (size_t i = 0; i < plan->count; i++)
+        rigged->readings[i] = answers[i % (plan->arms * plan->parts)];
+    const struct reading *control =
+        probe_asks_control(rigged->probe, plan, rigged->readings, NANO(seconds)) ? &rigged->control
+                                                                                 : NULL;
+    (void)!probe_take(rigged->probe, plan, rigged->readings, control, NANO(seconds));
+}
+
+static void counted(struct rigged *rigged, double errors, double requests, int64_t seconds)
+{
+    const struct reading answers[] = {number(errors), number(requests)};
+    answer(rigged, answers, seconds);
+}
+
+static struct walk_gate gate_at(const struct rigged *rigged, int64_t seconds)
+{
+    static struct arena arena; /* its texts last as long as the test */
+    struct walk_gate gate;
+    if (arena.maximum == 0)
+        arena_init(&arena, (size_t)1 << 24);
+    ck_assert_int_eq(probe_gate(rigged->probe, NANO(seconds), &arena, &gate), STATUS_OK);
+    return gate;
+}
+
+#define expect_verdict(rigged, seconds, expected)                                                  \
+    do {                                                                                           \
+        struct walk_gate gate_ = gate_at(rigged, seconds);                                         \
+        ck_assert_msg(gate_.verdict == (expected), "%s: %s", walk_verdict_name(gate_.verdict),     \
+                      gate_.evidence.data);                                                        \
+    } while (0)
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+#define RATE DEFINITIONS COUNTED "  thresholdRange: {max: 0.01}\n  minimumSample: 500\n"
+
+START_TEST(looks_join_and_never_overlap)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    probe_plan(rigged.probe, NANO(T0 + 59), &rigged.plan);
+    ck_assert_uint_eq(rigged.plan.count, 0); /* four scrapes of 15 s */
+    ck_assert_int_eq(rigged.plan.again, T0 + 60);
+    counted(&rigged, 0, 100, T0 + 60);
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0);
+    ck_assert_int_eq(rigged.plan.spans[0].until, T0 + 60);
+    counted(&rigged, 0, 100, T0 + 125);
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0 + 60);
+    ck_assert_int_eq(rigged.plan.spans[0].until, T0 + 125);
+    answer(&rigged, (struct reading[]){fault, fault}, T0 + 190); /* nothing is taken for counted */
+    counted(&rigged, 0, 100, T0 + 250);
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0 + 125);
+    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 300);
+    counted(&rigged, 0, 100, T0 + 7450); /* after two hours: the window of 30 minutes */
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0 + 7450 - 1800);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(what_is_asked_in_words)
+{
+    struct rigged rigged;
+    struct question question;
+    struct arena arena;
+    begin(&rigged, RATE);
+    arena_init(&arena, 0);
+    probe_plan(rigged.probe, NANO(T0 + 60), &rigged.plan);
+    ck_assert_uint_eq(rigged.plan.count, 2);
+    ck_assert_int_eq(probe_question(rigged.probe, &rigged.plan, 0, &arena, &question), STATUS_OK);
+    ck_assert_text(question.expression, "sum(increase(e{v=\"on\"}[60s]))");
+    ck_assert_int_eq(question.at, T0 + 60);
+    ck_assert_int_eq(probe_question(rigged.probe, &rigged.plan, 1, &arena, &question), STATUS_OK);
+    ck_assert_text(question.expression, "sum(increase(r{v=\"on\"}[60s]))");
+    ck_assert_int_eq(probe_control_question(rigged.probe, &rigged.plan, &arena, &question),
+                     STATUS_OK);
+    ck_assert_text(question.expression, "sum(increase(r{v=\"off\"}[60s]))");
+    arena_dispose(&arena);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(a_breaker_looks_at_what_it_will_count_later)
+{
+    struct rigged rigged;
+    begin(&rigged, DEFINITIONS COUNTED "  role: breaker\n  thresholdRange: {max: 0.01}\n");
+    counted(&rigged, 0, 100, T0 + 60);
+    ck_assert(!rigged.plan.spans[0].keep);
+    counted(&rigged, 0, 110, T0 + 65);
+    ck_assert_uint_eq(rigged.plan.span_count, 1);
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0);
+    ck_assert_ptr_null(rigged.probe->evidence);
+    counted(&rigged, 0, 100, T0 + 125); /* 65 s are kept, 60 s are looked at */
+    ck_assert_uint_eq(rigged.plan.span_count, 2);
+    ck_assert(rigged.plan.spans[0].keep && !rigged.plan.spans[1].keep);
+    ck_assert_int_eq(rigged.plan.spans[0].until, T0 + 65);
+    ck_assert_int_eq(rigged.plan.spans[1].from, T0 + 65);
+    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 100);
+    counted(&rigged, 60, 100, T0 + 130);
+    expect_verdict(&rigged, T0 + 130, WALK_FAILURE); /* at once */
+    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 100);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(the_first_measurement_waits)
+{
+    const char *yaml = DEFINITIONS ASKED "  thresholdRange: {max: 1}\n  initialDelay: 5m\n";
+    struct rigged rigged;
+    begin(&rigged, yaml);
+    probe_plan(rigged.probe, NANO(T0 + 299), &rigged.plan);
+    ck_assert_uint_eq(rigged.plan.count, 0);
+    ck_assert_int_eq(rigged.plan.again, T0 + 300);
+    rigged.probe->exposed = T0 + 100;
+    ck_assert_int_eq(probe_begins(rigged.probe), T0 + 400);
+    rigged.probe->exposed = INT64_MAX; /* a target is away: not for ever */
+    ck_assert_int_eq(probe_begins(rigged.probe), T0 + PROBE_PATIENCE + 300);
+    finish(&rigged);
+    begin(&rigged, DEFINITIONS ASKED "  role: breaker\n  thresholdRange: {max: 1}\n");
+    rigged.probe->exposed = INT64_MAX; /* a breaker waits for no target */
+    ck_assert_int_eq(probe_begins(rigged.probe), T0);
+    finish(&rigged);
+}
+END_TEST
+
+/* --- verdicts -------------------------------------------------------------------------------- */
+
+START_TEST(a_rate_is_judged_by_its_sample)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    counted(&rigged, 1, 100, T0 + 60);
+    expect_verdict(&rigged, T0 + 60, WALK_NO_DATA); /* n=100 of 500 */
+    ck_assert(!gate_at(&rigged, T0 + 60).enough_sample);
+    for (int64_t at = T0 + 120; at <= T0 + 600; at += 60)
+        counted(&rigged, 2, 100, at); /* twice the limit, which 900 requests do not prove */
+    expect_verdict(&rigged, T0 + 600, WALK_SUCCESS);
+    ck_assert(gate_at(&rigged, T0 + 600).enough_sample);
+    for (int64_t at = T0 + 660; at <= T0 + 1200; at += 60)
+        counted(&rigged, 30, 100, at);
+    expect_verdict(&rigged, T0 + 1200, WALK_FAILURE);
+    ck_assert_ptr_nonnull(strstr(gate_at(&rigged, T0 + 1200).evidence.data, " > 0.01, n=2000"));
+    ck_assert_ptr_nonnull(strstr(gate_at(&rigged, T0 + 1200).evidence.data, ", window 20m"));
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(failure_beats_what_comes_later)
+{
+    struct rigged rigged;
+    begin(&rigged, DEFINITIONS ASKED "  thresholdRange: {max: 1}\n  consecutiveErrorLimit: 0\n");
+    answer(&rigged, (struct reading[]){number(0.5)}, T0 + 1);
+    expect_verdict(&rigged, T0 + 1, WALK_SUCCESS);
+    answer(&rigged, (struct reading[]){fault}, T0 + 61);
+    expect_verdict(&rigged, T0 + 61, WALK_ERROR);
+    answer(&rigged, (struct reading[]){number(2)}, T0 + 121);
+    expect_verdict(&rigged, T0 + 121, WALK_FAILURE);
+    ck_assert_text(gate_at(&rigged, T0 + 121).evidence, "2 > 1, raw, window 121s");
+    answer(&rigged, (struct reading[]){fault}, T0 + 181);
+    expect_verdict(&rigged, T0 + 181, WALK_FAILURE);
+    answer(&rigged, (struct reading[]){number(0)}, T0 + 241);
+    expect_verdict(&rigged, T0 + 241, WALK_FAILURE);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(no_answer_is_ever_a_success)
+{
+    const struct reading answers[] = {nothing, fault, number(NAN), number(INFINITY),
+                                      number(-INFINITY)};
+    const struct reading halves[] = {nothing, fault, number(NAN), number(INFINITY), number(-1)};
+    struct rigged rigged;
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        begin(&rigged, DEFINITIONS ASKED "  thresholdRange: {max: 1}\n");
+        answer(&rigged, &answers[i], T0 + 1);
+        ck_assert_int_ne(gate_at(&rigged, T0 + 1).verdict, WALK_SUCCESS);
+        ck_assert_int_eq(gate_at(&rigged, T0 + 61).covered, 0);
+        finish(&rigged);
+        begin(&rigged, RATE);
+        const struct reading counts[] = {number(0), halves[i]};
+        answer(&rigged, counts, T0 + 600);
+        ck_assert_int_ne(gate_at(&rigged, T0 + 600).verdict, WALK_SUCCESS);
+        finish(&rigged);
+    }
+}
+END_TEST
+
+START_TEST(an_old_success_is_none)
+{
+    struct rigged rigged;
+    begin(&rigged, DEFINITIONS ASKED "  thresholdRange: {max: 1}\n");
+    answer(&rigged, (struct reading[]){number(0)}, T0 + 1);
+    ck_assert(gate_at(&rigged, T0 + 121).fresh);
+    expect_verdict(&rigged, T0 + 121, WALK_SUCCESS);
+    ck_assert(!gate_at(&rigged, T0 + 122).fresh);
+    expect_verdict(&rigged, T0 + 122, WALK_NO_DATA);
+    ck_assert(!gate_at(&rigged, T0 - 60).fresh); /* the clock was set back */
+    ck_assert_int_eq(gate_at(&rigged, T0 + 122).finished, T0 + 1);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(a_missing_numerator_is_none)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    answer(&rigged, (struct reading[]){nothing, number(1000)}, T0 + 60);
+    expect_verdict(&rigged, T0 + 60, WALK_SUCCESS);
+    /* all failed, and extrapolation made a little more of the failures */
+    answer(&rigged, (struct reading[]){number(1000.0000001), number(1000)}, T0 + 120);
+    expect_verdict(&rigged, T0 + 120, WALK_FAILURE);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(a_limit_of_zero_is_judged_raw)
+{
+    struct rigged rigged;
+    begin(&rigged, DEFINITIONS COUNTED "  thresholdRange: {max: 0}\n");
+    counted(&rigged, 0, 100, T0 + 60);
+    expect_verdict(&rigged, T0 + 60, WALK_SUCCESS);
+    counted(&rigged, 1, 100, T0 + 120);
+    expect_verdict(&rigged, T0 + 120, WALK_FAILURE);
+    ck_assert_text(gate_at(&rigged, T0 + 120).evidence, "0.01 > 0, n=100, raw, window 2m");
+    finish(&rigged);
+}
+END_TEST
+
+#define SEQUENTIAL                                                                                 \
+    COUNTED "  compare: {to: control, method: sequential, margin: 0.01}\n  minimumSample: 100\n"
+
+static struct reading spread_out(double total)
+{
+    struct reading reading = {.state = READING_BUCKETED, .number = total};
+    for (size_t i = 0; i < 40; i++)
+        reading.buckets[i] = total / 40;
+    return reading;
+}
+
+START_TEST(requests_may_hold_and_buckets_may_fail)
+{
+    struct rigged rigged;
+    const struct reading requests[] = {number(300), number(1000), number(10), number(1000)};
+    begin(&rigged, DEFINITIONS SEQUENTIAL);
+    for (int64_t at = T0 + 60; at <= T0 + 1200; at += 60)
+        answer(&rigged, requests, at);
+    expect_verdict(&rigged, T0 + 1200, WALK_INCONCLUSIVE);
+    ck_assert_ptr_nonnull(strstr(rigged.probe->last.reason, "requests are not users"));
+    finish(&rigged);
+    const struct reading buckets[] = {spread_out(300), spread_out(1000), spread_out(10),
+                                      spread_out(1000)};
+    begin(&rigged, DEFINITIONS SEQUENTIAL);
+    for (int64_t at = T0 + 60; at <= T0 + 1200; at += 60)
+        answer(&rigged, buckets, at);
+    expect_verdict(&rigged, T0 + 1200, WALK_FAILURE);
+    /* what came by bucket once does not come otherwise */
+    answer(&rigged, requests, T0 + 1260);
+    ck_assert_int_eq(rigged.probe->last.verdict, VERDICT_ERROR);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(arms_of_other_sizes_than_their_shares)
+{
+    struct judgement judgement;
+    struct rigged rigged;
+    /* 10 % of 1 000 is 100 */
+    const struct reading well[] = {spread_out(1), spread_out(100), spread_out(9), spread_out(900)};
+    const struct reading ill[] = {spread_out(1), spread_out(200), spread_out(9), spread_out(800)};
+    begin(&rigged, DEFINITIONS SEQUENTIAL);
+    for (int64_t at = T0 + 60; at <= T0 + 1200; at += 60)
+        answer(&rigged, well, at);
+    ck_assert_ptr_nonnull(rigged.probe->shares);
+    ck_assert(!probe_ratio_mismatch(rigged.probe, &judgement));
+    for (int64_t at = T0 + 1260; at <= T0 + 2400; at += 60)
+        answer(&rigged, ill, at);
+    ck_assert(probe_ratio_mismatch(rigged.probe, &judgement));
+    ck_assert_ptr_nonnull(strstr(judgement.reason, "sample ratio mismatch: share 0.15 of 0.1"));
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(without_control_there_is_no_comparison)
+{
+    struct rigged rigged;
+    const struct reading answers[] = {number(900), number(1000), nothing, nothing};
+    const struct reading silence[] = {nothing, nothing, number(9), number(900)};
+    begin(&rigged, STAFF_FIRST SEQUENTIAL);
+    answer(&rigged, answers, T0 + 60);
+    expect_verdict(&rigged, T0 + 60, WALK_SUCCESS);
+    ck_assert_ptr_nonnull(strstr(rigged.probe->last.reason, "chosen by hand"));
+    for (int64_t at = T0 + 120; at < T0 + 600; at += 60)
+        answer(&rigged, silence, at); /* staff sleep */
+    expect_verdict(&rigged, T0 + 600, WALK_NO_DATA);
+    ck_assert(!gate_at(&rigged, T0 + 600).silent);
+    move_on(&rigged, STAFF_FIRST SEQUENTIAL, 1, 1, T0 + 1000, T0 + 1000);
+    answer(&rigged, answers, T0 + 1060);
+    expect_verdict(&rigged, T0 + 1060, WALK_SUCCESS);
+    ck_assert_ptr_nonnull(strstr(rigged.probe->last.reason, "nobody is left on control"));
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(error_budgets_burn_in_both_windows)
+{
+    struct rigged rigged;
+    begin(&rigged, DEFINITIONS COUNTED "  burnRate: {objective: 0.99, windows: [{long: 1h, short: "
+                                       "5m, rate: 10}]}\n");
+    probe_plan(rigged.probe, NANO(T0 + 7200), &rigged.plan);
+    ck_assert_uint_eq(rigged.plan.count, 4);
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0 + 3600);
+    ck_assert_int_eq(rigged.plan.spans[1].from, T0 + 6900);
+    const struct reading slow[] = {number(200), number(1000), number(5), number(100)};
+    memcpy(rigged.readings, slow, sizeof slow);
+    (void)!probe_take(rigged.probe, &rigged.plan, rigged.readings, NULL, NANO(T0 + 7200));
+    expect_verdict(&rigged, T0 + 7200, WALK_SUCCESS);
+    rigged.readings[2] = number(50);
+    (void)!probe_take(rigged.probe, &rigged.plan, rigged.readings, NULL, NANO(T0 + 7260));
+    expect_verdict(&rigged, T0 + 7260, WALK_FAILURE);
+    finish(&rigged);
+}
+END_TEST
+
+/* --- silence --------------------------------------------------------------------------------- */
+
+START_TEST(silence_while_control_speaks)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    rigged.control = number(1000);
+    answer(&rigged, (struct reading[]){nothing, nothing}, T0 + 60);
+    answer(&rigged, (struct reading[]){nothing, number(0)}, T0 + 120);
+    ck_assert(!gate_at(&rigged, T0 + 120).silent);
+    answer(&rigged, (struct reading[]){nothing, nothing}, T0 + 180);
+    ck_assert(gate_at(&rigged, T0 + 180).silent);
+    expect_verdict(&rigged, T0 + 180, WALK_FAILURE);
+    finish(&rigged);
+    begin(&rigged, RATE); /* 10 % of 1 000: 100 are to be expected; of 100 but 11, of 10 one */
+    rigged.control = number(100);
+    for (int64_t at = T0 + 60; at < T0 + 600; at += 60)
+        answer(&rigged, (struct reading[]){nothing, nothing}, at);
+    ck_assert(!gate_at(&rigged, T0 + 600).silent);
+    expect_verdict(&rigged, T0 + 600, WALK_NO_DATA);
+    rigged.control = nothing; /* the night */
+    answer(&rigged, (struct reading[]){nothing, nothing}, T0 + 660);
+    expect_verdict(&rigged, T0 + 660, WALK_NO_DATA);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(a_breaker_trips_at_once)
+{
+    struct rigged rigged;
+    begin(&rigged, DEFINITIONS COUNTED "  role: breaker\n  thresholdRange: {max: 0.01}\n");
+    rigged.control = nothing;
+    answer(&rigged, (struct reading[]){nothing, nothing}, T0 + 60);
+    expect_verdict(&rigged, T0 + 60, WALK_NO_DATA); /* nobody speaks */
+    rigged.control = number(1000);
+    answer(&rigged, (struct reading[]){nothing, nothing}, T0 + 65);
+    expect_verdict(&rigged, T0 + 65, WALK_FAILURE);
+    ck_assert(gate_at(&rigged, T0 + 65).silent);
+    finish(&rigged);
+}
+END_TEST
+
+/* --- from commit to commit ------------------------------------------------------------------- */
+
+static void fail_it(struct rigged *rigged, int64_t from)
+{
+    for (int64_t at = from + 60; at <= from + 600; at += 60)
+        counted(rigged, 30, 100, at);
+    expect_verdict(rigged, from + 600, WALK_FAILURE);
+}
+
+START_TEST(what_a_move_leaves_of_evidence)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    counted(&rigged, 3, 600, T0 + 60);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 60).covered, 60);
+    /* the next phase: its own counts, the evidence multiplied on */
+    move_on(&rigged, RATE, 1, 1, T0 + 100, T0 + 100);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 100).finished, 0);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 100).covered, 0);
+    counted(&rigged, 3, 600, T0 + 160);
+    ck_assert_int_eq(rigged.plan.spans[0].from, T0 + 100);
+    ck_assert_uint_eq(rigged.probe->evidence->phases, 2);
+    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 600);
+    /* a commit that moves nothing */
+    move_on(&rigged, RATE, 1, 1, T0 + 100, T0 + 200);
+    ck_assert_uint_eq(rigged.probe->evidence->phases, 2);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 200).finished, T0 + 160);
+    /* the same phase begun anew, after a hold */
+    move_on(&rigged, RATE, 1, 1, T0 + 300, T0 + 300);
+    ck_assert_ptr_null(rigged.probe->evidence);
+    fail_it(&rigged, T0 + 300);
+    /* a new run */
+    move_on(&rigged, RATE, 2, 0, T0 + 2000, T0 + 2000);
+    ck_assert_ptr_null(rigged.probe->evidence);
+    expect_verdict(&rigged, T0 + 2000, WALK_NO_DATA);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 2000).restarted, 0);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(a_changed_metric_begins_anew)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    fail_it(&rigged, T0);
+    move_on(&rigged, RATE "  # the same with a comment\n", 1, 0, T0, T0 + 700);
+    expect_verdict(&rigged, T0 + 700, WALK_FAILURE);
+    move_on(&rigged, DEFINITIONS COUNTED "  thresholdRange: {max: 0.5}\n", 1, 0, T0, T0 + 800);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 800).restarted, T0 + 800);
+    expect_verdict(&rigged, T0 + 800, WALK_NO_DATA);
+    probe_plan(rigged.probe, NANO(T0 + 830), &rigged.plan);
+    ck_assert_int_eq(rigged.plan.again, T0 + 860); /* what was before is not of it */
+    counted(&rigged, 30, 100, T0 + 860);
+    expect_verdict(&rigged, T0 + 860, WALK_SUCCESS);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 860).covered, 60);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(a_pause_costs_no_evidence)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    counted(&rigged, 3, 600, T0 + 60);
+    const struct standing resumed = {.run = 1, .since = T0, .counting = T0 + 1000};
+    struct roster *roster = roster_of(RATE, &resumed);
+    ck_assert(probe_continue(rigged.probe, &roster->items[0], roster_metric(roster, TEXT("m")),
+                             &settings, T0, NANO(T0 + 1000)));
+    roster_release(rigged.roster);
+    rigged.roster = roster;
+    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 600);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 1000).covered, 0); /* of the bake from here on */
+    counted(&rigged, 3, 600, T0 + 1030);
+    ck_assert_int_eq(gate_at(&rigged, T0 + 1030).covered, 30);
+    finish(&rigged);
+}
+END_TEST
+
+/* --- keeping --------------------------------------------------------------------------------- */
+
+START_TEST(what_is_kept_comes_back)
+{
+    struct rigged rigged, other;
+    struct buffer text;
+    struct error error;
+    begin(&rigged, RATE);
+    counted(&rigged, 3, 600, T0 + 60);
+    counted(&rigged, 300, 600, T0 + 120);
+    buffer_init(&text, 0);
+    probe_write(rigged.probe, &text);
+    begin(&other, RATE);
+    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), true, NANO(T0 + 200), &error),
+                     STATUS_OK);
+    ck_assert_int_eq(memcmp(other.probe->evidence, rigged.probe->evidence, sizeof(struct evidence)),
+                     0);
+    ck_assert_int_eq(gate_at(&other, T0 + 200).covered, 60);
+    expect_verdict(&other, T0 + 200, WALK_FAILURE);
+    /* a measurement that was counted, and one that was not */
+    const struct measurement old = {NANO(T0 + 60), VERDICT_SUCCESS, 0.005};
+    const struct measurement young = {NANO(T0 + 180), VERDICT_SUCCESS, 0.005};
+    probe_recall(other.probe, &old, TEXT("old"));
+    ck_assert_uint_eq(other.probe->result.measured, rigged.probe->result.measured);
+    probe_recall(other.probe, &young, TEXT("young"));
+    ck_assert_uint_eq(other.probe->result.measured, rigged.probe->result.measured + 1);
+    ck_assert_int_eq(gate_at(&other, T0 + 200).finished, T0 + 180);
+    expect_verdict(&other, T0 + 200, WALK_FAILURE);
+    finish(&other);
+    /* the next phase takes the evidence, and nothing else */
+    begin(&other, RATE);
+    move_on(&other, RATE, 1, 1, T0 + 300, T0 + 300);
+    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), false, NANO(T0 + 300), &error),
+                     STATUS_OK);
+    expect_verdict(&other, T0 + 300, WALK_NO_DATA);
+    ck_assert(other.probe->begins && other.probe->evidence->phases == 1);
+    finish(&other);
+    /* of a metric that was changed meanwhile: nothing, and it says so */
+    begin(&other, DEFINITIONS COUNTED "  thresholdRange: {max: 0.5}\n");
+    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), true, NANO(T0 + 200), &error),
+                     STATUS_NOT_FOUND);
+    ck_assert_int_eq(gate_at(&other, T0 + 200).restarted, T0 + 200);
+    expect_verdict(&other, T0 + 200, WALK_NO_DATA);
+    finish(&other);
+    buffer_dispose(&text);
+    finish(&rigged);
+}
+END_TEST
+
+START_TEST(what_is_damaged_is_refused)
+{
+    struct rigged rigged, other;
+    struct buffer text;
+    struct error error;
+    begin(&rigged, RATE);
+    counted(&rigged, 3, 600, T0 + 60);
+    buffer_init(&text, 0);
+    probe_write(rigged.probe, &text);
+    begin(&other, RATE);
+    for (size_t i = 0; i < text.length; i++) {
+        struct text cut = {text.data, i};
+        enum status status = probe_read(other.probe, cut, true, NANO(T0 + 200), &error);
+        ck_assert_int_eq(status, STATUS_INVALID);
+    }
+    ck_assert_int_eq(probe_read(other.probe, TEXT("x"), true, 0, &error), STATUS_INVALID);
+    finish(&other);
+    buffer_dispose(&text);
+    finish(&rigged);
+}
+END_TEST
+
+/* --- timers ---------------------------------------------------------------------------------- */
+
+START_TEST(timers_come_in_order)
+{
+    enum { COUNT = 1000 };
+    static struct timer all[COUNT];
+    struct timers timers = {0};
+    uint64_t seed = 7;
+    ck_assert(timers_reserve(&timers, COUNT));
+    ck_assert_ptr_null(timers_first(&timers));
+    for (size_t i = 0; i < COUNT; i++) {
+        all[i].place = TIMER_NOWHERE;
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        timers_set(&timers, &all[i], (int64_t)(seed >> 40));
+    }
+    for (size_t i = 0; i < COUNT; i += 3) /* moved, both ways */
+        timers_set(&timers, &all[i], (all[i].due * 7919) % (1 << 24));
+    for (size_t i = 1; i < COUNT; i += 3)
+        timers_cancel(&timers, &all[i]);
+    timers_cancel(&timers, &all[1]); /* twice is fine */
+    int64_t last = INT64_MIN;
+    size_t count = 0;
+    for (struct timer *timer; (timer = timers_first(&timers)); count++) {
+        ck_assert_int_ge(timer->due, last);
+        last = timer->due;
+        timers_cancel(&timers, timer);
+    }
+    ck_assert_uint_eq(count, COUNT - 333);
+    timers_dispose(&timers);
+}
+END_TEST
+
+UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
+          a_breaker_looks_at_what_it_will_count_later, the_first_measurement_waits,
+          a_rate_is_judged_by_its_sample, failure_beats_what_comes_later,
+          no_answer_is_ever_a_success, an_old_success_is_none, a_missing_numerator_is_none,
+          a_limit_of_zero_is_judged_raw, requests_may_hold_and_buckets_may_fail,
+          arms_of_other_sizes_than_their_shares, without_control_there_is_no_comparison,
+          error_budgets_burn_in_both_windows, silence_while_control_speaks, a_breaker_trips_at_once,
+          what_a_move_leaves_of_evidence, a_changed_metric_begins_anew, a_pause_costs_no_evidence,
+          what_is_kept_comes_back, what_is_damaged_is_refused, timers_come_in_order)
