@@ -65,7 +65,7 @@ START_TEST(test_it_is_put_there_with_its_document)
     struct buffer json;
     buffer_init(&json, 0);
     override_write(scene.override, &json);
-    check_field(&scene.a, "overrides", "checkout", buffer_string(&json));
+    check_field(&scene.a, "overrides", INTENT_A, buffer_string(&json));
     buffer_dispose(&json);
     strike(&scene);
 }
@@ -249,10 +249,19 @@ START_TEST(test_of_two_for_one_flag_the_safer_stands)
         check_served(&scene.a, order[0], &scene.found);
         check_served(&scene.b, order[1], &scene.found);
         check_field(&scene.a, "doc", "checkout", SAFER);
-        check_count(&scene.a, "overrides", 1);
+        check_count(&scene.a, "overrides", 2);
         /* The kill is served by whoever pushed it, and found by whoever did not. */
         ck_assert(check_truth(&scene.a) == (first == 0));
         check_adopted(&scene.found, first ? INTENT_B : INTENT_A);
+        /* Each ends by itself: what is beaten stood beside, and is what is left. */
+        static const char *const recorded[] = {INTENT_B};
+        struct serving ends = plain(TWO_FLAGS, order[1]->level + 1);
+        ends.recorded = recorded;
+        ends.recorded_count = 1;
+        check_served(&scene.b, &ends, &scene.found);
+        check_adopted(&scene.found, INTENT_A);
+        check_field(&scene.a, "doc", "checkout", SAFE);
+        check_count(&scene.a, "overrides", 1);
     }
     override_release(kill);
     strike(&scene);
@@ -348,10 +357,10 @@ START_TEST(test_what_is_no_override_stays_and_is_never_served)
     static const struct {
         const char *field, *json, *problem;
     } hostile[] = {
-        {"checkout", "{", "override under 'checkout' is not served: an override is not JSON"},
-        {"checkout", "", "it is empty"},
-        {"checkout", "[7]", "not a JSON object"},
-        {"checkout", "{\"flag\":\"checkout\",\"intent\":\"" INTENT_A "\",\"fragment\":\"{}\"}",
+        {"x", "{", "override under 'x' is not served: an override is not JSON"},
+        {INTENT_A, "", "it is empty"},
+        {INTENT_A, "[7]", "not a JSON object"},
+        {INTENT_A, "{\"flag\":\"checkout\",\"intent\":\"" INTENT_A "\",\"fragment\":\"{}\"}",
          "\"environment\" is not a name"},
         {"a b\x1b[2J", "{}", "override under 'a?b?[2J' is not served"},
     };
@@ -392,23 +401,23 @@ START_TEST(test_what_only_the_reader_finds_out)
         check_field(&scene.a, "doc", "checkout", ON_JSON);
         check_count(&scene.a, "overrides", 1);
     }
-    /* Its flag is another one. */
-    struct override other = override_like(INTENT_A, "banner", SAFE);
+    /* It stands where another one would. */
     struct serving serving = plain(TWO_FLAGS, 9);
     struct buffer json;
     buffer_init(&json, 0);
-    override_write(&other, &json);
-    plant(&scene.a, "checkout", buffer_string(&json));
+    override_write(scene.override, &json);
+    tell(&scene.a.server, "DEL {weir:production}:overrides");
+    plant(&scene.a, INTENT_B, buffer_string(&json));
     buffer_dispose(&json);
     check_served(&scene.a, &serving, &scene.found);
-    check_unservable(&scene, 1, "it is of flag 'banner'");
+    check_unservable(&scene, 1, "its intent is aa1111111111");
     check_field(&scene.a, "doc", "checkout", ON_JSON);
-    check_field(&scene.a, "doc", "banner", ON_JSON);
-    /* What is ours needs its place. */
+    /* And what is ours takes its own place, whatever stood there. */
     struct serving safe = with_override(&scene, TWO_FLAGS, 9, 1);
+    plant(&scene.a, INTENT_A, "{");
     check_served(&scene.a, &safe, &scene.found);
     check_served(&scene.a, &safe, &scene.found);
-    check_unservable(&scene, 0, "");
+    check_unservable(&scene, 1, "its intent is aa1111111111");
     check_field(&scene.a, "doc", "checkout", SAFE);
     strike(&scene);
 }
@@ -424,7 +433,7 @@ START_TEST(test_too_large_and_too_many)
     buffer_init(&huge, 0);
     while (huge.length <= OVERRIDE_JSON_MAX)
         buffer_append_string(&huge, "          ");
-    plant(&scene.a, "checkout", buffer_string(&huge));
+    plant(&scene.a, INTENT_A, buffer_string(&huge));
     check_served(&scene.a, &serving, &scene.found);
     check_unservable(&scene, 1, "larger than is read");
     check_count(&scene.a, "overrides", 1);
