@@ -59,7 +59,10 @@ struct override_set {
     _Atomic uint32_t references;
     struct override **items; /* sorted by flag, each flag once; a reference on each */
     size_t count;
-    struct text *recorded; /* intents that the commit's states hold, sorted; in the arena */
+    /* Intents that the commit's states hold, and of overrides that were found those which it makes
+     * void (equal or safer, a later run): what stands at a target by these ends. Sorted; in the
+     * arena. */
+    struct text *recorded;
     size_t recorded_count;
     struct arena arena;
 };

@@ -293,12 +293,16 @@ static void note_outrun(const struct sending *sending, struct generation held)
     sending->push->found->held = held;
 }
 
-/* Something newer stands there. It has been given the overrides that it lacked (`put`); but at the
- * same commit whoever pushed it may be gone, and nobody would ever push what they come to. Likewise
- * where that commit records what stands there. */
-static enum outcome outrun(const struct sending *sending, const char *word, const char *put,
+/* At most so many words of an answer. */
+#define WORDS 4
+
+/* Something newer stands there. It has been given the overrides that it lacked; but at the same
+ * commit whoever pushed it may be gone, and nobody would ever push what they come to. Likewise
+ * where nobody has yet, or where that commit records what stands there. */
+static enum outcome outrun(const struct sending *sending, const char *const words[WORDS],
                            struct error *error)
 {
+    const char *word = words[1], *put = words[2], *stands = words[3];
     struct generation held;
     char where[64];
     snprintf(where, sizeof where, "'%.60s'", sending->target->definition->key);
@@ -306,7 +310,7 @@ static enum outcome outrun(const struct sending *sending, const char *word, cons
         return refuse(error, sending->target, "a newer generation", word,
                       ": another controller is ahead");
     push_is_outrun(sending->push, held, where, error);
-    if (strcmp(put, "0") != 0 || sending->standing->recorded)
+    if (strcmp(put, "0") != 0 || strcmp(stands, REDIS_MERGED) == 0 || sending->standing->recorded)
         note_outrun(sending, held);
     return OUTCOME_FAILED;
 }
@@ -319,13 +323,10 @@ static enum outcome contradict(const struct sending *sending, const char *digest
                   ": the controllers that write it disagree; the next commit settles it");
 }
 
-/* At most so many words of an answer. */
-#define WORDS 3
-
 static enum outcome interpret(struct redis_target *target, const struct sending *sending,
                               const redisReply *reply, struct error *error)
 {
-    const char *words[WORDS] = {"", "", ""};
+    const char *words[WORDS] = {"", "", "", ""};
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && i < WORDS; i++)
         if (reply->element[i]->type == REDIS_REPLY_STRING)
             words[i] = reply->element[i]->str;
@@ -338,7 +339,7 @@ static enum outcome interpret(struct redis_target *target, const struct sending 
     if (text_is(word, "base"))
         return OUTCOME_OTHER_BASE;
     if (text_is(word, "stale"))
-        return outrun(sending, words[1], words[2], error);
+        return outrun(sending, words, error);
     if (text_is(word, "conflict"))
         return contradict(sending, words[1], error);
     if (text_is(word, "foreign"))

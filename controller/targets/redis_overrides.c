@@ -66,8 +66,8 @@ static enum status judge(struct text field, struct text value, const struct push
     status = override_read(value, out, error);
     if (status != STATUS_OK)
         return status;
-    if (!text_equal((*out)->flag, field))
-        status = error_set(error, STATUS_INVALID, "it is of flag '%s'", (*out)->flag.data);
+    if (!text_equal((*out)->intent, field))
+        status = error_set(error, STATUS_INVALID, "its intent is %.12s", (*out)->intent.data);
     else if (!text_is((*out)->environment, push->environment))
         status =
             error_set(error, STATUS_INVALID, "it is of environment '%s'", (*out)->environment.data);

@@ -15,7 +15,7 @@
 /* As scripts and hashes are named there: 40 hexadecimal digits. */
 void redis_sha1(struct text bytes, char out[SHA1_TEXT_SIZE]);
 
-#define STANDING_FIELD_SIZE 65 /* of a name, or of the beginning of what is none */
+#define STANDING_FIELD_SIZE 65 /* of an intent, or of the beginning of what is none */
 
 struct standing_override {
     char field[STANDING_FIELD_SIZE];

@@ -3,15 +3,17 @@
  * {KEY}:doc        hash: a flag's key → its JSON
  * {KEY}:meta       hash: generation digest commit environment metadata; and, while the digest is
  *                  "merged", base and over
- * {KEY}:overrides  hash: a flag's key → an override as override.h writes it
+ * {KEY}:overrides  hash: an intent → its override as override.h writes it
  *
  * What stands in doc is the document that was pushed last, and over it the fragments of overrides
  * that the push did not have: so a controller that has not seen a breach cannot undo what was done
  * about it. The digest is true of what stands there. No script can compute one, so where the
  * fragments of others change something it is "merged" until somebody pushes a document that has
  * them: then `base` is the digest of the document beneath and `over` names the flags, separated by
- * spaces, whose fields are not that document's. While fields change the digest is empty: a script
- * that the server breaks off leaves something that no difference fits, and the whole is sent.
+ * spaces, whose fields are not that document's. Of several overrides of one flag the one that
+ * override_wins() stands over its field; the others stay beside it, each until it is recorded.
+ * While fields change the digest is empty: a script that the server breaks off leaves something
+ * that no difference fits, and the whole is sent.
  *
  * Both scripts refuse ("crowded") to go through more than REDIS_OVERRIDES_MOST overrides, or more
  * bytes than REDIS_OVERRIDES_BYTES of them; what is too large or makes no sense is passed over, and
@@ -22,7 +24,7 @@
 #define REDIS_OVERRIDES_MOST "10000"
 #define REDIS_OVERRIDE_BYTES "2097152" /* of one */
 #define REDIS_OVERRIDES_BYTES "67108864"
-#define REDIS_FIELD_BYTES "63" /* of a flag's key */
+#define REDIS_FIELD_BYTES "64" /* of an intent */
 
 /* KEYS: {KEY}:overrides. Answers a list: "overrides", then for each its field and its value, which
  * is empty where it is too large, and the field cut where it is; or "crowded". */
@@ -51,7 +53,7 @@ static const char redis_look_script[] =
  * push and of all that were seen standing, whether or not they differ.
  *
  * Answers a list: ok, digest that stands | same, digest that stands | base, digest held |
- * stale, generation held, overrides put | conflict, digest held, overrides put |
+ * stale, generation held, overrides put, digest that stands | conflict, digest held |
  * foreign, generation held | crowded.
  *
  * What is older than what is held, or contradicts it, still puts its overrides there and over the
@@ -92,7 +94,7 @@ static const char redis_script[] =
     "local ranks = {['step-back'] = 1, rollback = 2, kill = 3}\n"
     "local function decode(json)\n"
     "  local readable, o = pcall(cjson.decode, json)\n"
-    "  if not readable or type(o) ~= 'table' or type(o.flag) ~= 'string' or\n"
+    "  if not readable or type(o) ~= 'table' or type(o.flag) ~= 'string' or #o.flag > 63 or\n"
     "    type(o.intent) ~= 'string' or type(o.fragment) ~= 'string' or\n"
     "    type(o.run) ~= 'number' or type(o.seq) ~= 'number' or not ranks[o.action] or\n"
     "    #o.intent ~= 64 or string.find(o.intent, '[^0-9a-f]') or\n"
@@ -123,7 +125,7 @@ static const char redis_script[] =
     "    if bytes > " REDIS_OVERRIDES_BYTES " then return {'crowded'} end\n"
     "    local json = redis.call('HGET', overrides, field)\n"
     "    local o = not (next(unservable) and unservable[redis.sha1hex(json)]) and decode(json)\n"
-    "    if o and o.flag == field then standing[field] = o end\n"
+    "    if o and o.intent == field then standing[field] = o end\n"
     "  end\n"
     "end\n"
     "\n"
@@ -159,18 +161,19 @@ static const char redis_script[] =
     /* Which of its intents are recorded is for the commit that stands there to say. */
     "if mode == 'merge' then recorded = {} end\n"
     "\n"
-    "local own = {}\n"
+    "local own, winners = {}, {}\n"
+    "local function compete(o)\n"
+    "  if not winners[o.flag] or wins(o, winners[o.flag]) then winners[o.flag] = o end\n"
+    "end\n"
     "for i = first_own, last_own do\n"
     "  local o = decode(ARGV[i])\n"
-    "  local other = o and standing[o.flag]\n"
-    "  if o and (not other or other.intent == o.intent or recorded[other.intent] or\n"
-    "    wins(o, other)) then\n"
-    "    own[o.flag] = o\n"
-    "  end\n"
+    "  if o then own[o.intent] = o compete(o) end\n"
+    "end\n"
+    "for intent, o in pairs(standing) do\n"
+    "  if not own[intent] and not recorded[intent] then compete(o) end\n"
     "end\n"
     "local function is_others(flag)\n"
-    "  local o = standing[flag]\n"
-    "  return o and not own[flag] and not recorded[o.intent]\n"
+    "  return winners[flag] and not own[winners[flag].intent]\n"
     "end\n"
     "\n"
     /* A field that nobody's override stands over any more gets the document's value back. */
@@ -217,19 +220,20 @@ static const char redis_script[] =
     "  end\n"
     "end\n"
     "local listed, put = false, 0\n"
-    "for flag, o in pairs(standing) do\n"
-    "  if recorded[o.intent] and not own[flag] then\n"
-    "    redis.call('HDEL', overrides, flag)\n"
+    "for intent in pairs(standing) do\n"
+    "  if recorded[intent] and not own[intent] then\n"
+    "    redis.call('HDEL', overrides, intent)\n"
     "    listed = true\n"
     "  end\n"
-    "  if is_others(flag) then put_over(o) end\n"
     "end\n"
-    "for flag, o in pairs(own) do\n"
-    "  if not standing[flag] or standing[flag].json ~= o.json then\n"
-    "    redis.call('HSET', overrides, flag, o.json)\n"
+    "for intent, o in pairs(own) do\n"
+    "  if not standing[intent] or standing[intent].json ~= o.json then\n"
+    "    redis.call('HSET', overrides, intent, o.json)\n"
     "    listed, put = true, put + 1\n"
     "  end\n"
-    "  if mode == 'merge' then put_over(o) end\n"
+    "end\n"
+    "for flag, o in pairs(winners) do\n"
+    "  if mode == 'merge' or is_others(flag) then put_over(o) end\n"
     "end\n"
     "\n"
     "local stands = held_digest\n"
@@ -254,7 +258,7 @@ static const char redis_script[] =
     "  redis.call('PUBLISH', channel, '{\"digest\":\"' .. stands .. '\",\"generation\":\"' ..\n"
     "    (mode == 'write' and generation or held_generation) .. '\"}')\n"
     "end\n"
-    "if answer then return {answer[1], answer[2], tostring(put)} end\n"
+    "if answer then return {answer[1], answer[2], tostring(put), stands} end\n"
     "return {(changed or listed) and 'ok' or 'same', stands}\n";
 
 #endif

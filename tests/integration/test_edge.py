@@ -519,7 +519,7 @@ def test_a_redis_with_an_override(pushed, redis, tmp_path):  # noqa: F811
     override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
                 "fragment": json.dumps(banner), "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "banner",
                 "run": 1, "seq": 1, "since": 1800000000}
-    redis.ask("HSET", "{weir:production}:overrides", "banner", json.dumps(override))
+    redis.ask("HSET", "{weir:production}:overrides", override["intent"], json.dumps(override))
     with edge(address, tmp_path / "edge") as running:
         has(running, next_commit("quiet"))
         weir.wait_until(lambda: running.value("banner") == LOUD, "it stands over that")

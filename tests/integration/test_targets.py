@@ -306,6 +306,39 @@ def test_a_redis_that_is_started_anew_empty_is_filled_without_a_commit(repositor
         assert_holds(redis, repository, running, commit)
 
 
+def test_nobody_undoes_an_override_that_it_has_not_seen_the_reason_for(repository, tmp_path, redis):
+    """Another controller put it there. Two that never heard of it push commits, and a third starts on an empty disk."""
+    def stands():
+        meta, held = redis.hash("{weir:production}:meta"), redis.hash("{weir:production}:doc")["banner"]
+        assert held == fragment and meta["digest"] == "merged", (held, meta)
+        assert len(redis.hash("{weir:production}:overrides")) == 1
+
+    commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})
+    with with_redis(repository, tmp_path, redis, "one") as one, with_redis(repository, tmp_path, redis, "two") as two:
+        for running in (one, two):
+            in_sync(running, "redis", commit)
+        banner = json.loads(redis.hash("{weir:production}:doc")["banner"])
+        fragment = json.dumps(dict(banner, state="DISABLED"))
+        override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
+                    "fragment": fragment, "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "banner",
+                    "run": 1, "seq": 1, "since": 1800000000}
+        redis.ask("HSET", "{weir:production}:overrides", override["intent"], json.dumps(override))
+        for variant in ("loud", "plain"):
+            commit = change(repository, variant)
+            for running in (one, two):
+                running.fetch()
+                in_sync(running, "redis", commit)
+            stands()
+        assert target(one, "redis")["merged"] and target(one, "redis")["digest"] is None
+    with with_redis(repository, tmp_path, redis, "three") as three:
+        in_sync(three, "redis", commit)
+        stands()
+        redis.ask("DEL", "{weir:production}:doc")  # what a repair writes has it too
+    with with_redis(repository, tmp_path, redis, "three") as three:
+        in_sync(three, "redis", commit)
+        stands()
+
+
 def test_a_redis_that_hangs_up_is_not_hammered(repository, tmp_path, redis):
     """It closes connections that are idle for a second: each time it is asked once whether it still has all."""
     commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})

@@ -127,7 +127,7 @@ SHARED void plant_override(struct site *site, const struct override *override)
     struct buffer json;
     buffer_init(&json, 0);
     override_write(override, &json);
-    plant(site, override->flag.data, buffer_string(&json));
+    plant(site, override->intent.data, buffer_string(&json));
     buffer_dispose(&json);
 }
 

@@ -2,6 +2,9 @@
  * what another one put there, until a commit records it. */
 #include "override_site.h"
 
+#define INTENT_D "dd44444444444444444444444444444444444444444444444444444444444444"
+#define INTENT_E "ee55555555555555555555555555555555555555555555555555555555555555"
+#define INTENT_F "ff66666666666666666666666666666666666666666666666666666666666666"
 #define SAFE FLAG("off")
 #define SAFER "{\"defaultVariant\":\"off\",\"state\":\"DISABLED\",\"variants\":{\"off\":false}}"
 
@@ -65,7 +68,7 @@ START_TEST(test_it_is_put_there_with_its_document)
     struct buffer json;
     buffer_init(&json, 0);
     override_write(scene.override, &json);
-    check_field(&scene.a, "overrides", "checkout", buffer_string(&json));
+    check_field(&scene.a, "overrides", INTENT_A, buffer_string(&json));
     buffer_dispose(&json);
     strike(&scene);
 }
@@ -249,10 +252,19 @@ START_TEST(test_of_two_for_one_flag_the_safer_stands)
         check_served(&scene.a, order[0], &scene.found);
         check_served(&scene.b, order[1], &scene.found);
         check_field(&scene.a, "doc", "checkout", SAFER);
-        check_count(&scene.a, "overrides", 1);
+        check_count(&scene.a, "overrides", 2);
         /* The kill is served by whoever pushed it, and found by whoever did not. */
         ck_assert(check_truth(&scene.a) == (first == 0));
         check_adopted(&scene.found, first ? INTENT_B : INTENT_A);
+        /* Each ends by itself: what is beaten stood beside, and is what is left. */
+        static const char *const recorded[] = {INTENT_B};
+        struct serving ends = plain(TWO_FLAGS, order[1]->level + 1);
+        ends.recorded = recorded;
+        ends.recorded_count = 1;
+        check_served(&scene.b, &ends, &scene.found);
+        check_adopted(&scene.found, INTENT_A);
+        check_field(&scene.a, "doc", "checkout", SAFE);
+        check_count(&scene.a, "overrides", 1);
     }
     override_release(kill);
     strike(&scene);
@@ -331,6 +343,75 @@ START_TEST(test_a_flag_that_is_not_there)
 }
 END_TEST
 
+/* Each wins over all before it, whoever is there first: the script chooses as override_wins() does.
+ */
+START_TEST(test_the_script_chooses_as_everybody_does)
+{
+    static const struct {
+        enum walk_verb_kind action;
+        uint32_t run, seq;
+        const char *intent;
+    } rising[] = {
+        {VERB_STEP_BACK, 1, 1, INTENT_B}, {VERB_STEP_BACK, 1, 1, INTENT_A},
+        {VERB_STEP_BACK, 1, 9, INTENT_C}, {VERB_STEP_BACK, 2, 3, INTENT_D},
+        {VERB_ROLLBACK, 1, 1, INTENT_E},  {VERB_KILL, 1, 1, INTENT_F},
+    };
+    struct scene scene;
+    if (!set_scene(&scene))
+        return;
+    uint32_t level = 1;
+    for (size_t i = 0; i < COUNT_OF(rising) * COUNT_OF(rising); i++) {
+        size_t pair[2] = {i / COUNT_OF(rising), i % COUNT_OF(rising)};
+        struct override like[2];
+        if (pair[0] == pair[1])
+            continue;
+        tell(&scene.a.server, "DEL {weir:production}:overrides");
+        for (size_t k = 0; k < 2; k++) {
+            like[k] = override_like(rising[pair[k]].intent, "checkout", k ? SAFER : SAFE);
+            like[k].action = rising[pair[k]].action;
+            like[k].run = rising[pair[k]].run;
+            like[k].seq = rising[pair[k]].seq;
+            plant_override(&scene.a, &like[k]);
+        }
+        struct serving serving = plain(TWO_FLAGS, level++);
+        check_served(&scene.a, &serving, &scene.found);
+        ck_assert(override_wins(&like[0], &like[1]) == (pair[0] > pair[1]));
+        check_field(&scene.a, "doc", "checkout", pair[0] > pair[1] ? SAFE : SAFER);
+    }
+    strike(&scene);
+}
+END_TEST
+
+/* Whoever is behind ends nothing, and makes no document where there is none. */
+START_TEST(test_whoever_is_behind_only_adds)
+{
+    struct scene scene;
+    if (!set_scene(&scene))
+        return;
+    static const char *const recorded[] = {INTENT_A};
+    struct override *others = make_override(INTENT_B, "banner", SAFE);
+    struct serving safe = with_override(&scene, TWO_FLAGS, 5, 1);
+    struct serving behind = {TWO_FLAGS, 4, 1, &others, 1, recorded, 1};
+    check_served(&scene.a, &safe, &scene.found);
+    ck_assert_int_eq(give_serving(&scene.b, &behind, &scene.found), STATUS_REFUSED);
+    check_count(&scene.a, "overrides", 2);
+    check_field(&scene.a, "doc", "checkout", SAFE);
+    check_field(&scene.a, "doc", "banner", SAFE);
+    tell(&scene.a.server, "DEL {weir:production}:doc {weir:production}:overrides");
+    ck_assert_int_eq(give_serving(&scene.b, &behind, &scene.found), STATUS_REFUSED);
+    check_count(&scene.a, "doc", 0);
+    check_count(&scene.a, "overrides", 1);
+    check_served(&scene.a, &safe, &scene.found);
+    check_adopted(&scene.found, INTENT_B);
+    check_count(&scene.a, "doc", 2);
+    check_field(&scene.a, "doc", "checkout", SAFE);
+    check_field(&scene.a, "doc", "banner", SAFE);
+    ck_assert(!check_truth(&scene.a));
+    override_release(others);
+    strike(&scene);
+}
+END_TEST
+
 /* --- hostile --------------------------------------------------------------------------------- */
 
 static void check_unservable(struct scene *scene, size_t count, const char *problem)
@@ -348,10 +429,10 @@ START_TEST(test_what_is_no_override_stays_and_is_never_served)
     static const struct {
         const char *field, *json, *problem;
     } hostile[] = {
-        {"checkout", "{", "override under 'checkout' is not served: an override is not JSON"},
-        {"checkout", "", "it is empty"},
-        {"checkout", "[7]", "not a JSON object"},
-        {"checkout", "{\"flag\":\"checkout\",\"intent\":\"" INTENT_A "\",\"fragment\":\"{}\"}",
+        {"x", "{", "override under 'x' is not served: an override is not JSON"},
+        {INTENT_A, "", "it is empty"},
+        {INTENT_A, "[7]", "not a JSON object"},
+        {INTENT_A, "{\"flag\":\"checkout\",\"intent\":\"" INTENT_A "\",\"fragment\":\"{}\"}",
          "\"environment\" is not a name"},
         {"a b\x1b[2J", "{}", "override under 'a?b?[2J' is not served"},
     };
@@ -392,23 +473,23 @@ START_TEST(test_what_only_the_reader_finds_out)
         check_field(&scene.a, "doc", "checkout", ON_JSON);
         check_count(&scene.a, "overrides", 1);
     }
-    /* Its flag is another one. */
-    struct override other = override_like(INTENT_A, "banner", SAFE);
+    /* It stands where another one would. */
     struct serving serving = plain(TWO_FLAGS, 9);
     struct buffer json;
     buffer_init(&json, 0);
-    override_write(&other, &json);
-    plant(&scene.a, "checkout", buffer_string(&json));
+    override_write(scene.override, &json);
+    tell(&scene.a.server, "DEL {weir:production}:overrides");
+    plant(&scene.a, INTENT_B, buffer_string(&json));
     buffer_dispose(&json);
     check_served(&scene.a, &serving, &scene.found);
-    check_unservable(&scene, 1, "it is of flag 'banner'");
+    check_unservable(&scene, 1, "its intent is aa1111111111");
     check_field(&scene.a, "doc", "checkout", ON_JSON);
-    check_field(&scene.a, "doc", "banner", ON_JSON);
-    /* What is ours needs its place. */
+    /* And what is ours takes its own place, whatever stood there. */
     struct serving safe = with_override(&scene, TWO_FLAGS, 9, 1);
+    plant(&scene.a, INTENT_A, "{");
     check_served(&scene.a, &safe, &scene.found);
     check_served(&scene.a, &safe, &scene.found);
-    check_unservable(&scene, 0, "");
+    check_unservable(&scene, 1, "its intent is aa1111111111");
     check_field(&scene.a, "doc", "checkout", SAFE);
     strike(&scene);
 }
@@ -424,7 +505,7 @@ START_TEST(test_too_large_and_too_many)
     buffer_init(&huge, 0);
     while (huge.length <= OVERRIDE_JSON_MAX)
         buffer_append_string(&huge, "          ");
-    plant(&scene.a, "checkout", buffer_string(&huge));
+    plant(&scene.a, INTENT_A, buffer_string(&huge));
     check_served(&scene.a, &serving, &scene.found);
     check_unservable(&scene, 1, "larger than is read");
     check_count(&scene.a, "overrides", 1);
@@ -524,6 +605,7 @@ UNIT_MAIN("target_overrides", test_it_is_put_there_with_its_document,
           test_it_ends_when_a_commit_records_it_and_not_before, test_it_ends_at_the_same_generation,
           test_whoever_is_behind_puts_its_overrides, test_equal_generations_with_other_overrides,
           test_of_two_for_one_flag_the_safer_stands, test_a_server_that_comes_back_empty,
+          test_the_script_chooses_as_everybody_does, test_whoever_is_behind_only_adds,
           test_an_override_that_somebody_takes_away, test_a_flag_that_is_not_there,
           test_what_is_no_override_stays_and_is_never_served, test_what_only_the_reader_finds_out,
           test_too_large_and_too_many, test_a_hundred_thousand_flags_cost_what_one_costs)
