@@ -81,7 +81,7 @@ def test_a_kill_is_served_while_the_branch_is_away(world):
     weir.wait_until(lambda: newest(repository)[0] != before, "the kill on the branch")
     commit, message = newest(repository)
     assert "Weir-Action: kill" in message and "it burns" in message, message
-    weir.wait_until(lambda: one(running)["status"] == "killed" and one(running)["override"] is None, "the override's end")
+    weir.wait_until(lambda: one(running)["status"] == "killed" and one(running)["override"] is None, "its end")
     assert share(running) == 0
     assert weir.git(repository.bare, "rev-list", "--count", f"{before}..{commit}").strip() == "1"
 
