@@ -138,6 +138,7 @@ TEST_LDFLAGS_torture_reconcile := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_core := -Wl,--wrap=pthread_create
 TEST_LDFLAGS_torture_decide := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_torture_move := $(TEST_LDFLAGS_torture)
+TEST_LDFLAGS_verbs := $(TEST_LDFLAGS_torture)
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(BUILD)/cmd.a $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(LDFLAGS_ALL) $(TEST_LDFLAGS_$*) \
@@ -225,7 +226,7 @@ soak-events:
 	  $(if $(COMMITS),--commits $(COMMITS))
 
 # Reads of what was never written, which no sanitizer here sees: what parses what strangers send (test_evaluate takes minutes).
-VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir hooks status log http_client kubernetes_stand_in store
+VALGRIND := flagd_check flagd_limits yaml json context definitions schema bundle http gate tokens command weir hooks status rollouts_view verbs log http_client kubernetes_stand_in store
 valgrind:
 	$(DEPS) build test
 	$(MAKE_ALL) unit-programs

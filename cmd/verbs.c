@@ -142,7 +142,9 @@ static const struct operand operands[] = {
 #define VERB_EXAMPLES(verb, words)                                                                 \
     "weir " verb " production/checkout-v2 --repo https://git.example.com/flags.git" words "\n"     \
     "weir " verb                                                                                   \
-    " production/checkout-v2 --repo git@example.com:flags.git --dry-run  # look first\n"
+    " production/checkout-v2 --repo git@example.com:flags.git --dry-run  # look first\n"           \
+    "weir " verb " production/checkout-v2 --controller https://weir.example.com "                  \
+    "--token-file token  # by a running controller\n"
 
 #define VERB_COMMAND(symbol, verb, its_options, words, told, example)                              \
     const struct command symbol##_command = {.name = (verb),                                       \

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "../../rules/json.h"
+#include "../log.h"
 #include "../rollout/desk.h"
 #include "../rollout/rollout_status.h"
 #include "../status_write.h"
@@ -10,6 +11,7 @@
 
 #define BODY_MAX ((size_t)16 << 10)
 #define RETRY_SECONDS 5
+#define SUBMITTED_ROOM 256 /* more than the bytes of a 202 */
 
 static const char not_here[] = "this server does not walk rollouts; ask the controller";
 
@@ -233,9 +235,17 @@ static void submit(struct worker *worker, const struct request *request, struct 
                    struct answer *answer)
 {
     struct error error = {0};
-    enum status status = desk_submit(worker->parts->desk, verb, &error);
+    /* Before it is taken in: nobody is to hear of a failure, and be obeyed all the same. */
+    enum status status = buffer_reserve(answer->body, SUBMITTED_ROOM)
+                             ? desk_submit(worker->parts->desk, verb, &error)
+                             : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
+        log_event(LOG_LEVEL_INFO, "verb_taken", "verb", walk_verb_name(verb->verb), "environment",
+                  verb->environment, "rollout", verb->rollout, "by", verb->by, "id", verb->id,
+                  "reason", verb->note, NULL);
         answer_submitted(worker, verb, answer);
+    } else if (status == STATUS_NO_MEMORY) {
+        answer_no_memory(worker, answer);
     } else if (status == STATUS_LIMIT) {
         answer->retry_after = RETRY_SECONDS;
         answer_fail(worker, request, answer, 503, text_of(error.message));

@@ -18,6 +18,8 @@ def world(tmp_path):
     (tmp_path / "token").write_text(tokens.create("operator", "production", name="ann"))
     with weir.controller(repository.url, tmp_path / "data", "--tokens", tmp_path / "tokens") as running:
         running.wait_ready()
+        # Readiness is that something is served; core looks at rollouts a moment later.
+        weir.wait_until(lambda: len(running.get("/rollouts").json()["rollouts"]) == 2, "the rollouts")
 
         def verb(name, *arguments, place=PLACE):
             return weir.run(name, place, "--controller", f"http://127.0.0.1:{running.port}", "--token-file",
@@ -79,7 +81,7 @@ def test_a_kill_is_served_while_the_branch_is_away(world):
     weir.wait_until(lambda: newest(repository)[0] != before, "the kill on the branch")
     commit, message = newest(repository)
     assert "Weir-Action: kill" in message and "it burns" in message, message
-    weir.wait_until(lambda: one(running)["status"] == "killed" and one(running)["override"] is None, "the override's end")
+    weir.wait_until(lambda: one(running)["status"] == "killed" and one(running)["override"] is None, "its end")
     assert share(running) == 0
     assert weir.git(repository.bare, "rev-list", "--count", f"{before}..{commit}").strip() == "1"
 

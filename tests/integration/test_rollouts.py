@@ -141,8 +141,8 @@ def test_rollouts_of_one_environment(server):
 
 
 def test_bodies_in_pieces_and_too_large(server, ann):
-    head = (f"POST /env/production/rollouts/checkout-v2/pause HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ann}"
-            "\r\n").encode()
+    head = ("POST /env/production/rollouts/checkout-v2/pause HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {ann}\r\n").encode()
     with socket.create_connection(("127.0.0.1", server.port), timeout=weir.PATIENCE) as connection:
         connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n8\r\n{\"reason\r\n6\r\n\":\"x\"}\r\n0\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 202 ")
@@ -226,7 +226,8 @@ def test_of_a_folder(folder):
     shown = rollouts(folder)
     assert shown.code == 0 and shown.err == "", shown
     assert re.search(r"^production/checkout-v2 +pending +- +0 % +- +- +start: ", shown.out, re.MULTILINE), shown
-    assert "2 rollouts, of " in shown.out and "gates are measured by a running controller" in " ".join(shown.out.split())
+    assert "2 rollouts, of " in shown.out
+    assert "gates are measured by a running controller" in " ".join(shown.out.split())
     found = answered(rollouts(folder, "--format", "json").out, "Rollouts")
     assert found["commit"] is None and [item["gates"] for item in found["rollouts"]] == [None, None]
     only = answered(rollouts(folder, "--format", "json", "--environment", "staging").out, "Rollouts")
@@ -237,7 +238,8 @@ def test_of_a_commit_with_a_fault_elsewhere(tmp_path):
     """What is in force is shown, as a controller would have it."""
     repository = weir.Repository(tmp_path / "git", {"flags/all.yaml": SHOP})
     good = repository.commit({"README.md": "x"})
-    broken = repository.commit({"flags/broken.yaml": "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: x}\nspec: {}\n"})
+    fault = "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: x}\nspec: {}\n"
+    broken = repository.commit({"flags/broken.yaml": fault})
     for where in (repository.bare, f"file://{repository.bare}"):
         shown = rollouts("--repo", where, "--format", "json")
         assert shown.code == 1 and "flags/broken.yaml" in shown.err, shown

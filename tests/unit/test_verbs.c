@@ -7,6 +7,7 @@
 #include "../../controller/http/gate.h"
 #include "../../controller/rollout/desk.h"
 #include "../../controller/rollout/rollout_status.h"
+#include "failing.h"
 
 #define A "weir_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" /* ann: operator of production */
 #define B "weir_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" /* bob: viewer of production */
@@ -401,6 +402,58 @@ START_TEST(test_where_nobody_walks_rollouts)
 }
 END_TEST
 
+/* --- memory that runs out -------------------------------------------------------------------- */
+
+/* What `path` is answered when the n-th allocation fails; *failed: one did. */
+static unsigned starve(size_t n, enum method method, const char *path, const char *body,
+                       bool *failed)
+{
+    worker_free(worker);
+    worker = worker_new(&serving.parts);
+    ck_assert_ptr_nonnull(worker);
+    struct request request = {.method = method,
+                              .path = text_of(path),
+                              .host = TEXT("localhost"),
+                              .authorization = TEXT("Bearer " C),
+                              .body = text_of(body),
+                              .parameter = parameter};
+    plan.failing = n;
+    plan.seen = 0;
+    plan.armed = true;
+    route_dispatch(worker, &request, &answer);
+    plan.armed = false;
+    *failed = plan.seen >= n;
+    return answer.status;
+}
+
+START_TEST(test_no_memory)
+{
+    static const char body[] = "{\"reason\":\"it is well\",\"lift\":[\"pause\",\"ratio\"]}";
+    char where[64] = "";
+    bool failed = true;
+    setup();
+    for (size_t n = 1; failed; n++) {
+        struct desk_request request;
+        unsigned status = starve(n, METHOD_POST, VERB("resume"), body, &failed);
+        ck_assert_msg(status == 202 || (failed && status == 500), "%zu: %u", n, status);
+        /* Who hears of a failure was not obeyed; who was is told where to ask. */
+        ck_assert(desk_take(serving.parts.desk, &request) == (status == 202));
+        if (status == 202)
+            snprintf(where, sizeof where, "%s", answer.location);
+    }
+    const char *const paths[] = {where, "/rollouts"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        failed = true;
+        for (size_t n = 1; failed; n++) {
+            unsigned status = starve(n, METHOD_GET, paths[i], "", &failed);
+            ck_assert_msg(status == 200 || (failed && status == 500), "%s %zu: %u", paths[i], n,
+                          status);
+        }
+    }
+    teardown();
+}
+END_TEST
+
 UNIT_MAIN("verbs", test_each_verb, test_reason_and_lift, test_bodies_that_are_not_understood,
           test_sizes, test_too_many_wait, test_who_may, test_before_the_first_commit,
-          test_what_became_of_it, test_rollouts, test_where_nobody_walks_rollouts)
+          test_what_became_of_it, test_rollouts, test_where_nobody_walks_rollouts, test_no_memory)
