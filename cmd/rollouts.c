@@ -153,7 +153,7 @@ const struct command rollouts_command = {
         "weir rollouts  # of the controller on this machine\n"
         "weir rollouts --watch --environment production  # and keep looking\n"
         "weir rollouts examples/acme-shop  # of a folder of definitions\n"
-        "weir rollouts --repo flags.git --format json | jq '.rollouts[] | {name, phase, now}'  # "
+        "weir rollouts --repo flags.git --format json | jq '.rollouts[] | {name, now}'  # "
         "for a script\n",
     .run = run,
 };

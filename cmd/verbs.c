@@ -140,11 +140,9 @@ static const struct operand operands[] = {
     "also while the branch cannot be reached."
 
 #define VERB_EXAMPLES(verb, words)                                                                 \
-    "weir " verb " production/checkout-v2 --repo https://git.example.com/flags.git" words "\n"     \
-    "weir " verb                                                                                   \
-    " production/checkout-v2 --repo git@example.com:flags.git --dry-run  # look first\n"           \
-    "weir " verb " production/checkout-v2 --controller https://weir.example.com "                  \
-    "--token-file token  # by a running controller\n"
+    "weir " verb " production/checkout-v2 --repo flags.git" words "\n"                             \
+    "weir " verb " production/checkout-v2 --repo flags.git --dry-run  # look first\n"              \
+    "weir " verb " production/checkout-v2 -c http://127.0.0.1:8080  # through a controller\n"
 
 #define VERB_COMMAND(symbol, verb, its_options, words, told, example)                              \
     const struct command symbol##_command = {.name = (verb),                                       \
@@ -163,31 +161,31 @@ VERB_COMMAND(start, "start", options, "begin a rollout with its first phase",
 VERB_COMMAND(pause, "pause", options, "stop the timers of a rollout",
              "Stops bake, ramp and deadline where they are: the share stays, and nothing is lost. "
              "Whoever waits for something does not wait for this. 'weir resume' goes on.",
-             " --reason \"the team is away\"");
+             " --reason \"all away\"");
 
 VERB_COMMAND(resume, "resume", resume_options, "lift holds, so that a rollout goes on",
              "Lifts the holds of a rollout. After a pause it goes on where it was; after another "
              "hold its phase begins anew; after a rollback it begins again with its first phase, "
              "as the next run, once the time is over that a rollback holds it. A sample-ratio "
              "mismatch, an edit by hand and an unreadable file are lifted only by their names.",
-             " --lift ratio --reason \"the logging is mended\"");
+             " --lift ratio");
 
 VERB_COMMAND(advance, "advance", options, "enter the next phase before the bake is over",
              "Enters the next phase without waiting for the bake. Its gates are not skipped: "
              "metrics, calendar and approvals. Metrics are measured by controllers, so a rollout "
-             "that is watched by metrics cannot be advanced from here.",
+             "that is watched by metrics is advanced through one, by --controller.",
              "");
 
 VERB_COMMAND(approve, "approve", approve_options, "approve the phase that comes next",
              "Adds your approval of the phase that would be entered next. Who approves is told by "
              "the signature, never by the name of an author: the principal of --allowed-signers "
              "whose key signs. Who changed the rollout last may not approve it.",
-             " --sign-key ~/.ssh/id_ed25519 --allowed-signers signers");
+             " --allowed-signers signers");
 
 VERB_COMMAND(halt, "halt", options, "let nobody new into a rollout",
              "Holds a rollout: the share stays as it is and nobody new comes in. 'weir resume' "
              "begins its phase anew.",
-             " --reason \"the queue is long\"");
+             " --reason \"a queue\"");
 
 VERB_COMMAND(step_back, "step-back", options, "take a rollout one phase back",
              "Goes one phase back and holds there; those who came last leave first. In the first "
@@ -198,12 +196,12 @@ VERB_COMMAND(rollback, "rollback", options, "put everyone on control",
              "Puts everyone on the control variant, on every path, and undoes every advance of "
              "this run. It waits for nothing. 'weir resume' begins the next run, after a time that "
              "doubles with each rollback in a row.",
-             " --reason \"orders are lost\"");
+             " --reason \"lost orders\"");
 
 VERB_COMMAND(kill, "kill", options, "put everyone on control, until 'weir unkill'",
              "Puts everyone on the control variant, on every path, and keeps them there: neither "
              "resume nor a date starts it again before 'weir unkill'. It waits for nothing.",
-             " --reason \"it charges twice\"");
+             " --reason \"charges twice\"");
 
 VERB_COMMAND(unkill, "unkill", options, "let a rollout that was killed be resumed",
              "Takes the kill back and moves nobody: the rollout is rolled back from then on, and "
