@@ -16,8 +16,9 @@
 #include "../git/changed.h"
 #include "pin.h"
 
-#define REVERT_LOOK_MAX 20000 /* commits along first parents, to find one that finished its bake   \
-                               */
+#define REVERT_LOOK_MAX                                                                            \
+    20000 /* commits along first parents, to find one that finished its bake                       \
+           */
 #define REVERT_STEPS_MAX                                                                           \
     1000 /* commits since, at which the flag is looked at; of more the flag is                     \
             pinned without looking */
@@ -56,7 +57,7 @@ struct revert_change {
     struct commit_facts facts;
 };
 
-#define REVERT_BRANCH_SIZE 48
+#define REVERT_BRANCH_SIZE 48 /* of the ref, with its NUL */
 struct revert {
     enum revert_kind kind; /* after revert_find(): REVERT_NOTHING, or REVERT_PIN while nothing is
                             * recorded */

@@ -74,15 +74,16 @@ static enum status commit(struct decision *decision, const struct revert_files *
     const char *text = message_text(message);
     buffer_init(&path, 0);
     buffer_init(&bytes, 0);
-    enum status status =
-        edits && text ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "no memory for a revert");
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; edits && i < count; i++) {
         const struct revert_file *file = &files->items[i];
         edits[i] =
             (struct record_edit){.path = file->path, .bytes = file->bytes, .gone = !file->is_there};
     }
-    if (status == STATUS_OK)
+    if (edits && text)
         status = pin_edit(pin, &path, &bytes, &edits[count], error);
+    else
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for a revert");
     if (status == STATUS_OK)
         status = decision_commit(decision, edits, count + 1, text, error);
     buffer_dispose(&bytes);
