@@ -97,15 +97,15 @@ static enum status move_pin(const struct revert_task *task, const struct revert 
                             const struct flag_pin *before, enum pin_verb verb, struct arena *arena,
                             struct flag_pin *after, struct error *error)
 {
-    const struct pin_task move = {.verb = verb,
-                                  .environment = task->environment,
-                                  .flag = task->flag,
-                                  .as_of = text_of(revert->good),
-                                  .by = task->by,
-                                  .reason = task->evidence,
-                                  .intent = verb == PIN_UNPIN ? (struct text){0}
-                                                              : text_of(revert->intent),
-                                  .now = task->now};
+    struct pin_task move = {.verb = verb,
+                            .environment = task->environment,
+                            .flag = task->flag,
+                            .as_of = text_of(revert->good),
+                            .by = task->by,
+                            .reason = task->evidence,
+                            .now = task->now};
+    if (verb != PIN_UNPIN)
+        move.intent = text_of(revert->intent);
     bool changes;
     enum status status = pin_move(before, &move, arena, after, &changes);
     return status == STATUS_OK ? status : error_set(error, status, "no memory for a pin");
