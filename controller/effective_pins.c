@@ -74,18 +74,20 @@ static enum status read_pins(struct effective *effective, const struct entry *co
                                       .entries = entries,
                                       .count = count};
     struct effective_pins *pins = calloc(1, sizeof *pins);
-    if (!pins)
+    struct effective_pin *items = calloc(count + 1, sizeof *items);
+    if (!pins || !items) {
+        free(pins);
+        free(items);
         return error_set(error, STATUS_NO_MEMORY, "no memory for pins");
+    }
     pins->references = 1;
+    pins->items = items;
     enum status status = excerpt_read(&task, &pins->catalog, error);
-    pins->items = calloc(count + 1, sizeof *pins->items);
-    if (status == STATUS_OK && !pins->items)
-        status = error_set(error, STATUS_NO_MEMORY, "no memory for pins");
     if (status == STATUS_OK && pins->catalog.flag_pin_count != count)
         status = error_set(error, STATUS_SYSTEM, "the commit's pins cannot be read again");
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        pins->items[pins->count++] = (struct effective_pin){
-            .pin = pins->catalog.flag_pins[i], .blob = entries[i]->in_force->source->blob};
+        items[pins->count++] = (struct effective_pin){.pin = pins->catalog.flag_pins[i],
+                                                      .blob = entries[i]->in_force->source->blob};
     if (status == STATUS_OK)
         *out = pins;
     else
@@ -217,9 +219,10 @@ enum status effective_pins_graft(struct effective *effective,
     grafting.grafts = calloc(pins->count + 1, sizeof *grafting.grafts);
     grafting.texts = calloc(pins->count + 1, sizeof *grafting.texts);
     buffer_init(&grafting.key, 0);
-    if (!grafting.grafts || !grafting.texts)
+    bool has_room = grafting.grafts && grafting.texts;
+    if (!has_room)
         status = error_set(error, STATUS_NO_MEMORY, "no memory for pins");
-    for (size_t i = 0; i < pins->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; has_room && i < pins->count && status == STATUS_OK; i++) {
         if (concerns(&grafting, pins->items[i].pin))
             status = add_graft(&grafting, pins->items[i].pin, error);
     }

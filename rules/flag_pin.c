@@ -15,7 +15,8 @@ bool flag_pin_is_lifted(const struct flag_pin *pin)
 bool flag_pin_is_safer(const struct flag_pin *before, const struct flag_pin *after)
 {
     if (after->is_killed)
-        return text_equal(after->control, before->is_killed ? before->control : (struct text){0});
+        return before->is_killed ? text_equal(after->control, before->control)
+                                 : after->control.length == 0;
     return !before->is_killed && text_equal(after->as_of, before->as_of);
 }
 

@@ -177,8 +177,11 @@ static enum status check_names(const struct pin_task *task, const struct effecti
 
 static void write_message(const struct pin_task *task, const char *intent, struct message *message)
 {
-    static const char *const words[] = {
-        [PIN_KILL] = "Kill", [PIN_UNKILL] = "Unkill", [PIN_UNPIN] = "Unpin"};
+    static const char *const words[] = {[PIN_KILL] = "Kill",
+                                        [PIN_UNKILL] = "Unkill",
+                                        [PIN_UNPIN] = "Unpin",
+                                        [PIN_HOLD] = "Pin",
+                                        [PIN_NOTE] = "Note a decision on"};
     char line[MESSAGE_SUBJECT_MAX], name[2 * (STATE_NAME_MOST + 1)];
     snprintf(name, sizeof name, "%.*s/%.*s", (int)task->environment.length, task->environment.data,
              (int)task->flag.length, task->flag.data);

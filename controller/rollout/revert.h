@@ -57,7 +57,7 @@ struct revert_change {
     struct commit_facts facts;
 };
 
-#define REVERT_BRANCH_SIZE 48
+#define REVERT_BRANCH_SIZE 48 /* of the ref, with its NUL */
 struct revert {
     enum revert_kind kind; /* after revert_find(): REVERT_NOTHING, or REVERT_PIN while nothing is
                             * recorded */

@@ -74,15 +74,16 @@ static enum status commit(struct decision *decision, const struct revert_files *
     const char *text = message_text(message);
     buffer_init(&path, 0);
     buffer_init(&bytes, 0);
-    enum status status =
-        edits && text ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "no memory for a revert");
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; edits && i < count; i++) {
         const struct revert_file *file = &files->items[i];
         edits[i] =
             (struct record_edit){.path = file->path, .bytes = file->bytes, .gone = !file->is_there};
     }
-    if (status == STATUS_OK)
+    if (edits && text)
         status = pin_edit(pin, &path, &bytes, &edits[count], error);
+    else
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for a revert");
     if (status == STATUS_OK)
         status = decision_commit(decision, edits, count + 1, text, error);
     buffer_dispose(&bytes);
@@ -96,15 +97,15 @@ static enum status move_pin(const struct revert_task *task, const struct revert 
                             const struct flag_pin *before, enum pin_verb verb, struct arena *arena,
                             struct flag_pin *after, struct error *error)
 {
-    const struct pin_task move = {.verb = verb,
-                                  .environment = task->environment,
-                                  .flag = task->flag,
-                                  .as_of = text_of(revert->good),
-                                  .by = task->by,
-                                  .reason = task->evidence,
-                                  .intent = verb == PIN_UNPIN ? (struct text){0}
-                                                              : text_of(revert->intent),
-                                  .now = task->now};
+    struct pin_task move = {.verb = verb,
+                            .environment = task->environment,
+                            .flag = task->flag,
+                            .as_of = text_of(revert->good),
+                            .by = task->by,
+                            .reason = task->evidence,
+                            .now = task->now};
+    if (verb != PIN_UNPIN)
+        move.intent = text_of(revert->intent);
     bool changes;
     enum status status = pin_move(before, &move, arena, after, &changes);
     return status == STATUS_OK ? status : error_set(error, status, "no memory for a pin");

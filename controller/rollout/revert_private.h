@@ -32,7 +32,7 @@ void revert_files_dispose(struct revert_files *files);
 bool revert_is_state(const char *path);
 
 /* "production/shop" */
-#define REVERT_NAME_SIZE (2 * (STATE_NAME_MOST + 1))
+#define REVERT_NAME_SIZE ((size_t)2 * (STATE_NAME_MOST + 1))
 void revert_name(const struct revert_task *task, char out[REVERT_NAME_SIZE]);
 
 #endif
