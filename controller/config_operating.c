@@ -55,3 +55,13 @@ enum status config_set_log_level(char **member, const char *text, struct error *
                : error_set(error, STATUS_INVALID,
                            "\"%.60s\" is none of debug, info, warn and error", text);
 }
+
+void config_set_up_log(const struct config *config)
+{
+    enum log_format format;
+    enum log_level level;
+    if (config->log_format && log_format_parse(config->log_format, &format))
+        log_set_format(format);
+    if (config->log_level && log_level_parse(config->log_level, &level))
+        log_set_level(level);
+}
