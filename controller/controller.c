@@ -5,6 +5,7 @@
  *   core     turns tips into snapshots            (no network)
  *   targets  one worker each                      (fleet.c)
  *   status   tells the forge                      (outward/commit_status.c)
+ *   news     one for each channel that people are told by (notify/notifier.c)
  *   keeper   writes what is served to the disk    (state_keeper.c)
  *   http     answers                              (http/server.c) */
 #include "controller.h"
@@ -23,9 +24,11 @@
 #include "http/server.h"
 #include "limits.h"
 #include "log.h"
+#include "news.h"
 #include "outward/commit_status.h"
 #include "state_file.h"
 #include "state_keeper.h"
+#include "store_upkeep.h"
 #include "supervisor.h"
 #include "telemetry_families.h"
 
@@ -48,6 +51,8 @@ struct controller {
     struct fleet *fleet;
     struct hooks *hooks;                 /* NULL: no forge may call */
     struct commit_status *commit_status; /* NULL: no forge is told */
+    struct news *news;                   /* NULL: nobody is told */
+    struct store_upkeep *store_upkeep;   /* git's thread */
     struct http_server *http;
     struct supervisor *supervisor; /* NULL: nobody supervises */
     struct state_keeper *keeper;
@@ -129,6 +134,7 @@ static void *core_main(void *argument)
         commit_status_begin(controller->commit_status, tip);
         enum status outcome = core_take(controller->core, tip, &error);
         commit_status_judged(controller->commit_status, controller->core, tip, outcome);
+        news_tell_commit(controller->news, controller->core, tip, outcome);
         note_iteration(controller, "core");
         supervisor_note(controller->supervisor);
     }
@@ -157,6 +163,7 @@ static void tell_core(struct controller *controller, const char *tip)
  * take. */
 static void keep_up(struct controller *controller)
 {
+    store_upkeep_turn(controller->store_upkeep, &controller->stopping);
     if (!upkeep_turn(controller->upkeep, &controller->stopping))
         return;
     pthread_mutex_lock(&controller->lock);
@@ -308,6 +315,8 @@ static void write_status(void *context, struct buffer *out)
     upkeep_write_status(controller->upkeep, out);
     buffer_append_string(out, ",\"commitStatus\":");
     commit_status_write(controller->commit_status, out);
+    buffer_append_string(out, ",\"notify\":");
+    news_write_status(controller->news, out);
     buffer_append_string(out, end);
 }
 
@@ -439,16 +448,6 @@ static void do_nothing(int signal_number)
     (void)signal_number;
 }
 
-static void set_up_log(const struct config *config)
-{
-    enum log_format format;
-    enum log_level level;
-    if (config->log_format && log_format_parse(config->log_format, &format))
-        log_set_format(format);
-    if (config->log_level && log_level_parse(config->log_level, &level))
-        log_set_level(level);
-}
-
 /* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for stop_git().
  * A closed pipe and a file that may not grow (`ulimit -f`) are failed writes, told as such. */
 static void prepare_signals(sigset_t *waited)
@@ -513,6 +512,7 @@ static bool stop_threads(struct controller *controller)
     if (controller->has_core_thread)
         pthread_join(controller->core_thread, NULL);
     commit_status_stop(controller->commit_status);
+    news_stop(controller->news);
     controller->commit_status = NULL;
     state_keeper_stop(controller->keeper);
     if (controller->fleet)
@@ -526,6 +526,7 @@ static void dispose(struct controller *controller)
     supervisor_free(controller->supervisor);
     core_free(controller->core);
     upkeep_free(controller->upkeep);
+    store_upkeep_free(controller->store_upkeep);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
     if (controller->has_hub)
@@ -552,7 +553,7 @@ enum status controller_run(const struct config *config,
     controller->config = config;
     controller->clock = &system_clock;
     controller->folder.lock = -1;
-    set_up_log(config);
+    config_set_up_log(config);
     prepare_signals(&waited);
     limits_raise_descriptors();
     enum status status = mirror_startup(error);
@@ -567,6 +568,10 @@ enum status controller_run(const struct config *config,
         status = make_parts(controller, error);
     if (status == STATUS_OK)
         status = keep_state(controller, error);
+    if (status == STATUS_OK)
+        status = store_upkeep_start(config->data, &system_clock, &controller->store_upkeep, error);
+    if (status == STATUS_OK)
+        status = news_start(config, &system_clock, controller->telemetry, &controller->news, error);
     if (status == STATUS_OK)
         status = make_hooks(controller, error);
     if (status == STATUS_OK)
