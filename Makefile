@@ -210,7 +210,7 @@ UNSANITIZED := flagd_schema flagd_strict gitserver proxy
 SANITIZED = $(filter-out $(UNSANITIZED:%=integration/test_%),$(patsubst tests/%.py,%,$(wildcard tests/integration/test_*.py)))
 sanitize:
 	+@failed=; \
-	echo 'not run again under sanitizers: portability and sdk, which compare answers, and $(UNSANITIZED:%=integration/test_%),'; \
+	echo 'not run again under sanitizers: portability, sdk and e2e, which bring much of others to run, and $(UNSANITIZED:%=integration/test_%),'; \
 	echo '  which judge documents and the servers of the tests by programs of others; what they ask of weir, others ask here too'; \
 	$(MAKE) --no-print-directory SANITIZER=address test TESTS="unit conformance fuzz $(SANITIZED)" || failed=1; \
 	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \

@@ -209,6 +209,8 @@ const struct command run_command = {
         "The first line printed is \"listening on http://ADDRESS\"; the log goes to "
         "standard error. SIGHUP fetches at once and reads certificate, tokens and the secrets of "
         "webhooks again, SIGTERM finishes the requests in flight and ends.\n\n"
+        "The key notify of the file of --config names the channels by which people are told what "
+        "happens: Slack, webhooks, mail.\n\n"
         "A webhook of GitHub, GitLab, Gitea or Forgejo makes it fetch at once; polling goes on "
         "all the same. Under systemd (Type=notify) it is ready once the first commit is served, "
         "and feeds the watchdog only while its threads answer.\n\n"

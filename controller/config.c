@@ -45,6 +45,7 @@ void config_dispose(struct config *config)
         dispose_secret(&config->hooks[i]);
     free(config->hooks);
     config_dispose_commit_status(config);
+    config_dispose_notify(config);
     free(config->log_format);
     free(config->log_level);
     free(reach->paths);

@@ -9,6 +9,7 @@
 #include "../rules/diagnostics.h"
 #include "git/access.h"
 #include "http/settings.h"
+#include "notify/notify.h"
 #include "outward/commit_status_settings.h"
 #include "reach.h"
 
@@ -34,7 +35,9 @@ struct config {
     struct reach_secret *hooks; /* of the forges that may call, named "hooks.github" and so on */
     size_t hook_count;
     struct commit_status_settings commit_status; /* forge NULL: no forge is told */
-    char *log_format, *log_level;                /* as log.h spells them; default logfmt and info */
+    struct notify_channel *notify_channels;      /* names are their own */
+    size_t notify_channel_count;
+    char *log_format, *log_level; /* as log.h spells them; default logfmt and info */
 };
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)                 /* of the file */
@@ -87,8 +90,14 @@ enum status config_read_commit_status(struct config *config, const struct node *
 enum status config_set_commit_status(struct config *config, const char *text, struct error *error);
 enum status config_finish_commit_status(struct config *config, struct error *error);
 void config_dispose_commit_status(struct config *config);
+/* config_notify.c: who is told of what happens. Takes the list `notify` of a file, whose secrets
+ * have been read before; *at is what a failure is about. */
+enum status config_read_notify(struct config *config, const struct node *list,
+                               const struct node **at, struct error *error);
+void config_dispose_notify(struct config *config);
 enum status config_set_log_format(char **member, const char *text, struct error *error);
 enum status config_set_log_level(char **member, const char *text, struct error *error);
+void config_set_up_log(const struct config *config); /* what it says of the log, from now on */
 enum status config_set_git_timeout(struct config *config, const char *duration,
                                    struct error *error);
 enum status config_safe_directory(struct config *config, const char *folder, struct error *error);

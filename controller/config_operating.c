@@ -70,3 +70,13 @@ enum status config_set_scrape_interval(struct config *config, const char *durati
     config->scrape_interval = interval / NANOSECONDS_PER_SECOND;
     return STATUS_OK;
 }
+
+void config_set_up_log(const struct config *config)
+{
+    enum log_format format;
+    enum log_level level;
+    if (config->log_format && log_format_parse(config->log_format, &format))
+        log_set_format(format);
+    if (config->log_level && log_level_parse(config->log_level, &level))
+        log_set_level(level);
+}

@@ -260,12 +260,21 @@ static enum status read_commit_status(const struct reading *reading, const struc
     return outcome(reading, at, CODE_SCHEMA_PATTERN, status);
 }
 
+static enum status read_notify(const struct reading *reading, const struct node *root)
+{
+    const struct node *list = node_get(root, "notify"), *at = list;
+    if (!list)
+        return STATUS_OK;
+    enum status status = config_read_notify(reading->config, list, &at, reading->error);
+    return outcome(reading, at, CODE_SCHEMA_PATTERN, status);
+}
+
 /* What the schema lets through has the right types and no control characters. */
 static enum status read_document(void *context, const struct node *root)
 {
     static enum status (*const parts[])(const struct reading *, const struct node *) = {
-        read_texts, read_others,  read_events, read_measuring, read_allowed,
-        read_git,   read_secrets, read_hooks,  read_http,      read_commit_status,
+        read_texts,   read_others, read_events, read_measuring,     read_allowed, read_git,
+        read_secrets, read_hooks,  read_http,   read_commit_status, read_notify,
     };
     struct reading *reading = context;
     if (reading->documents++ > 0)

@@ -5,68 +5,25 @@
  *   core     turns tips into snapshots, walks the rollouts   (no network)
  *   targets  one worker each                      (fleet.c)
  *   status   tells the forge                      (outward/commit_status.c)
+ *   news     one for each channel that people are told by (notify/notifier.c)
  *   keeper   writes what is served to the disk    (state_keeper.c)
  *   http     answers                              (http/server.c) */
 #include "controller.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core.h"
-#include "data_folder.h"
-#include "git/identity.h"
-#include "git/leftovers.h"
-#include "git/upkeep.h"
-#include "git_thread.h"
-#include "http/hooks.h"
-#include "http/server.h"
+#include "controller_private.h"
 #include "limits.h"
 #include "log.h"
-#include "outward/commit_status.h"
 #include "state_file.h"
-#include "state_keeper.h"
-#include "supervisor.h"
 #include "telemetry_families.h"
 
 #define PATIENCE_HTTP (5 * NANOSECONDS_PER_SECOND)
 #define PATIENCE_TARGETS (2 * NANOSECONDS_PER_SECOND)
-#define DEFAULT_AUTHOR "weir <weir@localhost>"
-
-struct controller {
-    const struct config *config;
-    const struct clock *clock;
-    struct telemetry *telemetry;
-    struct reach reach; /* targets/ of the data folder included */
-    struct hub hub;
-    struct fleet *fleet;
-    struct hooks *hooks;                 /* NULL: no forge may call */
-    struct commit_status *commit_status; /* NULL: no forge is told */
-    struct http_server *http;
-    struct supervisor *supervisor; /* NULL: nobody supervises */
-    struct state_keeper *keeper;
-    struct core *core;
-    struct mirror *fetching, *reading; /* one handle for each thread */
-    struct upkeep *upkeep;             /* of the clone; git's thread */
-    struct git_thread *git;
-    struct store *store; /* core's handle */
-    struct desk *desk;
-    struct metrics *metrics;
-    struct data_folder folder;
-    struct identity identity; /* of the commits that weir decides */
-    struct record_key key;
-
-    pthread_mutex_t lock;
-    pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
-    char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
-    bool woken;                 /* core is to look at its rollouts */
-    bool core_asked;            /* core's loop is to tell the supervisor that it turns */
-    _Atomic bool stopping;
-    pthread_t core_thread;
-    bool has_core_thread, has_hub, has_lock;
-};
 
 static void note_iteration(struct controller *controller, const char *loop)
 {
@@ -109,6 +66,7 @@ static void take(struct controller *controller, const char *tip)
     commit_status_begin(controller->commit_status, tip);
     enum status outcome = core_take(controller->core, tip, &error);
     commit_status_judged(controller->commit_status, controller->core, tip, outcome);
+    news_tell_commit(controller->news, controller->core, tip, outcome);
     supervisor_note(controller->supervisor);
 }
 
@@ -149,220 +107,7 @@ static void ask_core(void *context)
     pthread_mutex_unlock(&controller->lock);
 }
 
-/* --- what others tell ------------------------------------------------------------------------ */
-
-static void nudge(void *context)
-{
-    struct controller *controller = context;
-    git_thread_nudge(controller->git);
-}
-
-static void take_tip(void *context, const char *tip)
-{
-    struct controller *controller = context;
-    pthread_mutex_lock(&controller->lock);
-    snprintf(controller->tip, sizeof controller->tip, "%s", tip);
-    pthread_cond_broadcast(&controller->changed);
-    pthread_mutex_unlock(&controller->lock);
-}
-
-/* The clone was packed: core opens its handle anew, even when it has no tip to take. */
-static void note_packed(void *context)
-{
-    struct controller *controller = context;
-    pthread_mutex_lock(&controller->lock);
-    pthread_cond_broadcast(&controller->changed);
-    pthread_mutex_unlock(&controller->lock);
-}
-
-/* Something is to be decided. */
-static void wake(void *context)
-{
-    struct controller *controller = context;
-    pthread_mutex_lock(&controller->lock);
-    controller->woken = true;
-    pthread_cond_broadcast(&controller->changed);
-    pthread_mutex_unlock(&controller->lock);
-}
-
-static void adopt(void *context, struct override *const *found, size_t count)
-{
-    struct controller *controller = context;
-    steering_adopt(core_steering(controller->core), found, count, false);
-}
-
-static void note_outrun(void *context, const char *environment, struct generation held)
-{
-    struct controller *controller = context;
-    (void)environment; /* there is one generation for all of them */
-    steering_outrun(core_steering(controller->core), held);
-}
-
-static void forget(void *context, struct text intent)
-{
-    struct controller *controller = context;
-    git_thread_forget(controller->git, intent);
-}
-
-static enum status view(void *context, const struct roster_rollout *item, int64_t now,
-                        struct arena *arena, struct metrics_view *out)
-{
-    struct controller *controller = context;
-    return metrics_view(controller->metrics, item, now, arena, out);
-}
-
-static void watch(void *context, struct roster *roster, const int64_t *exposed)
-{
-    struct controller *controller = context;
-    metrics_watch(controller->metrics, roster, exposed);
-}
-
-static void propose(void *context, struct proposal *proposal)
-{
-    struct controller *controller = context;
-    git_thread_propose(controller->git, proposal);
-}
-
 /* --- starting -------------------------------------------------------------------------------- */
-
-static enum status open_mirrors(struct controller *controller, struct error *error)
-{
-    char path[4200];
-    snprintf(path, sizeof path, "%s/repository.git", controller->config->data);
-    enum status status = git_access_install(&controller->config->git, error);
-    size_t removed = leftovers_remove(path);
-    if (removed)
-        log_event(LOG_LEVEL_WARN, "leftovers_removed", "folder", path, NULL);
-    if (git_access_is_exposed(&controller->config->git, controller->config->repo))
-        log_event(LOG_LEVEL_WARN, "token_in_clear", "hint", "use an https:// URL", NULL);
-    if (status == STATUS_OK)
-        status = mirror_open(path, controller->config->repo, &controller->fetching, error);
-    if (status == STATUS_OK)
-        mirror_set_access(controller->fetching, &controller->config->git);
-    if (status == STATUS_OK)
-        status = mirror_open_beside(controller->fetching, &controller->reading, error);
-    return status;
-}
-
-/* A damaged store is set aside and said aloud: what only it knew is to be had from targets and
- * Git. */
-static enum status open_store(struct controller *controller, struct error *error)
-{
-    const char *data = controller->config->data;
-    char kept[4300];
-    enum status status = store_open(data, &controller->store, error);
-    if (status != STATUS_INVALID)
-        return status;
-    log_event(LOG_LEVEL_ERROR, "store_damaged", "error", error->message, NULL);
-    status = store_set_aside(data, clock_seconds(controller->clock), kept, sizeof kept, error);
-    if (status != STATUS_OK)
-        return status;
-    log_event(LOG_LEVEL_ERROR, "store_set_aside", "kept", kept, NULL);
-    return store_open(data, &controller->store, error);
-}
-
-static void write_status(void *context, struct buffer *out)
-{
-    struct controller *controller = context;
-    core_write_status(controller->core, out);
-    static const char end[] = "}\n";
-    if (out->failed || !text_ends_with(buffer_text(out), TEXT("}\n")))
-        return;
-    out->length -= sizeof end - 1;
-    buffer_append_string(out, ",\"upkeep\":");
-    upkeep_write_status(controller->upkeep, out);
-    buffer_append_string(out, ",\"commitStatus\":");
-    commit_status_write(controller->commit_status, out);
-    buffer_append_string(out, end);
-}
-
-/* Whose commits are those that weir decides. */
-static enum status find_identity(struct controller *controller, struct error *error)
-{
-    const struct config *config = controller->config;
-    enum status status =
-        identity_find(config->author ? config->author : DEFAULT_AUTHOR, config->sign_key,
-                      config->data, &controller->identity, error);
-    controller->key.file = controller->identity.key;
-    return status;
-}
-
-static enum status make_git_thread(struct controller *controller, struct error *error)
-{
-    enum status status = find_identity(controller, error);
-    const struct git_thread_parts parts = {
-        .config = controller->config,
-        .clock = controller->clock,
-        .telemetry = controller->telemetry,
-        .mirror = controller->fetching,
-        .upkeep = controller->upkeep,
-        .folder = &controller->folder,
-        .core = controller->core,
-        .recorder = {.clock = controller->clock,
-                     .author = identity_person(&controller->identity),
-                     .key = controller->identity.key[0] ? &controller->key : NULL},
-        .tip = take_tip,
-        .packed = note_packed,
-        .context = controller};
-    return status == STATUS_OK ? git_thread_new(&parts, &controller->git, error) : status;
-}
-
-static enum status make_parts(struct controller *controller, struct error *error)
-{
-    pthread_condattr_t attributes;
-    if (pthread_mutex_init(&controller->lock, NULL) != 0 || pthread_condattr_init(&attributes) != 0)
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    int failed = pthread_cond_init(&controller->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (failed || hub_init(&controller->hub) != STATUS_OK)
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
-    controller->has_lock = controller->has_hub = true;
-    controller->telemetry = telemetry_new();
-    if (!controller->telemetry ||
-        reach_copy(&controller->config->reach, &controller->reach) != STATUS_OK)
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
-    series_set(telemetry_series(controller->telemetry, &family_build_info, WEIR_VERSION, NULL), 1);
-    const struct fleet_parts fleet = {.reach = &controller->reach,
-                                      .clock = controller->clock,
-                                      .telemetry = controller->telemetry,
-                                      .context = controller,
-                                      .adopt = adopt,
-                                      .outrun = note_outrun};
-    controller->fleet = fleet_new(&fleet);
-    if (!controller->fleet)
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
-    controller->upkeep = upkeep_new(controller->fetching, controller->clock, controller->telemetry);
-    if (!controller->upkeep)
-        return error_set(error, STATUS_NO_MEMORY, "no memory");
-    const struct metrics_parts metrics = {.reach = &controller->reach,
-                                          .store = controller->config->data,
-                                          .clock = controller->clock,
-                                          .telemetry = controller->telemetry,
-                                          .changed = wake,
-                                          .context = controller,
-                                          .scrape = controller->config->scrape_interval};
-    enum status status = desk_new(controller->clock, wake, controller, &controller->desk, error);
-    if (status == STATUS_OK)
-        status = metrics_start(&metrics, &controller->metrics, error);
-    if (status != STATUS_OK)
-        return status;
-    struct core_parts parts = {.config = controller->config,
-                               .clock = controller->clock,
-                               .telemetry = controller->telemetry,
-                               .hub = &controller->hub,
-                               .fleet = controller->fleet,
-                               .stop = &controller->stopping,
-                               .steering = {.measures = {view, watch, controller},
-                                            .store = controller->store,
-                                            .desk = controller->desk,
-                                            .propose = propose,
-                                            .forget = forget,
-                                            .wake = wake,
-                                            .context = controller}};
-    status = core_new(&parts, controller->reading, &controller->core, error);
-    return status == STATUS_OK ? make_git_thread(controller, error) : status;
-}
 
 /* What the last run served is served at once; what core puts in force takes its place, and is kept
  * in its turn. */
@@ -390,7 +135,7 @@ static enum status make_hooks(struct controller *controller, struct error *error
     struct hooks_parts parts = {.branch = config->branch,
                                 .clock = controller->clock,
                                 .telemetry = controller->telemetry,
-                                .nudge = nudge,
+                                .nudge = controller_nudge,
                                 .context = controller};
     for (size_t i = 0; i < config->hook_count; i++) {
         struct text name = text_of(config->hooks[i].name + strlen("hooks."));
@@ -417,7 +162,7 @@ static void reload(struct controller *controller)
         log_event(LOG_LEVEL_ERROR, "reload_failed", "error", error.message, NULL);
     http_server_reload(controller->http);
     supervisor_reloaded(controller->supervisor);
-    nudge(controller);
+    controller_nudge(controller);
 }
 
 static enum status start_http(struct controller *controller,
@@ -432,7 +177,7 @@ static enum status start_http(struct controller *controller,
     struct http_parts parts = {.hub = &controller->hub,
                                .telemetry = controller->telemetry,
                                .clock = controller->clock,
-                               .write_status = write_status,
+                               .write_status = controller_write_status,
                                .status_context = controller,
                                .settings = &controller->config->http,
                                .last_fetch = &controller->folder.last_success,
@@ -454,7 +199,7 @@ static enum status start_supervisor(struct controller *controller, struct error 
     const struct supervisor_parts parts = {.hub = &controller->hub,
                                            .http = controller->http,
                                            .ask_core = ask_core,
-                                           .write_status = write_status,
+                                           .write_status = controller_write_status,
                                            .context = controller};
     return supervisor_start(&parts, &controller->supervisor, error);
 }
@@ -475,16 +220,6 @@ static enum status start_threads(struct controller *controller, struct error *er
 static void do_nothing(int signal_number)
 {
     (void)signal_number;
-}
-
-static void set_up_log(const struct config *config)
-{
-    enum log_format format;
-    enum log_level level;
-    if (config->log_format && log_format_parse(config->log_format, &format))
-        log_set_format(format);
-    if (config->log_level && log_level_parse(config->log_level, &level))
-        log_set_level(level);
 }
 
 /* Signals are waited for, not handled; SIGUSR1 only interrupts a read that hangs, for stop_git().
@@ -534,6 +269,7 @@ static bool stop_threads(struct controller *controller)
     metrics_stop(controller->metrics);
     controller->metrics = NULL;
     commit_status_stop(controller->commit_status);
+    news_stop(controller->news);
     controller->commit_status = NULL;
     state_keeper_stop(controller->keeper);
     if (controller->fleet)
@@ -549,6 +285,7 @@ static void dispose(struct controller *controller)
     desk_free(controller->desk);
     store_close(controller->store);
     upkeep_free(controller->upkeep);
+    store_upkeep_free(controller->store_upkeep);
     mirror_close(controller->reading);
     mirror_close(controller->fetching);
     if (controller->has_hub)
@@ -575,7 +312,7 @@ enum status controller_run(const struct config *config,
     controller->config = config;
     controller->clock = &system_clock;
     controller->folder.lock = -1;
-    set_up_log(config);
+    config_set_up_log(config);
     prepare_signals(&waited);
     limits_raise_descriptors();
     enum status status = mirror_startup(error);
@@ -585,11 +322,7 @@ enum status controller_run(const struct config *config,
     }
     status = data_folder_take(&controller->folder, config->data, error);
     if (status == STATUS_OK)
-        status = open_store(controller, error);
-    if (status == STATUS_OK)
-        status = open_mirrors(controller, error);
-    if (status == STATUS_OK)
-        status = make_parts(controller, error);
+        status = controller_make_parts(controller, error);
     if (status == STATUS_OK)
         status = keep_state(controller, error);
     if (status == STATUS_OK)

@@ -235,6 +235,17 @@ static struct proposal *take_proposal(struct git_thread *thread)
     return proposal;
 }
 
+static void tell_recorded(const struct git_thread *thread, const struct proposal *proposal,
+                          const char *commit)
+{
+    const struct git_thread_parts *parts = &thread->parts;
+    for (size_t i = 0; i < proposal->count && parts->tell; i++) {
+        const struct move *move = &proposal->moves[i];
+        parts->tell(parts->context, move->item, move->decision, text_of(commit), move->by,
+                    move->evidence);
+    }
+}
+
 /* True when the branch is to be fetched before its time. */
 static bool push(struct git_thread *thread, struct proposal *proposal)
 {
@@ -245,6 +256,8 @@ static bool push(struct git_thread *thread, struct proposal *proposal)
         recorder_record(&parts->recorder, parts->mirror, proposal, commit, &error);
     if (outcome == RECORDER_REFUSED)
         write_intents(thread, proposal);
+    if (outcome == RECORDER_ACCEPTED)
+        tell_recorded(thread, proposal, commit);
     proposal_free(proposal);
     if (outcome == RECORDER_ACCEPTED) {
         memcpy(thread->tip, commit, sizeof thread->tip);
@@ -308,6 +321,7 @@ static void *git_main(void *argument)
             earliest = deadline_after(FETCH_INTERVAL);
             fetch(thread);
             poll = deadline_after(wait_after_fetch(thread));
+            store_upkeep_turn(parts->store_upkeep, &thread->stopping);
             if (upkeep_turn(parts->upkeep, &thread->stopping))
                 parts->packed(parts->context);
         }

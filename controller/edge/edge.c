@@ -417,16 +417,6 @@ static enum status start_listening(struct edge *edge, struct error *error)
 
 /* --- running and stopping -------------------------------------------------------------------- */
 
-static void set_up_log(const struct config *config)
-{
-    enum log_format format;
-    enum log_level level;
-    if (config->log_format && log_format_parse(config->log_format, &format))
-        log_set_format(format);
-    if (config->log_level && log_level_parse(config->log_level, &level))
-        log_set_level(level);
-}
-
 static void prepare_signals(sigset_t *waited)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -495,7 +485,7 @@ enum status edge_run(const struct edge_config *config,
     edge->config = config;
     edge->clock = &system_clock;
     edge->folder.lock = -1;
-    set_up_log(&config->serving);
+    config_set_up_log(&config->serving);
     prepare_signals(&waited);
     limits_raise_descriptors();
     enum status status = make_parts(edge, error);

@@ -153,8 +153,11 @@ static bool send_next(struct sender *sender, struct buffer *bytes, int64_t *due)
         return false;
     }
     enum notify_outcome outcome = send_entry(sender, &entry, &wait, &error);
-    if (atomic_load(&sender->notifier->stop))
+    if (outcome != NOTIFY_SENT && atomic_load(&sender->notifier->stop)) {
+        /* It was interrupted: the next run sends it at once. */
+        (void)outbox->defer(outbox->self, name, entry.id, entry.due, &error);
         return false;
+    }
     enum result result = settle(sender, &entry, outcome, wait, &error);
     pthread_mutex_lock(&sender->notifier->lock);
     log_result(sender, entry.id, result, error.message);

@@ -28,6 +28,11 @@ struct steering_measures {
     void *self;
 };
 
+/* Tells people of a decision, as news.h has it; waits for no network. */
+typedef void steering_tell(void *context, const struct roster_rollout *item,
+                           const struct walk_decision *decision, struct text commit, struct text by,
+                           struct text evidence);
+
 struct steering_parts {
     const struct clock *clock;
     struct telemetry *telemetry;
@@ -47,8 +52,8 @@ struct steering_parts {
     /* An override's ref on the remote is not needed any more; or NULL. */
     void (*forget)(void *context, struct text intent);
     void (*wake)(void *context); /* makes core call steering_turn() soon; any thread */
-    /* A decision is on the branch. `item` is as it was decided on; on core's thread. */
-    void (*recorded)(void *context, const struct roster_rollout *item, const char *commit);
+    /* For people: a safe state is served (`commit` is empty), or a rollout waits; or NULL. */
+    steering_tell *tell;
     void *context;
     unsigned blast_cap; /* automatic rollbacks in an hour; 0: WALK_BLAST_CAP */
 };

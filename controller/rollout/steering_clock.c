@@ -70,6 +70,7 @@ static bool renew(struct steering *steering)
         list[count] = (struct steering_exposure){.name = strdup(item->name),
                                                  .run = item->state->run,
                                                  .seq = item->state->seq,
+                                                 .has_told = before && before->has_told,
                                                  .since = before ? before->since
                                                           : item->state->since < steering->began
                                                               ? item->state->since

@@ -20,6 +20,7 @@ struct steering_exposure {
     char *name; /* of the rollout */
     uint32_t run, seq;
     int64_t since; /* wall seconds; INT64_MAX: it is not known yet */
+    bool has_told; /* people know that it waits for them */
 };
 
 /* An override that stands elsewhere. */

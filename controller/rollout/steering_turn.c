@@ -190,6 +190,10 @@ static enum status override_it(struct turn *turn, size_t index,
         open_overrides_find(&turn->steering->overrides, text_of(decision->intent)) != NULL;
     turn->has_opened = turn->has_opened || is_open;
     log_opened(turn, index, decision, by, status, &error);
+    const struct steering_parts *parts = &turn->steering->parts;
+    if (is_open && parts->tell)
+        parts->tell(parts->context, &turn->steering->roster->items[index], decision, TEXT(""), by,
+                    decision->evidence);
     series_add(telemetry_series(turn->steering->parts.telemetry, &family_overrides_opened,
                                 is_open ? "served" : "failed", NULL),
                1);
@@ -335,10 +339,27 @@ static enum status record_overrides(struct turn *turn)
 
 /* --- what time and measurements ask for ------------------------------------------------------- */
 
+/* People are told once a move that it waits for them. */
+static void tell_wait(struct turn *turn, size_t index)
+{
+    struct steering *steering = turn->steering;
+    const struct walk_decision *decision = &turn->stances[index].decision;
+    struct steering_exposure *exposure =
+        index < steering->exposure_count ? &steering->exposures[index] : NULL;
+    if (decision->kind != WALK_WAIT || !steering->parts.tell || !exposure || exposure->has_told)
+        return;
+    for (size_t i = 0; i < decision->reason_count; i++)
+        exposure->has_told = exposure->has_told || decision->reasons[i].cause == WAIT_APPROVALS;
+    if (exposure->has_told)
+        steering->parts.tell(steering->parts.context, &steering->roster->items[index], decision,
+                             TEXT(""), TEXT(""), TEXT(""));
+}
+
 static enum status act(struct turn *turn, size_t index)
 {
     const struct stance *stance = &turn->stances[index];
     const struct walk_decision *decision = &stance->decision;
+    tell_wait(turn, index);
     if (!decision->state)
         return STATUS_OK;
     if (decision->needs_override) {

@@ -41,15 +41,15 @@ struct store_driver {
 
     enum status (*outbox_append)(struct store *store, const struct store_notice *notice,
                                  struct error *error);
-    enum status (*outbox_take)(struct store *store, int64_t now, int64_t lease,
+    enum status (*outbox_take)(struct store *store, struct text channel, int64_t now, int64_t lease,
                                struct store_notice *out, struct error *error);
     enum status (*outbox_done)(struct store *store, struct text id, struct error *error);
     enum status (*outbox_retry)(struct store *store, struct text id, int64_t due,
                                 struct text problem, struct error *error);
     enum status (*outbox_drop)(struct store *store, struct text id, struct text problem,
                                struct error *error);
-    enum status (*outbox_count)(struct store *store, struct store_outbox_counts *out,
-                                struct error *error);
+    enum status (*outbox_count)(struct store *store, struct text channel,
+                                struct store_outbox_counts *out, struct error *error);
     enum status (*outbox_dropped)(struct store *store, store_notice_visit *visit, void *context,
                                   struct error *error);
 

@@ -301,10 +301,12 @@ static enum status evidence_delete(struct store *store, const struct store_evide
 /* --- outbox ---------------------------------------------------------------------------------- */
 
 static enum status count_notices(struct sqlite_store *store, enum notice_state state,
-                                 int64_t *number, int64_t *next_due, struct error *error)
+                                 struct text channel, int64_t *number, int64_t *next_due,
+                                 struct error *error)
 {
     struct call call = call_begin(store, STATEMENT_NOTICE_COUNT);
     call_number(&call, state);
+    call_text(&call, channel);
     bool found = call_next(&call);
     *number = found ? row_number(&call, 0) : 0;
     if (next_due)
@@ -344,7 +346,7 @@ static enum status append_notice(struct sqlite_store *store, void *context, stru
     enum status status = call_end(&call, error);
     if (status != STATUS_OK || known)
         return status;
-    status = count_notices(store, NOTICE_WAITS, &waiting, NULL, error);
+    status = count_notices(store, NOTICE_WAITS, TEXT(""), &waiting, NULL, error);
     if (status == STATUS_OK && waiting >= STORE_PENDING_MAXIMUM)
         status = drop_oldest(store, error);
     return status == STATUS_OK ? insert_notice(store, notice, error) : status;
@@ -388,6 +390,7 @@ static enum status keep_notice(struct sqlite_store *store, struct store_notice *
 }
 
 struct taking {
+    struct text channel;
     int64_t now, lease;
     struct store_notice *out;
 };
@@ -397,6 +400,7 @@ static enum status take_notice(struct sqlite_store *store, void *context, struct
     const struct taking *taking = context;
     struct call call = call_begin(store, STATEMENT_NOTICE_NEXT);
     call_number(&call, taking->now);
+    call_text(&call, taking->channel);
     bool found = call_next(&call);
     enum status kept = STATUS_OK;
     if (found) {
@@ -416,10 +420,10 @@ static enum status take_notice(struct sqlite_store *store, void *context, struct
     return call_end(&call, error);
 }
 
-static enum status outbox_take(struct store *store, int64_t now, int64_t lease,
+static enum status outbox_take(struct store *store, struct text channel, int64_t now, int64_t lease,
                                struct store_notice *out, struct error *error)
 {
-    struct taking taking = {now, lease, out};
+    struct taking taking = {channel, now, lease, out};
     return sqlite_transact(store_of(store), take_notice, &taking, error);
 }
 
@@ -461,14 +465,14 @@ static enum status outbox_drop(struct store *store, struct text id, struct text 
     return end_change(&call, id, error);
 }
 
-static enum status outbox_count(struct store *store, struct store_outbox_counts *out,
-                                struct error *error)
+static enum status outbox_count(struct store *store, struct text channel,
+                                struct store_outbox_counts *out, struct error *error)
 {
     int64_t pending = 0, dropped = 0;
     enum status status =
-        count_notices(store_of(store), NOTICE_WAITS, &pending, &out->next_due, error);
+        count_notices(store_of(store), NOTICE_WAITS, channel, &pending, &out->next_due, error);
     if (status == STATUS_OK)
-        status = count_notices(store_of(store), NOTICE_IS_DROPPED, &dropped, NULL, error);
+        status = count_notices(store_of(store), NOTICE_IS_DROPPED, channel, &dropped, NULL, error);
     out->pending = (uint64_t)pending;
     out->dropped = (uint64_t)dropped;
     return status;

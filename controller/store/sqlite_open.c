@@ -219,7 +219,7 @@ static enum status path_of(const char *folder, const char *name, char *out, size
 enum status sqlite_open(const char *location, struct store **out, struct error *error)
 {
     char path[PATH_MAX];
-    int64_t version;
+    int64_t version = 0;
     enum status status = path_of(location, SQLITE_FILE, path, sizeof path, error);
     if (status != STATUS_OK)
         return status;

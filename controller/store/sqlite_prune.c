@@ -24,8 +24,10 @@ static enum status count_rows(struct sqlite_store *store, enum store_statement s
                               int64_t *out, struct error *error)
 {
     struct call call = call_begin(store, statement);
-    if (state >= 0)
+    if (state >= 0) {
         call_number(&call, state);
+        call_text(&call, TEXT("")); /* of all channels */
+    }
     *out = call_next(&call) ? row_number(&call, 0) : 0;
     return call_end(&call, error);
 }

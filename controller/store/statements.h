@@ -46,13 +46,14 @@
     X(EVIDENCE_PRUNE, "DELETE FROM evidence WHERE (" EVIDENCE_KEY ") IN (SELECT " EVIDENCE_KEY     \
                       " FROM evidence WHERE written < $1 ORDER BY written LIMIT $2)")              \
     X(NOTICE_KNOWN, "SELECT state FROM outbox WHERE id = $1")                                      \
-    X(NOTICE_COUNT, "SELECT COUNT(*), MIN(due) FROM outbox WHERE state = $1")                      \
+    X(NOTICE_COUNT, "SELECT COUNT(*), MIN(due) FROM outbox WHERE state = $1 "                      \
+                    "AND ($2 = '' OR channel = $2)")                                               \
     X(NOTICE_DROP_OLDEST, "UPDATE outbox SET state = 1, last_error = $1 WHERE id IN "              \
                           "(SELECT id FROM outbox WHERE state = 0 ORDER BY created, id LIMIT 1)")  \
     X(NOTICE_APPEND, "INSERT INTO outbox (" NOTICE_COLUMNS ", state) "                             \
                      "VALUES ($1, $2, $3, $4, $5, 0, '', 0)")                                      \
     X(NOTICE_NEXT, "SELECT " NOTICE_COLUMNS " FROM outbox WHERE state = 0 AND due <= $1 "          \
-                   "ORDER BY due, created, id LIMIT 1")                                            \
+                   "AND ($2 = '' OR channel = $2) ORDER BY due, created, id LIMIT 1")              \
     X(NOTICE_LEASE, "UPDATE outbox SET due = $1, attempts = attempts + 1 WHERE id = $2")           \
     X(NOTICE_DONE, "UPDATE outbox SET state = 2, body = $1 WHERE id = $2 AND state = 0")           \
     X(NOTICE_RETRY, "UPDATE outbox SET due = $1, last_error = $2 WHERE id = $3 AND state = 0")     \

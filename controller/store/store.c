@@ -244,12 +244,20 @@ enum status store_outbox_append(struct store *store, const struct store_notice *
     return status;
 }
 
-enum status store_outbox_take(struct store *store, int64_t now, int64_t lease,
+/* Empty: of any. */
+static enum status check_channel(struct text channel, struct error *error)
+{
+    return channel.length ? check_name(channel, "channel", error) : STATUS_OK;
+}
+
+enum status store_outbox_take(struct store *store, struct text channel, int64_t now, int64_t lease,
                               struct store_notice *out, struct error *error)
 {
     if (lease <= now)
         return error_set(error, STATUS_INVALID, "a lease that ends before it begins");
-    return store->driver->outbox_take(store, now, lease, out, error);
+    enum status status = check_channel(channel, error);
+    CHECK(status, store->driver->outbox_take(store, channel, now, lease, out, error));
+    return status;
 }
 
 enum status store_outbox_done(struct store *store, struct text id, struct error *error)
@@ -277,10 +285,12 @@ enum status store_outbox_drop(struct store *store, struct text id, struct text p
     return status;
 }
 
-enum status store_outbox_count(struct store *store, struct store_outbox_counts *out,
-                               struct error *error)
+enum status store_outbox_count(struct store *store, struct text channel,
+                               struct store_outbox_counts *out, struct error *error)
 {
-    return store->driver->outbox_count(store, out, error);
+    enum status status = check_channel(channel, error);
+    CHECK(status, store->driver->outbox_count(store, channel, out, error));
+    return status;
 }
 
 enum status store_outbox_dropped(struct store *store, store_notice_visit *visit, void *context,

@@ -161,10 +161,11 @@ struct store_notice {
  * the oldest of them is dropped for it: what is new is worth more. */
 enum status store_outbox_append(struct store *store, const struct store_notice *notice,
                                 struct error *error) MUST_CHECK;
-/* Takes the one that has been due for longest, and makes it due again at `lease`, should its taker
- * die; so one is sent at least once, by one taker at a time. The texts of *out are borrowed until
- * the next call of any function on this handle. STATUS_NOT_FOUND: none is due at `now`. */
-enum status store_outbox_take(struct store *store, int64_t now, int64_t lease,
+/* Takes the one of `channel` (empty: of any) that has been due for longest, and makes it due again
+ * at `lease`, should its taker die; so one is sent at least once, by one taker at a time. The texts
+ * of *out are borrowed until the next call of any function on this handle. STATUS_NOT_FOUND: none
+ * is due at `now`. */
+enum status store_outbox_take(struct store *store, struct text channel, int64_t now, int64_t lease,
                               struct store_notice *out, struct error *error) MUST_CHECK;
 /* It was sent. Its id is kept until it is pruned, so that the same news is not sent again.
  * STATUS_NOT_FOUND of this and the next two: there is no such notice that waits. */
@@ -179,8 +180,9 @@ struct store_outbox_counts {
     uint64_t pending, dropped;
     int64_t next_due; /* of those that wait; INT64_MAX: none does */
 };
-enum status store_outbox_count(struct store *store, struct store_outbox_counts *out,
-                               struct error *error) MUST_CHECK;
+/* Those of `channel`; empty: of all. */
+enum status store_outbox_count(struct store *store, struct text channel,
+                               struct store_outbox_counts *out, struct error *error) MUST_CHECK;
 typedef bool store_notice_visit(void *context, const struct store_notice *notice);
 /* The dropped ones, newest first. */
 enum status store_outbox_dropped(struct store *store, store_notice_visit *visit, void *context,

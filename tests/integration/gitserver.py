@@ -49,7 +49,7 @@ def _program(name):
     return found
 
 
-class _Server:
+class Server:
     """Processes that live as long as a `with` block."""
 
     def __init__(self, root):
@@ -139,7 +139,7 @@ class _Server:
         self._await(accepts, type(self).__name__)
 
 
-class HttpServer(_Server):
+class HttpServer(Server):
     """Smart HTTP, for fetch and push; with a user and password when they are given; over TLS with
     tls=True, by a certificate that `certificate` holds and nobody else trusts."""
 
@@ -213,7 +213,7 @@ http {{
                      "-p", str(self._folder), "-e", str(self._folder / "error.log")])
 
 
-class SshServer(_Server):
+class SshServer(Server):
     """sshd for the account that runs the tests, with `user_key` as the only key it takes.
     make_home() makes a home folder with the right ~/.ssh; git_environment() is what the git
     program needs."""

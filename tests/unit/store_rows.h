@@ -170,7 +170,7 @@ SHARED bool compare_override(void *context, const struct store_override *overrid
 SHARED void check_counts(struct store *store, uint64_t pending, uint64_t dropped, int64_t next)
 {
     struct store_outbox_counts counts;
-    CHECK_OK(store_outbox_count(store, &counts, error));
+    CHECK_OK(store_outbox_count(store, TEXT(""), &counts, error));
     ck_assert_uint_eq(counts.pending, pending);
     ck_assert_uint_eq(counts.dropped, dropped);
     ck_assert_int_eq(counts.next_due, next);
@@ -180,7 +180,7 @@ SHARED void check_taken(struct store *store, int64_t now, int64_t lease, const c
                         uint32_t attempts, const char *last_error)
 {
     struct store_notice notice;
-    CHECK_OK(store_outbox_take(store, now, lease, &notice, error));
+    CHECK_OK(store_outbox_take(store, TEXT(""), now, lease, &notice, error));
     ck_assert_text(notice.id, id);
     ck_assert_text(notice.channel, "slack");
     ck_assert(text_equal(notice.body, TEXT("{\"text\":\"rolled back\"}\0.")));

@@ -201,11 +201,11 @@ START_TEST(suite_notices_wait_until_they_are_sent)
     CHECK_OK(store_outbox_append(store, &first, error));
     CHECK_OK(store_outbox_append(store, &first, error));
     check_counts(store, 2, 0, 101);
-    CHECK_FAILS(store_outbox_take(store, 100, 150, &taken, error), STATUS_NOT_FOUND,
+    CHECK_FAILS(store_outbox_take(store, TEXT(""), 100, 150, &taken, error), STATUS_NOT_FOUND,
                 "no notice is due");
     check_taken(store, 110, 150, "notice-000001", 1, "");
     check_taken(store, 110, 150, "notice-000002", 1, "");
-    CHECK_FAILS(store_outbox_take(store, 149, 200, &taken, error), STATUS_NOT_FOUND,
+    CHECK_FAILS(store_outbox_take(store, TEXT(""), 149, 200, &taken, error), STATUS_NOT_FOUND,
                 "no notice is due");
     CHECK_OK(store_outbox_retry(store, TEXT("notice-000002"), 120, TEXT("status 503"), error));
     check_taken(store, 120, 180, "notice-000002", 2, "status 503");
@@ -223,8 +223,39 @@ START_TEST(suite_notices_wait_until_they_are_sent)
                 STATUS_NOT_FOUND, "no notice 'notice-000002' waits");
     CHECK_TOLD(store_outbox_dropped(store, tell_notice, out, error),
                "notice-000002 'status 410'\n");
-    CHECK_FAILS(store_outbox_take(store, 10, 10, &taken, error), STATUS_INVALID,
+    CHECK_FAILS(store_outbox_take(store, TEXT(""), 10, 10, &taken, error), STATUS_INVALID,
                 "a lease that ends before it begins");
+    store_close(store);
+    suite_end();
+}
+END_TEST
+
+START_TEST(suite_each_channel_takes_its_own)
+{
+    struct store *store = open_store(suite_begin());
+    struct store_notice slack = notice_numbered(1), mail = notice_numbered(2), taken;
+    struct store_outbox_counts counts;
+    mail.channel = TEXT("mail");
+    CHECK_OK(store_outbox_append(store, &slack, error));
+    CHECK_OK(store_outbox_append(store, &mail, error));
+    CHECK_OK(store_outbox_count(store, TEXT("mail"), &counts, error));
+    ck_assert_uint_eq(counts.pending, 1);
+    ck_assert_int_eq(counts.next_due, 102);
+    CHECK_FAILS(store_outbox_take(store, TEXT("mail"), 101, 150, &taken, error), STATUS_NOT_FOUND,
+                "no notice is due");
+    CHECK_OK(store_outbox_take(store, TEXT("mail"), 110, 150, &taken, error));
+    ck_assert_text(taken.id, "notice-000002");
+    CHECK_FAILS(store_outbox_take(store, TEXT("mail"), 110, 150, &taken, error), STATUS_NOT_FOUND,
+                "no notice is due");
+    CHECK_OK(store_outbox_drop(store, TEXT("notice-000002"), TEXT("status 410"), error));
+    CHECK_OK(store_outbox_count(store, TEXT("slack"), &counts, error));
+    ck_assert_uint_eq(counts.pending, 1);
+    ck_assert_uint_eq(counts.dropped, 0);
+    CHECK_OK(store_outbox_count(store, TEXT("mail"), &counts, error));
+    ck_assert_uint_eq(counts.pending, 0);
+    ck_assert_uint_eq(counts.dropped, 1);
+    ck_assert_int_eq(counts.next_due, INT64_MAX);
+    check_taken(store, 110, 150, "notice-000001", 1, "");
     store_close(store);
     suite_end();
 }
@@ -322,7 +353,7 @@ START_TEST(suite_two_handles_see_each_other)
     CHECK_OVERRIDES(one, "");
     CHECK_OK(store_outbox_append(one, &notice, error));
     check_taken(other, 200, 300, "notice-000001", 1, "");
-    CHECK_FAILS(store_outbox_take(one, 200, 300, &taken, error), STATUS_NOT_FOUND,
+    CHECK_FAILS(store_outbox_take(one, TEXT(""), 200, 300, &taken, error), STATUS_NOT_FOUND,
                 "no notice is due");
     /* The end of one takes nothing from the other. */
     store_close(one);
@@ -338,7 +369,8 @@ END_TEST
     suite_overrides_are_put_listed_and_closed, suite_the_largest_override,                         \
         suite_what_is_no_override, suite_measurements_are_appended_and_read_by_time,               \
         suite_a_batch_is_whole_or_not_at_all, suite_evidence_is_kept_by_its_key,                   \
-        suite_notices_wait_until_they_are_sent, suite_rollbacks_are_counted_once,                  \
-        suite_what_is_old_goes_in_batches, suite_two_handles_see_each_other
+        suite_notices_wait_until_they_are_sent, suite_each_channel_takes_its_own,                  \
+        suite_rollbacks_are_counted_once, suite_what_is_old_goes_in_batches,                       \
+        suite_two_handles_see_each_other
 
 #endif

@@ -2,7 +2,6 @@
 #include "unit.h"
 
 #include "../../controller/notify/notify.h"
-#include "../../controller/notify/outbox.h"
 #include "../../rules/catalog.h"
 #include "../../rules/json.h"
 #include "../../rules/schema.h"
@@ -355,61 +354,7 @@ START_TEST(channels_that_make_no_sense)
 }
 END_TEST
 
-/* --- the outbox in memory: what every outbox has to do ---------------------------------------- */
-
-static struct outbox outbox;
-static struct outbox_entry got;
-static struct buffer bytes;
-
-static enum status put(const char *channel, const char *id, int64_t due)
-{
-    struct outbox_entry entry = {.notice = text_of(id), .since = 1, .due = due};
-    snprintf(entry.channel, sizeof entry.channel, "%s", channel);
-    snprintf(entry.id, sizeof entry.id, "%s", id);
-    return outbox.append(outbox.self, &entry, &error);
-}
-
-static const char *next(const char *channel, int64_t now)
-{
-    return outbox.next(outbox.self, channel, now, &got, &bytes, &error) == STATUS_OK ? got.id : "";
-}
-
-START_TEST(an_outbox)
-{
-    ck_assert(outbox_memory_new(&outbox));
-    buffer_init(&bytes, 0);
-    ck_assert_str_eq(next("a", 10), "");
-    ck_assert_int_eq(got.due, INT64_MAX);
-    ck_assert_int_eq(put("a", "1", 10), STATUS_OK);
-    ck_assert_int_eq(put("a", "2", 10), STATUS_OK);
-    ck_assert_int_eq(put("b", "1", 5), STATUS_OK);
-    ck_assert_int_eq(put("a", "1", 1), STATUS_OK); /* once more: nothing */
-    ck_assert_uint_eq(outbox.count(outbox.self, "a"), 2);
-    ck_assert_str_eq(next("a", 9), "");
-    ck_assert_int_eq(got.due, 10);
-    ck_assert_str_eq(next("a", 10), "1");
-    ck_assert_text(got.notice, "1");
-    ck_assert_int_eq(outbox.defer(outbox.self, "a", "1", 20, &error), STATUS_OK);
-    ck_assert_str_eq(next("a", 30), "2");
-    ck_assert_int_eq(outbox.done(outbox.self, "a", "2", &error), STATUS_OK);
-    ck_assert_int_eq(outbox.done(outbox.self, "a", "2", &error), STATUS_OK);
-    ck_assert_str_eq(next("a", 30), "1");
-    ck_assert_uint_eq(got.attempts, 1);
-    ck_assert_int_eq(got.since, 1);
-    ck_assert_str_eq(next("b", 5), "1");
-    for (int i = 0; i < OUTBOX_MEMORY_MOST - 2; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "x%d", i);
-        ck_assert_int_eq(put("c", id, i), STATUS_OK);
-    }
-    ck_assert_int_eq(put("c", "more", 1), STATUS_LIMIT);
-    ck_assert_ptr_nonnull(strstr(error.message, "the outbox is full"));
-    buffer_dispose(&bytes);
-    outbox_memory_free(&outbox);
-}
-END_TEST
-
 UNIT_MAIN("notify", templates, templates_that_are_none, notices_are_written_and_read,
           one_decision_has_one_id, a_message_to_slack, a_long_message_to_slack, a_cloud_event,
           the_signature, a_mail, a_mail_has_no_other_headers, addresses, channels,
-          channels_that_make_no_sense, an_outbox)
+          channels_that_make_no_sense)

@@ -77,7 +77,7 @@ static enum status go_take(struct store **store)
     now += 1000;
     enum status status = store_outbox_append(*store, &notice, NULL);
     if (status == STATUS_OK)
-        status = store_outbox_take(*store, now, now + 100, &taken, NULL);
+        status = store_outbox_take(*store, TEXT(""), now, now + 100, &taken, NULL);
     if (status == STATUS_OK)
         status = store_outbox_retry(*store, TEXT("notice-000001"), 0, TEXT("later"), NULL);
     return status;
