@@ -73,7 +73,7 @@ SHARED void steers_fetch(struct steers *steers)
 static struct walk_gate steers_gate;
 static bool steers_measures;
 static bool (*steers_breaks)(const struct roster_rollout *item); /* one by one; or NULL */
-static unsigned steers_blast_cap;
+static unsigned steers_blast_cap;                                /* 0: the default */
 
 SHARED enum status steers_view(void *self, const struct roster_rollout *item, int64_t now,
                                struct arena *arena, struct metrics_view *out)
@@ -140,6 +140,7 @@ SHARED void steers_open(struct steers *steers, const char *folder)
         .steering = {.store = steers->store,
                      .desk = steers->desk,
                      .measures = {.view = steers_view, .watch = steers_watch},
+                     .blast_cap = steers_blast_cap,
                      .propose = steers_propose,
                      .wake = steers_wake,
                      .context = steers}};
