@@ -6,10 +6,10 @@
 #include "../controller/git/identity.h"
 #include "../controller/git/url.h"
 #include "../controller/rollout/pin.h"
-#include "../rules/json.h"
 #include "clone.h"
 #include "commands.h"
 #include "git_options.h"
+#include "pin_view.h"
 
 /* What the work in the clone needs, and what came of it. */
 struct unpinning {
@@ -67,55 +67,6 @@ static enum status carry_out(struct unpinning *unpinning, const struct arguments
     return status;
 }
 
-/* --- what is printed ------------------------------------------------------------------------- */
-
-static void write_json(const struct unpinning *unpinning, struct buffer *out)
-{
-    const struct decide *decide = &unpinning->decide;
-    buffer_append_string(out, "{\"apiVersion\":\"weir/v1\",\"branch\":");
-    json_write_string(out, text_of(decide->branch_name));
-    buffer_printf(out, ",\"commit\":\"%s\",\"flag\":", decide->commit);
-    json_write_string(out, text_of(unpinning->name));
-    buffer_printf(out, ",\"parent\":\"%s\",\"pushed\":%s,\"repository\":", decide->tip,
-                  decide->is_recorded ? "true" : "false");
-    json_write_string(out, text_of(unpinning->shown));
-    buffer_append_string(out, "}\n");
-}
-
-/* The message is indented, as git shows it. */
-static void write_text(const struct unpinning *unpinning, struct buffer *out)
-{
-    const struct decide *decide = &unpinning->decide;
-    const char *line = unpinning->pin.request.message.data;
-    if (!unpinning->pin.request.is_made) {
-        buffer_printf(out, "nothing to do: flag \"%s\" is not pinned at %.12s, \"%s\" of %s\n",
-                      unpinning->name, decide->tip, decide->branch_name, unpinning->shown);
-        return;
-    }
-    buffer_printf(out, "%s %.12s to \"%s\" of %s\n\n    Author: %s <%s>%s\n\n",
-                  decide->is_recorded ? "pushed" : "would push", decide->commit,
-                  decide->branch_name, unpinning->shown, unpinning->identity.name,
-                  unpinning->identity.mail, unpinning->identity.key[0] ? ", signed" : "");
-    while (line && *line) {
-        size_t length = strcspn(line, "\n");
-        buffer_printf(out, "%s%.*s\n", length ? "    " : "", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
-}
-
-static int print(const struct unpinning *unpinning, const struct arguments *arguments)
-{
-    struct buffer out;
-    buffer_init(&out, 0);
-    if (format_is_json(arguments))
-        write_json(unpinning, &out);
-    else
-        write_text(unpinning, &out);
-    int code = command_print(&out);
-    buffer_dispose(&out);
-    return code;
-}
-
 /* --- the command ----------------------------------------------------------------------------- */
 
 /* "production/checkout-v2": two names with one slash between them. */
@@ -168,7 +119,12 @@ static int go(struct unpinning *unpinning, const struct arguments *arguments,
     else if (carry_out(unpinning, arguments, config, &error) != STATUS_OK)
         code = command_fail("%s", error.message);
     else
-        code = print(unpinning, arguments);
+        code = pin_show(&(struct pin_report){.request = &unpinning->pin.request,
+                                             .decide = &unpinning->decide,
+                                             .identity = &unpinning->identity,
+                                             .name = unpinning->name,
+                                             .shown = unpinning->shown},
+                        arguments);
     buffer_dispose(&shown);
     return code;
 }

@@ -10,6 +10,7 @@
 #include "clone.h"
 #include "commands.h"
 #include "git_options.h"
+#include "pin_view.h"
 #include "verb.h"
 
 #define AUTHOR_SIZE (2 * RECORD_PERSON_MAX + 8)
@@ -19,6 +20,8 @@ struct repo_verb {
     struct config config;
     struct schema_set *schemas;
     struct verb verb;
+    struct pin_request pin; /* of a flag, where there is no rollout of that name */
+    bool is_flag;
     struct decide decide;
     struct identity identity;
     struct record_key key;
@@ -37,6 +40,25 @@ static enum status read_messages(struct repo_verb *repo, struct error *error)
         buffer_append_char(&repo->messages, '\0');
     }
     return status;
+}
+
+/* Killed can be what is no rollout too: a flag. Where it is neither, people are told of rollouts.
+ */
+static enum status decide_either(void *context, struct decision *decision, struct error *error)
+{
+    struct repo_verb *repo = context;
+    struct error other = {0};
+    enum walk_verb_kind kind = repo->call->kind;
+    enum status status = verb_decide(&repo->verb, decision, error);
+    repo->is_flag = false;
+    if (status != STATUS_NOT_FOUND || !repo->verb.outcome.is_unknown ||
+        (kind != VERB_KILL && kind != VERB_UNKILL))
+        return status;
+    enum status found = pin_decide_at(&repo->pin, &repo->verb.effective, decision, &other);
+    if (found == STATUS_NOT_FOUND)
+        return status;
+    repo->is_flag = true;
+    return found == STATUS_OK ? found : error_set(error, found, "%s", other.message);
 }
 
 static enum status work(void *context, struct mirror *mirror, _Atomic bool *stop,
@@ -105,14 +127,21 @@ static int configure(struct repo_verb *repo)
     repo->decide = (struct decide){.branch = argument_given(arguments, "branch"),
                                    .clock = &system_clock,
                                    .dry = argument_flag(arguments, "dry-run"),
-                                   .decide = verb_decide,
-                                   .context = &repo->verb};
+                                   .decide = decide_either,
+                                   .context = repo};
     url_append_public(&repo->shown, text_of(config->repo));
     return buffer_string(&repo->shown) ? EXIT_FINE : command_fail("no memory");
 }
 
 static int show(const struct repo_verb *repo)
 {
+    if (repo->is_flag)
+        return pin_show(&(struct pin_report){.request = &repo->pin,
+                                             .decide = &repo->decide,
+                                             .identity = &repo->identity,
+                                             .name = repo->call->rollout,
+                                             .shown = repo->shown.data},
+                        repo->call->arguments);
     const struct verb_report report = {.call = repo->call,
                                        .outcome = &repo->verb.outcome,
                                        .branch = repo->decide.branch_name,
@@ -149,9 +178,17 @@ int verb_by_repo(const struct verb_call *call)
                                .lifts = call->lifts};
     config_init(&repo->config);
     verb_init(&repo->verb);
+    const char *slash = strchr(call->rollout, '/');
+    repo->pin.task =
+        (struct pin_task){.verb = call->kind == VERB_UNKILL ? PIN_UNKILL : PIN_KILL,
+                          .environment = {call->rollout, (size_t)(slash - call->rollout)},
+                          .flag = text_of(slash + 1),
+                          .reason = text_of(call->reason)};
+    buffer_init(&repo->pin.message, 0);
     buffer_init(&repo->shown, 0);
     buffer_init(&repo->messages, 0);
     int code = go(repo);
+    buffer_dispose(&repo->pin.message);
     buffer_dispose(&repo->messages);
     buffer_dispose(&repo->shown);
     verb_dispose(&repo->verb);

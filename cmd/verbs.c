@@ -198,10 +198,12 @@ VERB_COMMAND(rollback, "rollback", options, "put everyone on control",
              "doubles with each rollback in a row.",
              " --reason \"lost orders\"");
 
-VERB_COMMAND(kill, "kill", options, "put everyone on control, until 'weir unkill'",
-             "Puts everyone on the control variant, on every path, and keeps them there: neither "
-             "resume nor a date starts it again before 'weir unkill'. It waits for nothing.",
-             " --reason \"charges twice\"");
+VERB_COMMAND(
+    kill, "kill", options, "put everyone on control, until 'weir unkill'",
+    "Puts everyone on the control variant, on every path, and keeps them there: neither "
+    "resume nor a date starts it again before 'weir unkill'. It waits for nothing. Where no "
+    "rollout has that name, the flag of that name is killed.",
+    " --reason \"charges twice\"");
 
 VERB_COMMAND(unkill, "unkill", options, "let a rollout that was killed be resumed",
              "Takes the kill back and moves nobody: the rollout is rolled back from then on, and "

@@ -136,7 +136,7 @@ static enum status take_back(struct mirror *mirror, const struct revert_task *ta
     struct error ignored;
     bool is_its = false;
     if (revert_is_state(changed->path)) {
-        object(files, &files->is_all_its, "it changed another file too", changed->path);
+        object(files, &files->is_all_its, "it changed more than the flag", changed->path);
         return STATUS_OK;
     }
     if (!changed->is_plain || record_check_path(changed->path, &ignored) != STATUS_OK) {
@@ -147,7 +147,7 @@ static enum status take_back(struct mirror *mirror, const struct revert_task *ta
     if (status != STATUS_OK)
         return error_set(error, status, "\"%.100s\" cannot be read", changed->path);
     if (!is_its)
-        object(files, &files->is_all_its, "it changed another file too", changed->path);
+        object(files, &files->is_all_its, "it changed more than the flag", changed->path);
     status = find_file(mirror, revert->tip, changed->path, files, &file, error);
     if (status != STATUS_OK)
         return status;

@@ -163,6 +163,32 @@ def test_unpin_tells_what_is_wrong(repository):
     assert tip(repository) == before
 
 
+# --- weir kill and unkill of what is no rollout -------------------------------------------------------------------
+
+
+def test_a_flag_without_a_rollout_is_killed_and_let_go(repository):
+    def verb(name, *options, flag="production/checkout-v2"):
+        return weir.run(name, flag, "--repo", repository.url, *ADA, *options)
+
+    def targeting():
+        built = weir.run("build", "--env", "production", "--repo", repository.bare)
+        return json.loads(built.out)["flags"]["checkout-v2"].get("targeting")
+
+    done = verb("kill", "--reason", "it charges twice")
+    assert done.code == 0 and done.err == "" and done.out.startswith(f"pushed {tip(repository)[:12]} to "), done
+    assert "    Kill flag production/checkout-v2\n" in done.out and "Weir-Reason: it charges twice" in done.out, done
+    assert targeting() is None
+    again = verb("kill")
+    assert again.code == 0 and 'nothing to do: flag "production/checkout-v2" is killed already' in again.out, again
+    assert verb("unkill").code == 0 and targeting()
+    assert "is not killed" in verb("unkill").out
+    before = tip(repository)
+    for name, flag in (("kill", "production/chekout"), ("pause", "production/checkout-v2"), ("kill", "prod/checkout-v2")):
+        wrong = verb(name, flag=flag)
+        assert wrong.code == 1 and flag.split("/")[0] in wrong.err, (name, flag, wrong)
+    assert tip(repository) == before
+
+
 # --- on every clone -----------------------------------------------------------------------------------------------
 
 

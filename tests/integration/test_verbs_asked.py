@@ -219,7 +219,7 @@ def test_a_rollout_that_does_not_exist(repository, of, code, words):
 
 def test_a_branch_without_rollouts(repository):
     push(repository, {"rollout.yaml": None})
-    done = verb(repository, "kill", code=1)
+    done = verb(repository, "rollback", code=1)
     assert "the branch defines no rollouts" in done.err, done
 
 

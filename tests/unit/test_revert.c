@@ -326,7 +326,7 @@ START_TEST(a_commit_of_more_is_a_pin_and_a_proposal)
     put("flags/shop.yaml", FLAG("shop", "b"));
     put("README.md", "two\n");
     char *bad = after(BAKE + 60, "More than one thing");
-    expect_pin(good, "it changed another file too: \"README.md\"", true);
+    expect_pin(good, "it changed more than the flag: \"README.md\"", true);
     ck_assert_str_eq(shell("cat work/README.md"), "two");
     ck_assert_ptr_nonnull(strstr(log_of("main"), bad));
     /* Merging what is proposed mends the definition and lets the flag go. */
@@ -351,7 +351,23 @@ START_TEST(a_segment_is_not_the_flags_own)
     char *good = after(60, "Staff");
     put("segments/staff.yaml", STAFF("two"));
     after(BAKE + 60, "Another staff");
-    expect_pin(good, "it changed another file too: \"segments/staff.yaml\"", true);
+    expect_pin(good, "it changed more than the flag: \"segments/staff.yaml\"", true);
+    revert_dispose(&both.revert);
+    end_history();
+}
+END_TEST
+
+/* Nor is another flag, though it stands in the same file. */
+START_TEST(a_neighbour_is_not_the_flags_own)
+{
+    begin_history();
+    shell("cd work && git rm -q flags/shop.yaml flags/other.yaml && mkdir -p flags");
+    put("flags/all.yaml", FLAG("shop", "a") "---\n" FLAG("other", "a"));
+    char *good = after(60, "One file");
+    put("flags/all.yaml", FLAG("shop", "b") "---\n" FLAG("other", "b"));
+    after(BAKE + 60, "Both");
+    expect_pin(good, "it changed more than the flag: \"flags/all.yaml\"", true);
+    ck_assert_str_eq(served("other"), "b");
     revert_dispose(&both.revert);
     end_history();
 }
@@ -585,9 +601,9 @@ END_TEST
 UNIT_MAIN("revert", a_commit_of_the_flag_alone_is_reverted, several_commits_are_one_revert,
           a_flag_among_others_in_one_file, a_merge_reverts_to_its_first_parent,
           a_flag_that_went_comes_back, a_commit_of_more_is_a_pin_and_a_proposal,
-          a_segment_is_not_the_flags_own, what_was_changed_later_is_not_guessed_at,
-          a_revert_that_would_not_mend_it_is_none, a_hidden_file_counts_too,
-          nothing_is_done_without_cause, a_new_history_has_nothing_to_go_back_to,
-          moves_of_a_rollout_are_not_taken_back, what_was_served_counts_not_what_was_made,
-          two_that_decide_alike_write_the_same, people_kill_and_let_go,
-          names_that_are_wrong_are_told)
+          a_segment_is_not_the_flags_own, a_neighbour_is_not_the_flags_own,
+          what_was_changed_later_is_not_guessed_at, a_revert_that_would_not_mend_it_is_none,
+          a_hidden_file_counts_too, nothing_is_done_without_cause,
+          a_new_history_has_nothing_to_go_back_to, moves_of_a_rollout_are_not_taken_back,
+          what_was_served_counts_not_what_was_made, two_that_decide_alike_write_the_same,
+          people_kill_and_let_go, names_that_are_wrong_are_told)
