@@ -204,7 +204,7 @@ differential:
 	  /usr/bin/python3 tests/conformance/random_targeting.py --build $(BUILD) --seeds $(SEEDS) --pairs $(PAIRS)
 
 # All tests of weir alone under ASan and UBSan; the unit tests that start threads, and the running controller, under TSan.
-THREADS := pthread_create|state_keeper_start|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start|notifier_start|metrics_start|http_site\.h
+THREADS := pthread_create|state_keeper_start|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start|notifier_start|news_start|metrics_start|http_site\.h
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 UNSANITIZED := flagd_schema flagd_strict gitserver proxy
 SANITIZED = $(filter-out $(UNSANITIZED:%=integration/test_%),$(patsubst tests/%.py,%,$(wildcard tests/integration/test_*.py)))
@@ -214,7 +214,7 @@ sanitize:
 	echo '  which judge documents and the servers of the tests by programs of others; what they ask of weir, others ask here too'; \
 	$(MAKE) --no-print-directory SANITIZER=address test TESTS="unit conformance fuzz $(SANITIZED)" || failed=1; \
 	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \
-	  integration/test_serving_limits integration/test_restart integration/test_edge integration/test_hooks integration/test_systemd integration/test_target_http integration/test_commit_status integration/test_metrics" || failed=1; \
+	  integration/test_serving_limits integration/test_restart integration/test_edge integration/test_hooks integration/test_systemd integration/test_target_http integration/test_commit_status integration/test_metrics integration/test_notify" || failed=1; \
 	test -z "$$failed"
 
 # Minutes of load on a running controller. STREAMS, RATE (evaluations a second), COMMITS.

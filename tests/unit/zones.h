@@ -27,7 +27,7 @@ SHARED int64_t local_by_libc(int64_t instant)
 {
     struct tm parts;
     time_t time = (time_t)instant;
-    ck_assert_ptr_nonnull(localtime_r(&time, &parts));
+    assert_each(localtime_r(&time, &parts), "%lld", (long long)instant);
     return instant + parts.tm_gmtoff;
 }
 
