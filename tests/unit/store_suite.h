@@ -56,8 +56,11 @@ START_TEST(suite_the_largest_override)
 {
     struct store *store = open_store(suite_begin());
     struct store_override override = override_numbered(1);
-    char *bytes = malloc(STORE_FRAGMENT_MAXIMUM + 1);
-    memset(bytes, 'x', STORE_FRAGMENT_MAXIMUM + 1);
+    const size_t size = (STORE_JSON_MAXIMUM > STORE_FRAGMENT_MAXIMUM ? STORE_JSON_MAXIMUM
+                                                                     : STORE_FRAGMENT_MAXIMUM) +
+                        1;
+    char *bytes = malloc(size);
+    memset(bytes, 'x', size);
     override.fragment = (struct text){bytes, STORE_FRAGMENT_MAXIMUM};
     override.evidence = (struct text){bytes, STORE_JSON_MAXIMUM};
     override.flag = override.environment = (struct text){bytes, STORE_NAME_MAXIMUM};
