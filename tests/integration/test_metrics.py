@@ -381,3 +381,15 @@ def test_a_host_that_is_not_allowed_is_not_asked(tmp_path):
         with pytest.raises(BlockingIOError):
             listener.accept()
     listener.close()
+
+
+def test_the_same_question_is_asked_once(shop, tmp_path):
+    source = f'http: {{url: "http://127.0.0.1:{shop.port}/shared?variant=on", query: "/arms/on/latency"}}'
+    names = ["one", "two", "three", "four"]
+    with measuring(tmp_path, *[(name, source, "thresholdRange: {max: 200}") for name in names]) as driver:
+        for name in names:
+            driver.wait(name, verdict="success", covered=5)
+        measured = int(re.search(r'^weir_measurements_total\{source="http",verdict="success"\} (\d+)',
+                                 driver.ask("telemetry"), re.M)[1])
+    asked = sum(path.startswith("/shared") for path, _ in shop.asked)
+    assert measured >= 20 and asked <= measured * 0.6, (asked, measured)

@@ -298,6 +298,18 @@ START_TEST(slips_are_told)
                  "{address: 'http://p:9090', query: up}, compare: {to: control, method: "
                  "sequential}}\n",
                  CODE_METRIC, "needs counts");
+    expect_fault("---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {prometheus: "
+                 "{address: 'http://p:9090', query: 'x{v=\"{{vairant}}\"}'}, thresholdRange: {max: "
+                 "1}}\n",
+                 CODE_METRIC, "asks for {{vairant}}, which nothing fills in");
+    expect_fault("---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {http: {url: "
+                 "'http://h/{{colour}}', query: /a}, thresholdRange: {max: 1}}\n",
+                 CODE_METRIC, "asks for {{colour}}, which nothing fills in");
+    expect_fault("---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {prometheus: "
+                 "{address: 'http://p:9090', numerator: 'a{v=\"{{variant}}\"}[5m]', denominator: "
+                 "'b{v=\"{{variant}}\"}[{{window}}]'}, compare: {to: control, method: "
+                 "sequential}}\n",
+                 CODE_METRIC, "counts in a window of its own");
 }
 END_TEST
 
