@@ -72,10 +72,19 @@ class Shop:
         self.asked = []
         self.last = time.monotonic()
         self.lock = threading.Lock()
+        self.released = threading.Event()  # what hangs is answered
         shop = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                if self.path.startswith("/hang"):
+                    shop.released.wait(60)
+                elif self.path.startswith("/away"):
+                    self.send_response(307)
+                    self.send_header("Location", self.path.partition("=")[2])
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 body = (shop.scrape() if self.path == "/metrics" else shop.json(self)).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
@@ -393,3 +402,35 @@ def test_the_same_question_is_asked_once(shop, tmp_path):
                                  driver.ask("telemetry"), re.M)[1])
     asked = sum(path.startswith("/shared") for path, _ in shop.asked)
     assert measured >= 20 and asked <= measured * 0.6, (asked, measured)
+
+
+def test_a_source_that_hangs_delays_no_breaker(shop, tmp_path):
+    url = f"http://127.0.0.1:{shop.port}"
+    slow = [(f"slow{i}", f'http: {{url: "{url}/hang{i}?variant=on", query: "/arms/on/latency"}}', LIMIT)
+            for i in range(20)]
+    fast = ("fast", f'http: {{url: "{url}/fast?variant=on", query: "/arms/on/latency"}}', LIMIT, "breaker")
+    with measuring(tmp_path, *slow, fast) as driver:
+        try:
+            driver.wait("fast", verdict="failure")
+            assert all(driver.gate(name)["finished"] == 0 for name, *_ in slow)
+            driver.wait("slow0", finished=0)
+        finally:
+            shop.released.set()
+
+
+def test_a_redirect_to_another_server_is_not_followed(shop, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        other.settimeout(0)
+        url = f"http://127.0.0.1:{shop.port}/away?to="
+        away = f'http: {{url: "{url}http://127.0.0.1:{other.getsockname()[1]}/", query: ""}}'
+        same = f'http: {{url: "{url}/arms?variant=on", query: "/arms/on/latency"}}'
+        limit = "thresholdRange: {max: 200}"
+        with measuring(tmp_path, ("away", away, limit, "guardrail", "consecutiveErrorLimit: 0"),
+                       ("same", same, limit)) as driver:
+            gate = driver.wait("away", verdict="error")
+            assert "another server and not followed" in gate["evidence"], gate
+            driver.wait("same", verdict="success")
+            with pytest.raises(BlockingIOError):
+                other.accept()
