@@ -14,6 +14,8 @@ void open_overrides_dispose(struct open_overrides *set)
     for (size_t i = 0; i < set->count; i++)
         override_release(set->items[i]);
     free(set->items);
+    open_overrides_forget_voided(set);
+    free(set->voided);
     *set = (struct open_overrides){0};
 }
 
@@ -156,6 +158,54 @@ void open_overrides_close(struct open_overrides *set, size_t index, int64_t now)
         set->items[i] = set->items[i + 1];
 }
 
+/* --- what is void ---------------------------------------------------------------------------- */
+
+static bool is_void(const struct open_overrides *set, const struct override *override)
+{
+    for (size_t i = 0; i < set->voided_count; i++)
+        if (text_equal(set->voided[2 * i + 1], override->intent))
+            return true;
+    return false;
+}
+
+/* The oldest makes room. */
+static bool make_room(struct open_overrides *set)
+{
+    if (!set->voided)
+        set->voided = calloc(OPEN_VOIDED_MAX, 2 * sizeof *set->voided);
+    if (!set->voided || set->voided_count < OPEN_VOIDED_MAX)
+        return set->voided;
+    free((char *)set->voided[0].data);
+    free((char *)set->voided[1].data);
+    set->voided_count--;
+    memmove(set->voided, set->voided + 2, 2 * set->voided_count * sizeof *set->voided);
+    return true;
+}
+
+void open_overrides_forget_voided(struct open_overrides *set)
+{
+    for (size_t i = 0; i < 2 * set->voided_count; i++)
+        free((char *)set->voided[i].data);
+    set->voided_count = 0;
+}
+
+bool open_overrides_void(struct open_overrides *set, const struct override *override)
+{
+    if (is_void(set, override) || !make_room(set))
+        return false;
+    char *environment = strndup(override->environment.data, override->environment.length);
+    char *intent = strndup(override->intent.data, override->intent.length);
+    if (!environment || !intent) {
+        free(environment);
+        free(intent);
+        return false;
+    }
+    set->voided[2 * set->voided_count] = text_of(environment);
+    set->voided[2 * set->voided_count + 1] = text_of(intent);
+    set->voided_count++;
+    return true;
+}
+
 /* --- what is served -------------------------------------------------------------------------- */
 
 static int by_flag(const void *a, const void *b)
@@ -188,9 +238,12 @@ static void choose(const struct open_overrides *set, struct text environment,
     told->count = kept;
 }
 
-static size_t count_recorded(const struct roster *roster, struct text environment)
+static size_t count_recorded(const struct open_overrides *set, const struct roster *roster,
+                             struct text environment)
 {
     size_t count = 0;
+    for (size_t i = 0; i < set->voided_count; i++)
+        count += text_equal(set->voided[2 * i], environment);
     for (size_t i = 0; roster && i < roster->count; i++) {
         if (text_equal(roster->items[i].rollout->environment.text, environment))
             count += roster->items[i].state->intent_count;
@@ -198,10 +251,18 @@ static size_t count_recorded(const struct roster *roster, struct text environmen
     return count;
 }
 
-static bool list_recorded(const struct roster *roster, struct text environment,
-                          struct override_set *told)
+static bool list_recorded(const struct open_overrides *set, const struct roster *roster,
+                          struct text environment, struct override_set *told)
 {
     told->recorded_count = 0;
+    for (size_t i = 0; i < set->voided_count; i++) {
+        if (!text_equal(set->voided[2 * i], environment))
+            continue;
+        if (!arena_copy(&told->arena, set->voided[2 * i + 1],
+                        &told->recorded[told->recorded_count]))
+            return false;
+        told->recorded_count++;
+    }
     for (size_t i = 0; roster && i < roster->count; i++) {
         const struct rollout_state *state = roster->items[i].state;
         if (!text_equal(roster->items[i].rollout->environment.text, environment))
@@ -220,7 +281,7 @@ static bool list_recorded(const struct roster *roster, struct text environment,
 static enum status tell(const struct open_overrides *set, const struct roster *roster,
                         struct text environment, struct override_set **out)
 {
-    size_t most = 0, recorded = count_recorded(roster, environment);
+    size_t most = 0, recorded = count_recorded(set, roster, environment);
     *out = NULL;
     for (size_t i = 0; i < set->count; i++)
         most += text_equal(set->items[i]->environment, environment);
@@ -230,7 +291,7 @@ static enum status tell(const struct open_overrides *set, const struct roster *r
     if (!told)
         return STATUS_NO_MEMORY;
     choose(set, environment, told);
-    if (!list_recorded(roster, environment, told)) {
+    if (!list_recorded(set, roster, environment, told)) {
         override_set_release(told);
         return STATUS_NO_MEMORY;
     }

@@ -14,7 +14,9 @@ struct open_overrides {
     struct store *store;     /* borrowed; NULL: they do not outlive the process */
     struct override **items; /* a reference on each; oldest first */
     size_t count, size;
-    unsigned unkept; /* that the store would not take */
+    unsigned unkept;     /* that the store would not take */
+    struct text *voided; /* environment and intent in turn, NUL-terminated, owned; newest last */
+    size_t voided_count;
 };
 
 void open_overrides_init(struct open_overrides *set, struct store *store);
@@ -32,10 +34,18 @@ const struct override *open_overrides_of(const struct open_overrides *set, struc
 enum status open_overrides_add(struct open_overrides *set, struct override *override,
                                struct error *error) MUST_CHECK;
 void open_overrides_close(struct open_overrides *set, size_t index, int64_t now);
+/* It is over at the commit that is served, recorded there or not: targets at which it stands are
+ * told so, as of a recorded one, as long as it is among the newest OPEN_VOIDED_MAX of them. True:
+ * that was not known yet. What is forgotten is found at the target and judged again. */
+#define OPEN_VOIDED_MAX 1000
+bool open_overrides_void(struct open_overrides *set, const struct override *override);
+/* At another commit all are judged anew: what one that is behind takes for ended may only begin. */
+void open_overrides_forget_voided(struct open_overrides *set);
 
 /* What is served of `document`, whose environment is named: with the overrides of that environment
  * in the place of its flags, and the set that tells targets about it, with the intents that
- * `roster` (or NULL) records. *set is NULL where no override is open and none was ever recorded. */
+ * `roster` (or NULL) records and those that are void. *set is NULL where no override is open and
+ * none was ever recorded. */
 enum status open_overrides_apply(const struct open_overrides *set, const struct roster *roster,
                                  struct text environment, struct document *document,
                                  struct document **out, struct override_set **told,

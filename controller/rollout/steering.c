@@ -97,6 +97,7 @@ static void settle_overrides(struct steering *steering)
             continue;
         log_event(LOG_LEVEL_INFO, "override_closed", "intent", override->intent.data, "commit",
                   steering->commit, "reason", why, NULL);
+        open_overrides_void(&steering->overrides, override);
         open_overrides_close(&steering->overrides, i, now);
     }
     series_set(telemetry_series(steering->parts.telemetry, &family_overrides_open, NULL, NULL),
@@ -115,6 +116,8 @@ enum status steering_take(struct steering *steering, const char *commit, struct 
     steering->roster = roster;
     bool is_other = strcmp(steering->commit, commit) != 0;
     snprintf(steering->commit, sizeof steering->commit, "%s", commit);
+    if (is_other)
+        open_overrides_forget_voided(&steering->overrides);
     settle_overrides(steering);
     if (is_other) {
         steering->overlay = (uint32_t)steering->overrides.count;
@@ -263,6 +266,9 @@ static bool take_adopted(struct steering *steering, struct steering_adopted *ado
              over = !known && steering->roster && is_over(steering, override);
         if (!known && !over)
             is_new = adopt(steering, override) || is_new;
+        /* It stands at a target still: what is published next says that it is over. */
+        if (over && open_overrides_void(&steering->overrides, override))
+            is_new = true;
         if (over && adopted[i].is_remote && steering->parts.forget)
             steering->parts.forget(steering->parts.context, override->intent);
         override_release(override);

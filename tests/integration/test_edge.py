@@ -511,27 +511,20 @@ def test_a_redis_that_somebody_changed_is_not_believed(pushed, redis, tmp_path):
 
 
 def test_a_redis_with_an_override(pushed, redis, tmp_path):  # noqa: F811
-    """Another controller's, over what this one pushes: its fragment stands in the document, and the meta claims no
-    digest, which an edge can do without. Whoever does not know of it leaves it there."""
+    """Another controller's, over what this one pushes: its fragment stands in the document, and this one takes it in."""
     source, address, next_commit = pushed
     banner = json.loads(redis.hash("{weir:production}:doc")["banner"])
     banner["defaultVariant"] = "loud"
     override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
-                "fragment": json.dumps(banner), "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "banner",
+                "fragment": json.dumps(banner), "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "",
                 "run": 1, "seq": 1, "since": 1800000000}
     redis.ask("HSET", "{weir:production}:overrides", override["intent"], json.dumps(override))
     with edge(address, tmp_path / "edge") as running:
         has(running, next_commit("quiet"))
         weir.wait_until(lambda: running.value("banner") == LOUD, "it stands over that")
-    assert redis.hash("{weir:production}:meta")["digest"] == "merged"
-    status = next(t for t in source.status()["targets"] if t["name"] == "redis")
-    assert status["merged"] and status["digest"] is None and "overrides" not in status, status
-    # Without its override, what was pushed stands there again, and its digest with it.
-    redis.ask("DEL", "{weir:production}:overrides")
-    commit = next_commit("plain")
-    with edge(address, tmp_path / "edge2") as running:
-        has(running, commit)
-        assert running.value("banner") == "Hello"
+        weir.wait_until(lambda: source.value("banner", environment="production") == LOUD, "it is adopted")
+        weir.wait_until(lambda: redis.hash("{weir:production}:meta")["digest"].startswith("sha256:"), "a digest of all that")
+        weir.wait_until(lambda: running.status()["generation"] == source.status()["generation"], "the edge has that")
         same_answers(source, running)
 
 

@@ -143,7 +143,8 @@ SHARED void steers_open(struct steers *steers, const char *folder)
                      .blast_cap = steers_blast_cap,
                      .propose = steers_propose,
                      .wake = steers_wake,
-                     .context = steers}};
+                     .context = steers,
+                     .blast_cap = steers_blast_cap}};
     ck_assert_ok(core_new(&parts, steers->mirror, &steers->core, &failure));
 }
 

@@ -213,9 +213,62 @@ START_TEST(a_verb_that_cannot_be_recorded_in_time_fails_and_serves_nothing)
 }
 END_TEST
 
+/* What the last published snapshot tells targets of an intent. */
+static bool is_told_over(const char *intent)
+{
+    struct snapshot *snapshot = hub_acquire(&one.hub);
+    const struct snapshot_environment *environment =
+        snapshot_environment(snapshot, TEXT("production"));
+    bool told = override_set_records(environment->overrides, text_of(intent));
+    snapshot_release(snapshot);
+    return told;
+}
+
+/* A target has one of a run that is over, or of a flag that Git has on control by itself: no state
+ * lists its intent, and nobody else would ever take it away. */
+START_TEST(what_stands_at_a_target_and_is_void_is_told_to_be_over)
+{
+    static const char intent[] = "aa11111111111111111111111111111111111111111111111111111111111111";
+    set_up(START);
+    steers_settle(&one);
+    const struct override like = {.intent = text_of(intent),
+                                  .environment = TEXT("production"),
+                                  .flag = TEXT("shop"),
+                                  .rollout = TEXT("shop-release"),
+                                  .action = VERB_ROLLBACK,
+                                  .by = TEXT("weir"),
+                                  .note = TEXT(""),
+                                  .evidence = TEXT(""),
+                                  .fragment = TEXT("{\"state\":\"DISABLED\",\"variants\":{}}"),
+                                  .since = 1,
+                                  .generation = "00000000000000000000000000000000"};
+    struct override *found = override_new(&like);
+    ck_assert_ptr_nonnull(found);
+    ck_assert(!is_told_over(intent));
+    unsigned exposed = steers_exposed(&one, &staff);
+    /* Of run 0: a later one is on. */
+    steering_adopt(core_steering(one.core), &found, 1, false);
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), exposed);
+    ck_assert(is_told_over(intent));
+    shell("cd work && git pull -q 2>&1");
+    commit("echo x >README");
+    steers_fetch(&one);
+    steers_take(&one);
+    ck_assert(!is_told_over(intent)); /* another commit: until it is found again */
+    steering_adopt(core_steering(one.core), &found, 1, false);
+    core_turn(one.core);
+    ck_assert(is_told_over(intent));
+    override_release(found);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering", a_rollout_starts_by_its_date_and_walks_by_itself,
           a_kill_is_served_before_git_is_asked,
           while_the_remote_is_away_a_restart_neither_repeats_nor_forgets,
           who_loses_a_race_decides_anew_on_the_new_tip, two_that_kill_record_it_once,
           what_a_person_may_not_do_is_refused_in_words,
-          a_verb_that_cannot_be_recorded_in_time_fails_and_serves_nothing)
+          a_verb_that_cannot_be_recorded_in_time_fails_and_serves_nothing,
+          what_stands_at_a_target_and_is_void_is_told_to_be_over)
