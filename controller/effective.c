@@ -195,8 +195,11 @@ static enum status visit(struct effective *effective, const char *commit, bool f
         return error_set(error, STATUS_STOPPED, "stopped");
     effective->is_exact = false;
     enum status status = step(effective, commit, NULL, error);
-    effective->is_exact = status == STATUS_OK && (from_parent || effective->result.whole);
-    if (status == STATUS_OK && effective->result.whole)
+    bool alone = status == STATUS_OK && effective->result.whole;
+    if (alone && !from_parent)
+        status = effective_is_intact(effective, commit, &alone, error);
+    effective->is_exact = status == STATUS_OK && (from_parent || alone);
+    if (status == STATUS_OK && alone)
         status = keep_whole(effective, error);
     return status;
 }
@@ -463,6 +466,7 @@ void effective_trim(struct effective *effective)
 static enum status go(struct effective *effective, const char *commit, struct error *error)
 {
     bool next;
+    effective->gone_at[0] = '\0';
     enum status status = comes_next(effective, commit, &next, error);
     if (status == STATUS_OK)
         status = visit(effective, commit, next, error);

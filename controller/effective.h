@@ -20,7 +20,7 @@
 #include "git/mirror.h"
 
 /* Rises when the rules of what counts change: what was kept before says nothing any more. */
-#define EFFECTIVE_RULES "5 " WEIR_VERSION
+#define EFFECTIVE_RULES "6 " WEIR_VERSION
 
 struct effective_parts {
     struct mirror *mirror; /* must outlive this, as all below */
@@ -107,7 +107,10 @@ struct effective {
     struct effective_fragments fragments;
     bool is_plain;                       /* `documents` are without what pinned flags were */
     char whole_commit[COMMIT_TEXT_SIZE]; /* empty: none yet */
-    uint64_t steps;                      /* taken so far: one a commit that was looked at */
+    /* effective_gone.c */
+    char intact[COMMIT_TEXT_SIZE];  /* no state was taken away on the way to it; empty: unknown */
+    char gone_at[COMMIT_TEXT_SIZE]; /* a commit that took one away; empty: none is known */
+    uint64_t steps;                 /* taken so far: one a commit that was looked at */
 };
 
 #define EFFECTIVE_PIN_HOPS 16 /* pins to commits at which the flag was pinned already */
@@ -131,6 +134,11 @@ enum status effective_load(const struct effective *effective, const char *commit
                            struct effective_known *known);
 void effective_save(const struct effective *effective, const struct effective_known *known);
 void effective_forget(const struct effective *effective, const char *commit);
+
+/* effective_gone.c: whether what is in force can be told from the files of `commit` alone. It can
+ * not where some commit on the way took away where a rollout stands: that stands as before. */
+enum status effective_is_intact(struct effective *effective, const char *commit, bool *yes,
+                                struct error *error);
 
 /* effective_states.c: where rollouts stand counts in environments that hold too, or a kill would
  * wait for somebody to mend a commit. */

@@ -28,6 +28,7 @@ struct version {
     struct version **link; /* what points to this one, while the commit wants it */
     uint32_t index;        /* of the document in its file */
     bool whole;            /* nothing is wrong with it by itself, nor with the file's YAML */
+    bool leans;            /* a state, unfinished, in force: what it walks on is not there */
     uint32_t step;         /* `definition` is there in this step only */
     void *definition;      /* struct flag … */
 };

@@ -431,7 +431,8 @@ static void take_documents(struct step *step)
 static void tell_result(struct step *step)
 {
     struct reconcile_result *result = step->result;
-    result->whole = step->inventory->quarantined.count == 0 && result->diagnostics.errors == 0;
+    result->whole = step->inventory->quarantined.count == 0 && result->diagnostics.errors == 0 &&
+                    !step_leans(step);
     result->targets = step->catalog.targets;
     result->target_count = step->catalog.target_count;
     diagnostics_sort(&result->diagnostics);

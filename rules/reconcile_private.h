@@ -97,5 +97,8 @@ enum status step_check_foreign(struct step *step);
 /* In this round: the candidates that would take away what an unfinished rollout walks on are
  * faulty, and *faulty is true. */
 enum status step_guard_rollouts(struct step *step, struct diagnostics *diagnostics, bool *faulty);
+/* Whether, after all rounds, an unfinished rollout lacks what it walks on: by the commit alone
+ * nobody can tell what was there before. */
+bool step_leans(const struct step *step);
 
 #endif

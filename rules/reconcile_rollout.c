@@ -174,3 +174,42 @@ enum status step_guard_rollouts(struct step *step, struct diagnostics *diagnosti
     }
     return status;
 }
+
+/* --- what a commit alone does not tell -------------------------------------------------------- */
+
+static bool lacks_segment(const struct step *step, const struct rollout_state *state)
+{
+    for (size_t i = 0; i < state->plan.count; i++) {
+        struct text audience = state->plan.items[i].audience;
+        if (audience.length && !catalog_segment(&step->catalog, audience))
+            return true;
+    }
+    return false;
+}
+
+static bool leans(const struct step *step, const struct rollout_state *state)
+{
+    if (!rollout_state_is_unfinished(state))
+        return false;
+    const struct rollout *rollout = catalog_rollout(&step->catalog, state->rollout);
+    return !rollout || catalog_rollout_state(&step->catalog, rollout) != state ||
+           lacks_segment(step, state);
+}
+
+/* Only what this step has looked at can have become otherwise. */
+bool step_leans(const struct step *step)
+{
+    struct catalog_list states = catalog_list(&step->catalog, KIND_ROLLOUT_STATE);
+    const struct entries *entries = &step->inventory->kinds[KIND_ROLLOUT_STATE];
+    for (size_t i = 0; i < states.count; i++) {
+        const struct rollout_state *state = states.items[i];
+        struct entry *entry = inventory_find(step->inventory, KIND_ROLLOUT_STATE, state->name.text);
+        if (entry && entry->in_force)
+            entry->in_force->leans = leans(step, state);
+    }
+    for (size_t i = 0; i < entries->count; i++) {
+        if (entries->items[i]->in_force && entries->items[i]->in_force->leans)
+            return true;
+    }
+    return false;
+}

@@ -306,7 +306,7 @@ static enum status record_override(struct turn *turn, const struct override *ove
 {
     struct steering *steering = turn->steering;
     char name[2 * DESK_NAME_SIZE + 64];
-    struct walk_decision decision;
+    struct walk_decision decision = {0};
     struct walk_task task;
     snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
     const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
