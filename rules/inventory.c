@@ -335,6 +335,7 @@ bool inventory_put_in_force(struct entry *entry, struct version *version,
 void inventory_exchange(struct entry *entry, struct version *version)
 {
     version->source->references++;
+    version->leans = entry->in_force->leans;
     source_release(entry->in_force->source);
     entry->in_force = version;
 }
