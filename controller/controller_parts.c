@@ -164,7 +164,9 @@ static enum status make_git_thread(struct controller *controller, struct error *
         .core = controller->core,
         .recorder = {.clock = controller->clock,
                      .author = identity_person(&controller->identity),
-                     .key = controller->identity.key[0] ? &controller->key : NULL},
+                     .key = controller->identity.key[0] ? &controller->key : NULL,
+                     /* set only where they are asked for: config_finish() */
+                     .allowed_signers = controller->config->allowed_signers},
         .store_upkeep = controller->store_upkeep,
         .tip = take_tip,
         .tell = tell,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../git/decide.h"
+#include "../git/verify.h"
 
 void proposal_free(struct proposal *proposal)
 {
@@ -56,6 +57,24 @@ static enum status commit_moves(const struct recorder *recorder, struct mirror *
     return status;
 }
 
+/* Pushed all the same, it would hold the branch back for everybody. */
+static enum status check_signature(const struct recorder *recorder, struct mirror *mirror,
+                                   const char *commit, struct error *error)
+{
+    const struct verify_policy policy = {
+        .mode = VERIFY_TIP, .allowed_signers = recorder->allowed_signers, .stop = recorder->stop};
+    struct verification verification;
+    if (!recorder->allowed_signers)
+        return STATUS_OK;
+    enum status status = mirror_verify_commit(mirror, &policy, commit, &verification, error);
+    if (status != STATUS_OK || verification.verdict == VERDICT_VERIFIED)
+        return status;
+    return error_set(error, STATUS_REFUSED,
+                     "weir's own commit %s, and would not be served: give the key of an allowed "
+                     "signer by sign-key",
+                     verdict_words(verification.verdict));
+}
+
 enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
                                       const struct proposal *proposal,
                                       char commit[COMMIT_TEXT_SIZE], struct error *error)
@@ -68,6 +87,9 @@ enum recorder_outcome recorder_record(const struct recorder *recorder, struct mi
         return RECORDER_FAILED;
     if (strcmp(commit, proposal->tip) == 0) /* the tip says all of it already */
         return RECORDER_MOVED;
+    status = check_signature(recorder, mirror, commit, error);
+    if (status != STATUS_OK)
+        return status == STATUS_REFUSED ? RECORDER_REFUSED : RECORDER_FAILED;
     struct push push = {
         .ref = branch, .expected = proposal->tip, .commit = commit, .stop = recorder->stop};
     status = mirror_push(mirror, &push, error);

@@ -42,6 +42,9 @@ struct recorder {
     const struct clock *clock;
     struct record_person author;  /* of what weir decides by itself, and committer of all */
     const struct record_key *key; /* NULL: unsigned */
+    /* What controllers serve must be signed by one of these: a commit that none of them would serve
+     * is not pushed. NULL: it need not. */
+    const char *allowed_signers;
     _Atomic bool *stop;
 };
 

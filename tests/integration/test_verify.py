@@ -101,3 +101,37 @@ def test_a_rewritten_branch_with_a_higher_epoch_is_followed(repository, tmp_path
         assert settled(running, taken)["tipServed"] is True
         assert running.value("banner", {}, "production") == "new"
         assert running.status()["generation"] > old
+
+
+ROLLOUT = {"rollouts/banner.yaml": """\
+apiVersion: weir/v1
+kind: Flag
+metadata: {name: walked}
+spec: {variants: {on: true, off: false}, default: off}
+---
+apiVersion: weir/v1
+kind: Rollout
+metadata: {name: walked}
+spec:
+  flag: walked
+  environment: production
+  variant: on
+  control: off
+  start: 2026-01-01T00:00:00Z
+  phases: [{name: all, percent: 100}]
+"""}
+
+
+def test_weir_pushes_nothing_that_it_would_not_serve(repository, signers, tmp_path):
+    first = signed(repository, signers / "may", ROLLOUT)
+    arguments = ("--verify", "tip", "--allowed-signers", signers / "signers")
+    with weir.controller(repository.url, tmp_path / "data", *arguments) as running:
+        running.wait_ready()
+        weir.wait_until(lambda: running.status()["recording"]["outcome"] == "refused", "refused")
+        assert "sign-key" in running.status()["recording"]["words"]
+        assert weir.git(repository.bare, "rev-parse", "HEAD") == first
+    with weir.controller(repository.url, tmp_path / "data", *arguments, "--sign-key", signers / "may") as running:
+        weir.wait_until(lambda: running.evaluate("walked", {"targetingKey": "u"}, "production").status == 200
+                        and running.value("walked", {"targetingKey": "u"}, "production") is True, "it walks")
+        assert running.status()["tipServed"] is True
+    assert "Start production/walked" in weir.git(repository.bare, "log", "--format=%s")
