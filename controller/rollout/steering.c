@@ -42,6 +42,7 @@ enum status steering_new(const struct steering_parts *parts, struct steering **o
         snprintf(count, sizeof count, "%zu", steering->overrides.count);
         log_event(LOG_LEVEL_WARN, "overrides_resumed", "count", count, NULL);
     }
+    steering_show(steering, NULL);
     *out = steering;
     return STATUS_OK;
 }

@@ -109,6 +109,7 @@ bool steering_is_exposed(const struct steering *steering, size_t index);
 /* --- steering_view.c ------------------------------------------------------------------------- */
 
 struct turn;
+/* After a turn; NULL: there was none yet. */
 void steering_show(struct steering *steering, const struct turn *turn);
 void steering_free_view(struct steering *steering);
 

@@ -139,7 +139,8 @@ void steering_write_rollouts(struct steering *steering, const struct rollout_fil
 void steering_show(struct steering *steering, const struct turn *turn)
 {
     struct buffer status;
-    show_rollouts(steering, turn);
+    if (turn)
+        show_rollouts(steering, turn);
     buffer_init(&status, 0);
     write_overrides(&status, &steering->overrides);
     write_recording(&status, steering);
