@@ -187,10 +187,21 @@ class World:
 
     def start(self, port=0):
         """Starts weir, also after a kill; with the port that it had, the shop finds it again."""
-        self.weir = weir.Controller("--repo", self.remote.url("flags.git"), "--data", self.folder / "data", "--listen",
-                                    f"127.0.0.1:{port}", "--poll", "1h", "--allow-host",
-                                    f"127.0.0.1:{self.redis.port}", *self.options)
-        self.weir.wait_ready()
+        self.weir = self.controller(self.folder / "data", port, self.options)
+
+    def place(self):
+        """Where controllers find the remote."""
+        return self.remote.url("flags.git")
+
+    def controller(self, data, port=0, options=()):
+        """One more over the same remote; whoever asks for it ends it."""
+        running = weir.Controller("--repo", self.place(), "--data", data, "--listen", f"127.0.0.1:{port}", "--poll", "1h",
+                                  "--allow-host", f"127.0.0.1:{self.redis.port}", *options)
+        try:
+            return running.wait_ready()
+        except BaseException:
+            running.kill()
+            raise
 
     def restart(self):
         """kill -9, and again on the same port and data."""

@@ -80,7 +80,7 @@ def wait_until(condition, what, seconds=PATIENCE):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds} s in vain: {what}")
+            raise AssertionError(f"waited {seconds} s in vain: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 
@@ -164,6 +164,11 @@ class Repository:
         if push:
             git(self.work, "push", "--quiet", "origin", "HEAD")
         return git(self.work, "rev-parse", "HEAD")
+
+    def pull(self):
+        """Brings the clone to where the branch is."""
+        git(self.work, "fetch", "--quiet", "origin")
+        git(self.work, "reset", "--quiet", "--hard", "origin/" + git(self.work, "branch", "--show-current"))
 
 
 # --- a running controller ---------------------------------------------------------------------------------------
