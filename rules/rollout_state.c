@@ -224,15 +224,62 @@ uint32_t rollout_share_at(const struct rollout_state *state, int64_t now)
                                                          : 0;
 }
 
-bool rollout_state_is_safer(const struct rollout_state *a, const struct rollout_state *b)
+/* Each hold of `a` holds `b` as long. */
+static bool holds_stay(const struct rollout_state *a, const struct rollout_state *b)
+{
+    for (size_t i = 0; i < a->hold_count; i++) {
+        const struct hold *hold = &a->holds[i];
+        bool stays = false;
+        for (size_t j = 0; j < b->hold_count && !stays; j++)
+            stays = b->holds[j].reason == hold->reason && text_equal(b->holds[j].by, hold->by) &&
+                    b->holds[j].until >= hold->until;
+        if (!stays)
+            return false;
+    }
+    return true;
+}
+
+static bool has_approval(const struct rollout_state *state, const struct approval *approval)
+{
+    for (size_t i = 0; i < state->approval_count; i++) {
+        const struct approval *other = &state->approvals[i];
+        if (text_equal(other->by, approval->by) && other->run == approval->run &&
+            other->seq == approval->seq && text_equal(other->plan, approval->plan))
+            return true;
+    }
+    return false;
+}
+
+/* What only weir can say is said by `a` too: who approved, which decisions are recorded. */
+static bool claims_nothing_new(const struct rollout_state *a, const struct rollout_state *b)
+{
+    for (size_t i = 0; i < b->approval_count; i++) {
+        if (!has_approval(a, &b->approvals[i]))
+            return false;
+    }
+    for (size_t i = 0; i < b->intent_count; i++) {
+        if (!rollout_state_has_intent(a, b->intents[i]))
+            return false;
+    }
+    return b->run <= a->run;
+}
+
+/* In the same phase no timer of `b` is further. */
+static bool is_no_further(const struct rollout_state *a, const struct rollout_state *b)
+{
+    char of_a[PLAN_DIGEST_SIZE], of_b[PLAN_DIGEST_SIZE];
+    if (rollout_plan_digest(&a->plan, of_a) != STATUS_OK ||
+        rollout_plan_digest(&b->plan, of_b) != STATUS_OK || strcmp(of_a, of_b) != 0)
+        return false;
+    if (a->course != b->course && b->course == COURSE_COMPLETED)
+        return false;
+    return a->phase != b->phase || (b->since >= a->since && b->counting >= a->counting &&
+                                    b->bake <= a->bake && b->rollbacks >= a->rollbacks);
+}
+
+static bool exposes_nobody_new(const struct rollout_state *a, const struct rollout_state *b)
 {
     struct exposure of_a[EXPOSURES_MAX], of_b[EXPOSURES_MAX];
-    bool undone_a = a->course == COURSE_ROLLED_BACK || a->course == COURSE_KILLED;
-    bool undone_b = b->course == COURSE_ROLLED_BACK || b->course == COURSE_KILLED;
-    if (memcmp(a->identity, b->identity, IDENTITY_SIZE) != 0)
-        return false;
-    if (undone_a || undone_b) /* they take the variant from rules too */
-        return undone_b && (a->course != COURSE_KILLED || b->course == COURSE_KILLED);
     size_t count_a = rollout_exposures(a, of_a), count_b = rollout_exposures(b, of_b);
     int64_t end = INT64_MAX / 2; /* all that their windows allow */
     for (size_t i = 0; i < count_b; i++) {
@@ -245,4 +292,16 @@ bool rollout_state_is_safer(const struct rollout_state *a, const struct rollout_
             return false;
     }
     return true;
+}
+
+bool rollout_state_is_safer(const struct rollout_state *a, const struct rollout_state *b)
+{
+    bool undone_a = a->course == COURSE_ROLLED_BACK || a->course == COURSE_KILLED;
+    bool undone_b = b->course == COURSE_ROLLED_BACK || b->course == COURSE_KILLED;
+    if (memcmp(a->identity, b->identity, IDENTITY_SIZE) != 0 || !holds_stay(a, b) ||
+        !claims_nothing_new(a, b))
+        return false;
+    if (undone_a || undone_b) /* they take the variant from rules too */
+        return undone_b && (a->course != COURSE_KILLED || b->course == COURSE_KILLED);
+    return is_no_further(a, b) && exposes_nobody_new(a, b);
 }

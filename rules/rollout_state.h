@@ -108,8 +108,9 @@ bool rollout_state_has_intent(const struct rollout_state *state, struct text int
 /* pending, running, paused or held: a second one for the same flag is an error, and its definition
  * may not go. */
 bool rollout_state_is_unfinished(const struct rollout_state *state);
-/* Whether `b` exposes nobody whom `a` does not, whatever their holds: both of one identity and
- * plan. */
+/* Whether `b`, which somebody else than weir wrote, is `a` or safer: it exposes nobody whom `a`
+ * does not, is held by all that holds `a`, and claims nothing that brings anybody in sooner: no
+ * approval, no time behind, no other plan, no later run; nor that a decision is recorded. */
 bool rollout_state_is_safer(const struct rollout_state *a, const struct rollout_state *b);
 
 /* Appends the whole file, always the same bytes for the same state, with its checksum. */

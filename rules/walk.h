@@ -61,6 +61,7 @@ struct walk_task {
     const struct phases *phases;     /* as its plan reads now (catalog_phases()); NULL: gone */
     const struct calendar *calendar; /* NULL: always open */
     const struct zone *zone;         /* of the calendar, for words; NULL: UTC */
+    struct text calendar_fault;      /* why nobody knows when it is open: nothing grows; or empty */
     int64_t now;
     const struct walk_gate *gates;
     size_t gate_count;

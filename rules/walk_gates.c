@@ -144,6 +144,11 @@ bool walk_calendar_is_open(struct walk *walk)
     const struct walk_task *task = walk->task;
     struct calendar_opening opening;
     char moment[WALK_MOMENT_SIZE];
+    if (task->calendar_fault.length) {
+        int fault = task->calendar_fault.length < 160 ? (int)task->calendar_fault.length : 160;
+        return walk_wait(walk, WAIT_CALENDAR, WALK_NEVER, "calendar: %.*s", fault,
+                         task->calendar_fault.data);
+    }
     if (!task->calendar || calendar_is_open(task->calendar, task->now))
         return true;
     if (!calendar_next_opening(task->calendar, task->now, &opening))

@@ -252,6 +252,7 @@ void roster_task(const struct roster_rollout *item, int64_t now, struct walk_tas
                               .phases = item->phases,
                               .calendar = item->calendar,
                               .zone = item->zone,
+                              .calendar_fault = text_of(item->calendar_fault),
                               .now = now,
                               .unreadable = item->unreadable,
                               .foreign_edit = item->foreign_edit};

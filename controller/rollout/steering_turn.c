@@ -386,9 +386,7 @@ static enum status tick(struct turn *turn, size_t index)
     enum status status = ask(turn, index, &task);
     if (status == STATUS_OK)
         status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
-    /* The growth of a rollout whose hours are not known would be a guess. */
-    bool grows = stance->decision.users == WALK_GROW && item->calendar_fault[0];
-    if (status != STATUS_OK || stance->has_moved || is_overridden || turn->is_full || grows)
+    if (status != STATUS_OK || stance->has_moved || is_overridden || turn->is_full)
         return status;
     status = act(turn, index);
     if (stance->decision.next < turn->next)

@@ -157,31 +157,6 @@ struct verb_turn {
     struct walk_decision decision;
 };
 
-static bool lets_in(enum walk_kind kind)
-{
-    return kind == WALK_START || kind == WALK_ADVANCE || kind == WALK_COMPLETE ||
-           kind == WALK_RESUME || kind == WALK_UNKILL;
-}
-
-/* Without its time zone nobody knows when the calendar is open. */
-static enum status mind_calendar(struct verb_turn *turn)
-{
-    struct walk_decision *decision = &turn->decision;
-    struct walk_reason *reason;
-    char words[sizeof turn->item->calendar_fault + 16];
-    if (!turn->item->calendar_fault[0] || !lets_in(decision->kind))
-        return STATUS_OK;
-    reason = ARENA_NEW(&turn->verb->arena, struct walk_reason);
-    snprintf(words, sizeof words, "calendar: %s", turn->item->calendar_fault);
-    if (!reason || !arena_copy(&turn->verb->arena, text_of(words), &reason->words))
-        return STATUS_NO_MEMORY;
-    reason->cause = WAIT_CALENDAR;
-    reason->until = WALK_NEVER;
-    *decision = (struct walk_decision){
-        .kind = WALK_REFUSE, .reasons = reason, .reason_count = 1, .next = WALK_NEVER};
-    return STATUS_OK;
-}
-
 /* What a controller would do before anything else, so that no verb passes over it. */
 static enum status hold_first(struct verb_turn *turn, const struct rollout_state **state)
 {
@@ -207,8 +182,6 @@ static enum status ask(struct verb_turn *turn, struct error *error)
     enum status status = hold_first(turn, &state);
     if (status == STATUS_OK)
         status = walk_verb(&turn->task, state, &asked, &verb->arena, &turn->decision);
-    if (status == STATUS_OK)
-        status = mind_calendar(turn);
     if (status != STATUS_OK)
         return error_set(error, status, "no memory to decide");
     outcome->kind = turn->decision.kind;

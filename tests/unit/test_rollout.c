@@ -246,6 +246,52 @@ START_TEST(safer_exposes_nobody_new)
 }
 END_TEST
 
+/* The same people are exposed, and yet more would be let in, or sooner, or by fewer. */
+START_TEST(safer_lets_nobody_in_sooner)
+{
+    struct hold holds[] = {{.reason = HOLD_PAUSE, .by = TEXT("ann"), .since = RIG_NOW},
+                           {.reason = HOLD_RATIO, .by = TEXT("weir"), .since = RIG_NOW}};
+    struct approval approval = {TEXT("bob"), RIG_NOW, 1, 7, TEXT("sha256:1")};
+    struct text intent = TEXT("1");
+    struct phase phases[COUNT_OF(phase_items)];
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_CANARY), other;
+    state.holds = holds;
+    state.hold_count = 2;
+    ck_assert(rollout_state_is_safer(&state, &state));
+    other = state; /* a mismatch that nobody lifted */
+    other.hold_count = 1;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    ck_assert(rollout_state_is_safer(&other, &state));
+    other = state; /* people who never approved it */
+    other.approvals = &approval;
+    other.approval_count = 1;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    ck_assert(rollout_state_is_safer(&other, &state));
+    other = state; /* a decision that was not recorded would be taken for one that was */
+    other.intents = &intent;
+    other.intent_count = 1;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    ck_assert(rollout_state_is_safer(&other, &state));
+    memcpy(phases, phase_items, sizeof phases);
+    phases[PHASE_CANARY].bake = 0;
+    other = state;
+    other.plan.items = phases;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    other = state;
+    other.bake += 5 * 86400;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    other = state;
+    other.since -= 5 * 86400;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    other = state;
+    other.run++;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+    other = state;
+    other.course = COURSE_COMPLETED;
+    ck_assert(!rollout_state_is_safer(&state, &other));
+}
+END_TEST
+
 /* --- faults ---------------------------------------------------------------------------------- */
 
 static void expect_fault(const char *rollouts, const char *code, const char *words)
@@ -330,5 +376,5 @@ UNIT_MAIN("rollout", a_pending_rollout_changes_nothing, phases_add_up,
           a_ramp_grows_with_the_clock_up_to_its_window, what_is_rolled_back_is_gone_on_every_path,
           prerequisites_see_the_rollout, a_completed_rollout_stays_at_its_last_phase,
           a_state_of_another_identity_is_not_its, a_state_is_read_as_it_was_written,
-          a_hand_leaves_its_mark, safer_exposes_nobody_new, slips_are_told,
-          rules_that_hide_users_are_named)
+          a_hand_leaves_its_mark, safer_exposes_nobody_new, safer_lets_nobody_in_sooner,
+          slips_are_told, rules_that_hide_users_are_named)

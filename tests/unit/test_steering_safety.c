@@ -1,0 +1,113 @@
+/* What keeps a rollout from growing, and what takes users back whatever stands in the way: through
+ * the whole of a controller's core, from the verb or the measurement to what users are served. */
+#include "steers.h"
+
+#define METRICS                                                                                    \
+    "---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: errors}\nspec:\n"                    \
+    "  prometheus: {address: 'http://127.0.0.1:9090', query: up}\n  thresholdRange: {max: 0.01}\n"
+#define PHASES                                                                                     \
+    "[{name: two, percent: 2, bake: 1h}, {name: ten, percent: 10, bake: 1h}, {name: half, "        \
+    "percent: 50, bake: 1w}]"
+#define START "  start: 2026-01-01T00:00:00Z\n"
+#define WATCHED START "  metrics: [errors]\n"
+
+static struct steers one;
+static bool staff;
+
+static void write_text(const char *path, const char *text)
+{
+    char whole[200];
+    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
+    FILE *file = fopen(whole, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void write_rollout(const char *phases, const char *more)
+{
+    char text[3000];
+    snprintf(text, sizeof text,
+             "---\napiVersion: weir/v1\nkind: Rollout\nmetadata: {name: shop-release}\nspec:\n"
+             "  flag: shop\n  environment: production\n  variant: on\n  control: off\n  seed: s1\n"
+             "  phases: %s\n%s" METRICS,
+             phases, more);
+    write_text("rollouts.yaml", text);
+}
+
+static void set_up(const char *phases, const char *more)
+{
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    shell("mkdir -p work/flags");
+    write_text("flags/shop.yaml", ROLLOUT_FLAG);
+    write_rollout(phases, more);
+    commit("true");
+    steers_measure(WALK_SUCCESS, "");
+    steers_open(&one, "one");
+    steers_fetch(&one);
+    steers_take(&one);
+}
+
+static void tear_down(void)
+{
+    steers_close(&one);
+    mirror = NULL;
+    end();
+}
+
+static unsigned exposed(void)
+{
+    return steers_exposed(&one, &staff);
+}
+
+static struct desk_request do_verb(enum walk_verb_kind verb, const char *by)
+{
+    struct desk_request request;
+    steers_ask(&one, verb, by, &request);
+    core_turn(one.core);
+    return steers_answer(&one, &request);
+}
+
+/* It is asked, and recorded. */
+static void do_and_record(enum walk_verb_kind verb)
+{
+    struct desk_request request = do_verb(verb, "ada");
+    ck_assert_msg(request.state == DESK_WAITING || request.state == DESK_SERVED, "%s: %s",
+                  walk_verb_name(verb), request.words);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    request = steers_answer(&one, &request);
+    ck_assert_msg(request.state == DESK_RECORDED, "%s: %s", walk_verb_name(verb), request.words);
+}
+
+static void refuses(enum walk_verb_kind verb, const char *words)
+{
+    struct desk_request request = do_verb(verb, "ada");
+    ck_assert_int_eq(request.state, DESK_REFUSED);
+    ck_assert_msg(strstr(request.words, words) != NULL, "%s", request.words);
+    ck_assert_ptr_null(one.proposal);
+}
+
+/* --- growing --------------------------------------------------------------------------------- */
+
+START_TEST(hours_that_nobody_knows_are_no_open_hours)
+{
+    set_up(PHASES, START "  calendar: {timezone: Europe/Berlin}\n");
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    do_and_record(VERB_HALT);
+    steers_close(&one);
+    setenv("WEIR_ZONEINFO", root, 1); /* where there is none */
+    steers_open(&one, "one");
+    steers_fetch(&one);
+    steers_take(&one);
+    refuses(VERB_RESUME, "Europe/Berlin");
+    ck_assert_uint_gt(exposed(), 0);
+    do_and_record(VERB_KILL);
+    refuses(VERB_UNKILL, "Europe/Berlin");
+    unsetenv("WEIR_ZONEINFO");
+    tear_down();
+}
+END_TEST
+
+UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours)
