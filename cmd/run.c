@@ -43,6 +43,7 @@ static int set_others(struct config *config, const struct arguments *arguments)
         {"hook-secret", config_add_hook},
         {"commit-status", config_set_commit_status},
         {"scrape-interval", config_set_scrape_interval},
+        {"blast-cap", config_set_blast_cap},
     };
     struct error error;
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -169,6 +170,10 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "DURATION",
      .help = "how often the Prometheus servers scrape what metrics ask them for (default: 15s)"},
+    {.name = "blast-cap",
+     .type = OPTION_STRING,
+     .argument = "N",
+     .help = "how many rollouts metrics may walk back in an hour; more are held (default: 5)"},
     LOG_OPTIONS,
     GIT_OPTIONS,
     {.name = "verify",

@@ -32,6 +32,7 @@ struct config {
     bool has_event_streams;     /* it is set */
     int64_t event_heartbeat;    /* nanoseconds; default 15 s */
     int64_t scrape_interval;    /* of the Prometheus servers, in seconds; 0: the default, 15 */
+    unsigned blast_cap;         /* automatic rollbacks in an hour; 0: the default, 5 */
     struct reach_secret *hooks; /* of the forges that may call, named "hooks.github" and so on */
     size_t hook_count;
     struct commit_status_settings commit_status; /* forge NULL: no forge is told */
@@ -45,6 +46,7 @@ struct config {
 #define CONFIG_POLL_MOST (INT64_C(7) * 86400 * 1000000000) /* a week */
 #define CONFIG_GIT_TIMEOUT_LEAST (INT64_C(1) * 1000000000) /* a second */
 #define CONFIG_MAX_THREADS 1024
+#define CONFIG_MAX_BLAST_CAP 1000000
 #define CONFIG_MAX_EVENT_STREAMS 1000000
 #define CONFIG_HEARTBEAT_LEAST (INT64_C(100) * 1000000)       /* 100 ms */
 #define CONFIG_HEARTBEAT_MOST (INT64_C(10) * 60 * 1000000000) /* 10 min */
@@ -69,6 +71,7 @@ enum status config_set_event_heartbeat(struct config *config, const char *durati
                                        struct error *error);
 enum status config_set_scrape_interval(struct config *config, const char *duration,
                                        struct error *error);
+enum status config_set_blast_cap(struct config *config, const char *number, struct error *error);
 enum status config_allow_path(struct config *config, const char *folder, struct error *error);
 /* For config_read.c: appends one to a list of hosts. */
 enum status config_add_host(struct reach_host **hosts, size_t *count, struct text text,

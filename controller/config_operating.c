@@ -1,5 +1,8 @@
-/* What `weir run` is told of webhooks and of its log. */
+/* What `weir run` is told of webhooks, of rollouts and of its log. */
 #include "config.h"
+
+#include <errno.h>
+
 #include "http/hooks.h"
 #include "log.h"
 
@@ -68,6 +71,19 @@ enum status config_set_scrape_interval(struct config *config, const char *durati
         return error_set(error, STATUS_INVALID, "\"%.60s\" is not whole seconds up to 1h",
                          duration);
     config->scrape_interval = interval / NANOSECONDS_PER_SECOND;
+    return STATUS_OK;
+}
+
+enum status config_set_blast_cap(struct config *config, const char *number, struct error *error)
+{
+    char *end;
+    errno = 0;
+    unsigned long cap = strtoul(number, &end, 10);
+    if (number[0] < '0' || number[0] > '9' || *end || errno || cap < 1 ||
+        cap > CONFIG_MAX_BLAST_CAP)
+        return error_set(error, STATUS_INVALID, "\"%.60s\" is not a whole number from 1 to %d",
+                         number, CONFIG_MAX_BLAST_CAP);
+    config->blast_cap = (unsigned)cap;
     return STATUS_OK;
 }
 

@@ -148,9 +148,17 @@ static enum status read_events(const struct reading *reading, const struct node 
 static enum status read_measuring(const struct reading *reading, const struct node *root)
 {
     struct config *config = reading->config;
-    const struct node *scrape = node_get(root, "scrape-interval");
-    if (!scrape || config->scrape_interval)
-        return STATUS_OK;
+    const struct node *scrape = node_get(root, "scrape-interval"),
+                      *cap = node_get(root, "blast-cap");
+    enum status status = STATUS_OK;
+    if (cap && !config->blast_cap) {
+        char number[NUMBER_TEXT_SIZE + 1] = "";
+        number[number_format(cap->number, number)] = '\0';
+        status = outcome(reading, cap, CODE_SCHEMA_RANGE,
+                         config_set_blast_cap(config, number, reading->error));
+    }
+    if (status != STATUS_OK || !scrape || config->scrape_interval)
+        return status;
     return outcome(reading, scrape, CODE_SCHEMA_RANGE,
                    config_set_scrape_interval(config, scrape->string.data, reading->error));
 }

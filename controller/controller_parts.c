@@ -229,13 +229,15 @@ static enum status start_metrics_and_news(struct controller *controller, struct 
 
 static enum status make_core(struct controller *controller, struct error *error)
 {
-    const struct core_parts parts = {.config = controller->config,
+    const struct config *config = controller->config;
+    const struct core_parts parts = {.config = config,
                                      .clock = controller->clock,
                                      .telemetry = controller->telemetry,
                                      .hub = &controller->hub,
                                      .fleet = controller->fleet,
                                      .stop = &controller->stopping,
                                      .steering = {.measures = {view, watch, controller},
+                                                  .blast_cap = config->blast_cap,
                                                   .store = controller->store,
                                                   .desk = controller->desk,
                                                   .propose = propose,

@@ -2,14 +2,17 @@
 # BENCH_ONLY="compile load evaluate instructions serve push follow webhook" for some of it. `make bench-instructions` counts again;
 # UPDATE=1 stores. Never fails on time. See tests/bench/README.md.
 
-BENCH_PROGRAMS := $(patsubst %,$(BUILD)/tests/bench/%,compile evaluate load follow fixed)
-BENCH_LINKED := $(filter-out %/fixed %/follow,$(BENCH_PROGRAMS))
+BENCH_PROGRAMS := $(patsubst %,$(BUILD)/tests/bench/%,compile evaluate load follow rollouts play fixed)
+BENCH_LINKED := $(filter-out %/fixed %/follow %/rollouts %/play,$(BENCH_PROGRAMS))
 BENCH_SHARED := $(call object,$(patsubst %,tests/bench/%.c,bench definitions input))
 
 $(BENCH_LINKED): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_SHARED) $(BUILD)/rules.a
 	$(call say,LD,$@)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(RULES_LIBS)
 $(BUILD)/tests/bench/compile: $(call object,controller/threads.c)
 $(BUILD)/tests/bench/follow: $(BUILD)/tests/bench/follow.o $(BUILD)/controller.a $(BUILD)/rules.a
+	$(call say,LD,$@)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(CONTROLLER_LIBS) $(RULES_LIBS)
+$(patsubst %,$(BUILD)/tests/bench/%,rollouts play): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_SHARED) \
+  $(BUILD)/controller.a $(BUILD)/rules.a
 	$(call say,LD,$@)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(CONTROLLER_LIBS) $(RULES_LIBS)
 # The HTTP library by itself: nothing of ours is linked.
 $(BUILD)/tests/bench/fixed: $(BUILD)/tests/bench/fixed.o

@@ -12,6 +12,7 @@ import following
 import inprocess
 import ofrep
 import serving
+import walking
 import webhook
 from table import Table
 
@@ -94,7 +95,8 @@ def bench_instructions(build, table, quick):
 
 BENCHES = {"compile": bench_compile, "load": inprocess.bench_load, "evaluate": inprocess.bench_evaluate,
            "instructions": bench_instructions, "serve": ofrep.bench_serve, "push": bench_push,
-           "follow": following.bench_follow, "webhook": webhook.bench_webhook}
+           "follow": following.bench_follow, "webhook": webhook.bench_webhook, "rollouts": walking.bench_rollouts,
+           "play": walking.bench_play}
 
 
 def main():

@@ -415,6 +415,7 @@ def test_a_slow_clone_shows_that_it_is_at_work(tmp_path):
     (["run"], 'no repository is given: use "--repo URL|PATH", or "repo:" in the configuration file'),
     (["run", "--repo", ".", "--poll", "often"], '"--poll": "often" is not a duration, like 10s, 5m or 1h'),
     (["run", "--repo", ".", "--http-threads", "0"], '"--http-threads": "0" is not a whole number from 1 to 1024'),
+    (["run", "--repo", ".", "--blast-cap", "0"], '"--blast-cap": "0" is not a whole number from 1 to 1000000'),
     (["run", "--repo", ".", "--event-streams", "-1"], '"--event-streams": "-1" is not a whole number from 0 to'),
     (["run", "--repo", ".", "--event-heartbeat", "1h"], '"--event-heartbeat": "1h" is not between 100ms and 10m'),
     (["run", "--repo", ".", "--data", "."], "the data folder is the repository itself"),

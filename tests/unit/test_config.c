@@ -89,6 +89,7 @@ START_TEST(test_every_field)
                                    "poll: 250ms\n"
                                    "default-environment: production\n"
                                    "http-threads: 3\n"
+                                   "blast-cap: 20\n"
                                    "git-user: robot\n"
                                    "git-token-file: token.txt\n"
                                    "git-ca: /etc/ca.pem\n"
@@ -115,6 +116,7 @@ START_TEST(test_every_field)
     ck_assert_int_eq(config.poll, 250000000);
     ck_assert_str_eq(config.default_environment, "production");
     ck_assert_uint_eq(config.http_threads, 3);
+    ck_assert_uint_eq(config.blast_cap, 20);
     ck_assert_str_eq(config.git.user, "robot");
     ck_assert_str_eq(config.git.token_file, here("token.txt"));
     ck_assert_str_eq(config.git.ca_file, "/etc/ca.pem");
@@ -178,12 +180,13 @@ START_TEST(test_what_is_set_stays)
     ck_assert_int_eq(config_set_repo(&config, "git@host:flags", &error), STATUS_OK);
     ck_assert_int_eq(config_set_poll(&config, "1m", &error), STATUS_OK);
     ck_assert_int_eq(config_set_threads(&config, "7", &error), STATUS_OK);
+    ck_assert_int_eq(config_set_blast_cap(&config, "9", &error), STATUS_OK);
     ck_assert_int_eq(config_set_text(&config.listen, ":1", &error), STATUS_OK);
     ck_assert_int_eq(config_set_path(&config.data, "../x", &error), STATUS_OK);
     ck_assert_int_eq(config_allow_path(&config, "/only", &error), STATUS_OK);
     enum status status = read_yaml(
         "repo: /other\nbranch: b\nlisten: \":2\"\ndata: /other\npoll: 2m\nhttp-threads: 2\n"
-        "allow-path: [/a, /b]\nallow-host: [h]\n");
+        "allow-path: [/a, /b]\nallow-host: [h]\nblast-cap: 2\n");
     ck_assert_int_eq(status, STATUS_OK);
     ck_assert_str_eq(config.repo, "git@host:flags");
     ck_assert_str_eq(config.branch, "b");
@@ -191,6 +194,7 @@ START_TEST(test_what_is_set_stays)
     ck_assert_str_ne(config.data, "/other");
     ck_assert_int_eq(config.poll, INT64_C(60000000000));
     ck_assert_uint_eq(config.http_threads, 7);
+    ck_assert_uint_eq(config.blast_cap, 9);
     ck_assert_uint_eq(config.reach.path_count, 1);
     ck_assert_str_eq(config.reach.paths[0], "/only");
     ck_assert_uint_eq(config.reach.host_count, 1);
@@ -266,6 +270,7 @@ START_TEST(test_faults_have_places)
     assert_fault("repo: x\npoll: 1ms\n", CODE_SCHEMA_RANGE, 2, 7, "100ms");
     assert_fault("repo: x\npoll: 999999999w\n", CODE_SCHEMA_RANGE, 2, 7, "999999999w");
     assert_fault("http-threads: 0\n", CODE_SCHEMA_RANGE, 1, 15, "1");
+    assert_fault("blast-cap: 0\n", CODE_SCHEMA_RANGE, 1, 12, "1");
     assert_fault("http-threads: 1.5\n", CODE_SCHEMA_TYPE, 1, 15, "");
     assert_fault("repo: [x]\n", CODE_SCHEMA_TYPE, 1, 7, "");
     assert_fault("repo: x\nallow-host:\n  - good\n  - \"a b\"\n", CODE_SCHEMA_PATTERN, 4, 5,
