@@ -143,8 +143,7 @@ SHARED void steers_open(struct steers *steers, const char *folder)
                      .blast_cap = steers_blast_cap,
                      .propose = steers_propose,
                      .wake = steers_wake,
-                     .context = steers,
-                     .blast_cap = steers_blast_cap}};
+                     .context = steers}};
     ck_assert_ok(core_new(&parts, steers->mirror, &steers->core, &failure));
 }
 
