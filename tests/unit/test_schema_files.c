@@ -286,7 +286,6 @@ START_TEST(other_choices)
     expect_shipped("target.json",
                    TARGET "  file: {path: a}\n  redis: {url: \"redis://h\", key: k}\n",
                    "7:3 W208 spec: a target has exactly one of file, redis, http and kubernetes");
-    expect_shipped("config.json", "notify: []\n", "1:1 W212 notify: notifications do not work yet");
     expect_shipped("config.json", "hooks: {github: {}}\n",
                    "1:17 W208 hooks.github: a webhook's secret has exactly one of secretFile and "
                    "secretEnv");
