@@ -214,7 +214,7 @@ sanitize:
 	echo '  which judge documents and the servers of the tests by programs of others; what they ask of weir, others ask here too'; \
 	$(MAKE) --no-print-directory SANITIZER=address test TESTS="unit conformance fuzz $(SANITIZED)" || failed=1; \
 	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \
-	  integration/test_serving_limits integration/test_restart integration/test_edge integration/test_hooks integration/test_systemd integration/test_target_http integration/test_commit_status integration/test_metrics integration/test_notify" || failed=1; \
+	  integration/test_serving_limits integration/test_restart integration/test_edge integration/test_hooks integration/test_systemd integration/test_target_http integration/test_commit_status integration/test_metrics integration/test_notify integration/test_crash_points integration/test_control" || failed=1; \
 	test -z "$$failed"
 
 # Minutes of load on a running controller. STREAMS, RATE (evaluations a second), COMMITS.
