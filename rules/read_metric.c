@@ -45,6 +45,8 @@ static bool read_source(struct reading *reading, const struct node *spec, struct
     metric->secret = secret.text;
     metric->secret_place = secret.place;
     metric->has_counts = node_get(map, "numerator") != NULL;
+    if (!read_period(map, "step", &metric->step))
+        return false;
     return read_optional_text(reading, map, "query", &metric->query) &&
            read_optional_text(reading, map, "numerator", &metric->numerator) &&
            read_optional_text(reading, map, "denominator", &metric->denominator);
@@ -163,6 +165,13 @@ static void check_metric(struct reading *reading, const struct metric *metric)
         refuse(reading, metric, "give numerator and denominator",
                "has a minimumSample, which needs counts");
     check_templates(reading, metric);
+    if (metric->step && (metric->compare != METRIC_ABSOLUTE || metric->burn_count ||
+                         (!metric->has_minimum && !metric->has_maximum)))
+        refuse(reading, metric, "give a thresholdRange, or ask once",
+               "has a step, and no limit that the worst of its points could pass");
+    if (metric->step && metric->limits.window / metric->step > METRIC_STEPS_MAX)
+        refuse(reading, metric, "make the step longer, or the window shorter",
+               "has more than 1000 steps in its window");
     for (size_t i = 0; i < metric->burn_count; i++) {
         if (metric->burn[i].shorter < 1 || metric->burn[i].shorter >= metric->burn[i].longer)
             refuse(reading, metric, "long is often twelve times short",

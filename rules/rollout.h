@@ -64,6 +64,7 @@ struct metric_burn_window {
     double rate;             /* times the budget's even use */
 };
 #define BURN_WINDOWS_MAX 4
+#define METRIC_STEPS_MAX 1000 /* of a range query */
 
 /* Argo Rollouts' names and defaults, but for `window` (delivery.md section 1). */
 struct metric_limit_settings {
@@ -83,6 +84,7 @@ struct metric {
     /* Templates of PromQL; of http JSON pointers (RFC 6901) into its one answer. */
     bool has_counts;                    /* numerator and denominator, else query */
     struct text query;                  /* one number, compared as it is */
+    int64_t step;                       /* seconds: asked at each of the window; 0: once */
     struct text numerator, denominator; /* counts */
     struct text secret;                 /* its name, or empty */
     struct place secret_place;

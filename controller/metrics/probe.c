@@ -36,6 +36,7 @@ void probe_digest(const struct metric *metric, uint8_t out[PROBE_DIGEST_SIZE])
     add_whole(&all, metric->source);
     add_text(&all, metric->address);
     add_text(&all, metric->query);
+    add_whole(&all, metric->step);
     add_text(&all, metric->numerator);
     add_text(&all, metric->denominator);
     add_whole(&all, metric->has_minimum + 2 * metric->has_maximum);

@@ -78,15 +78,27 @@ static double number_of(const struct reading *reading)
     return reading->state == READING_NUMBER ? reading->number : NAN;
 }
 
+/* Of a window's steps the worst. */
+static double worst_of(const struct threshold_range *range, const struct reading *reading)
+{
+    double number = number_of(reading);
+    if (reading->state != READING_NUMBER || !reading->has_steps)
+        return number;
+    if (isnan(reading->highest) || (range->has_max && reading->highest > range->max))
+        return reading->highest;
+    return range->has_min && reading->lowest < range->min ? reading->lowest : number;
+}
+
 static void judge_number(struct take *take)
 {
     const struct threshold_range range = range_of(take->probe->metric);
     const struct reading *reading = take_reading(take, 0, 0, 0);
+    double worst = worst_of(&range, reading);
     if (reading->state == READING_NOTHING)
         take_say(&take->judgement, VERDICT_NO_DATA, "no data");
     else
-        judge_threshold(&range, number_of(reading), &take->judgement);
-    take->n[ARM_VARIANT] = isnan(number_of(reading)) ? 0 : 1;
+        judge_threshold(&range, worst, &take->judgement);
+    take->n[ARM_VARIANT] = isnan(worst) ? 0 : 1;
     take->probe->enough = take->judgement.verdict != VERDICT_NO_DATA;
 }
 

@@ -204,6 +204,14 @@ static enum status ask(const struct probe *probe, const struct probe_plan *plan,
      * serves all who ask the same. */
     if (plan->way == PROBE_RATE || plan->way == PROBE_SEQUENTIAL)
         out->at = span->until;
+    /* Steps stand where those of the others stand that ask the same. */
+    if (metric->step) {
+        out->step = metric->step;
+        out->at = span->until / metric->step * metric->step;
+        out->from = span->from < out->at ? span->from : out->at;
+        out->from = (out->from + metric->step - 1) / metric->step * metric->step;
+        out->from = out->from < out->at ? out->from : out->at;
+    }
     return STATUS_OK;
 }
 

@@ -1,5 +1,5 @@
-/* Prometheus' HTTP API, and what speaks it too (Thanos, Mimir, VictoriaMetrics): instant queries by
- * POST, since an expression may be longer than a URL.
+/* Prometheus' HTTP API, and what speaks it too (Thanos, Mimir, VictoriaMetrics): instant and range
+ * queries by POST, since an expression may be longer than a URL.
  * https://prometheus.io/docs/prometheus/latest/querying/api/ */
 #include <math.h>
 #include <stdlib.h>
@@ -20,10 +20,13 @@ static enum status prometheus_request(const struct question *question, struct bu
     while (address.length && address.data[address.length - 1] == '/')
         address.length--;
     buffer_append_text(url, address);
-    buffer_append_string(url, "/api/v1/query");
+    buffer_append_string(url, question->step ? "/api/v1/query_range" : "/api/v1/query");
     buffer_append_string(body, "query=");
     metric_escape(question->expression, ESCAPE_URL, body);
-    if (question->at > 0)
+    if (question->step)
+        buffer_printf(body, "&start=%lld&end=%lld&step=%lld", (long long)question->from,
+                      (long long)question->at, (long long)question->step);
+    else if (question->at > 0)
         buffer_printf(body, "&time=%lld", (long long)question->at);
     /* So that it does not go on after nobody listens any more. */
     buffer_printf(body, "&timeout=%ds", SOURCE_PATIENCE);
@@ -162,6 +165,52 @@ static void take_matrix(const struct question *question, const struct node *seri
     take_number(&recent, newest, question->at > 0 ? question->at : now, out);
 }
 
+/* --- steps of a window ----------------------------------------------------------------------- */
+
+/* NaN stays: a step of which nothing is known is no success. */
+static void add_step(struct reading *out, double value)
+{
+    if (isnan(value) || isnan(out->lowest)) {
+        out->lowest = out->highest = NAN;
+        return;
+    }
+    out->lowest = value < out->lowest ? value : out->lowest;
+    out->highest = value > out->highest ? value : out->highest;
+}
+
+/* Of one series, each point in its order; the newest is to be of the last two steps. */
+static void take_steps(const struct question *question, const struct node *series,
+                       struct reading *out)
+{
+    const struct node *points = series->count ? node_get(series->first, "values") : NULL;
+    struct point point = {0};
+    *out = (struct reading){.state = READING_NOTHING};
+    if (series->count == 0)
+        return;
+    if (series->count > 1) {
+        reading_fail(out, "%u series where one is expected: add them up, like sum(…)",
+                     series->count);
+        return;
+    }
+    *out = (struct reading){.has_steps = true, .lowest = INFINITY, .highest = -INFINITY};
+    if (!points || points->type != NODE_LIST || points->count == 0) {
+        reading_fail(out, "the series has no points that are numbers");
+        return;
+    }
+    for (const struct node *item = points->first; item; item = item->next) {
+        if (!parse_point(item, &point)) {
+            reading_fail(out, "a point of the answer is no pair of a time and a number in quotes");
+            return;
+        }
+        add_step(out, point.value);
+    }
+    out->state = READING_NUMBER;
+    out->number = point.value;
+    double away = (double)question->at - point.time;
+    if (away > 2 * (double)question->step || away < -1)
+        reading_fail(out, "the answer is stale: its newest step is of %.0f s before", away);
+}
+
 /* --- answers --------------------------------------------------------------------------------- */
 
 static void take_data(const struct question *question, const struct node *data, int64_t now,
@@ -169,7 +218,11 @@ static void take_data(const struct question *question, const struct node *data, 
 {
     struct text type = node_get_string(data, "resultType");
     const struct node *result = node_get(data, "result");
-    if (text_is(type, "scalar"))
+    if (question->step && result && result->type == NODE_LIST && text_is(type, "matrix"))
+        take_steps(question, result, out);
+    else if (question->step)
+        reading_fail(out, "the answer to a range query is no matrix");
+    else if (text_is(type, "scalar"))
         take_number(question, result, now, out);
     else if (!result || result->type != NODE_LIST)
         reading_fail(out, "the answer has no result");

@@ -25,6 +25,7 @@ struct question {
     struct text expression; /* PromQL, or a JSON pointer */
     struct text secret;     /* its name, or empty */
     int64_t at;             /* wall seconds for which it is asked; 0: now */
+    int64_t from, step;     /* step above 0: at each of them from `from` to `at` */
     bool by_bucket;         /* one number a hash bucket will do, too */
 };
 
@@ -38,7 +39,9 @@ enum reading_state {
 /* What an answer came to. Numbers may be NaN or infinite: the judges say what that means. */
 struct reading {
     enum reading_state state;
-    double number;                         /* of buckets: their sum */
+    double number; /* of buckets: their sum; of steps: the newest */
+    bool has_steps;
+    double lowest, highest;                /* of the steps; NaN where one of them is */
     double buckets[EVIDENCE_MOST_BUCKETS]; /* 0 where there is none */
     char problem[SOURCE_PROBLEM_SIZE];     /* one line, or empty */
 };

@@ -307,6 +307,17 @@ def test_scalars_and_ranges(prometheus, tmp_path):
         assert driver.wait("range", verdict="success")["evidence"].startswith("1 >= 1, raw")
 
 
+def test_of_a_range_query_the_worst_step_counts(prometheus, tmp_path):
+    # What a step says depends on its time alone: once in ten seconds it is 9.
+    source = (f"prometheus: {{address: \"{prometheus.url}\", step: 1s, "
+              "query: 'vector(1) + 8 * (vector(time()) % 10 < bool 1)'}")
+    since = int(time.time()) - 300
+    with measuring(tmp_path, ("spiky", source, "thresholdRange: {max: 5}", "guardrail"),
+                   ("calm", source, "thresholdRange: {max: 9}", "guardrail"), since=since) as driver:
+        assert driver.wait("spiky", verdict="failure")["evidence"].startswith("9 > 5, raw")
+        driver.wait("calm", verdict="success")
+
+
 def test_a_silent_variant_trips_the_breaker(prometheus, shop, tmp_path):
     shop.rates = {"off": (200, 0)}
     # series of this variant were scraped before: they are not asked for

@@ -73,6 +73,15 @@ START_TEST(prometheus_is_asked_by_post)
     question.expression = TEXT("up");
     ck_assert_int_eq(metric_source_prometheus.request(&question, &url, &body, &error), STATUS_OK);
     ck_assert_text(buffer_text(&body), "query=up&timeout=5s");
+    buffer_clear(&url);
+    buffer_clear(&body);
+    question.at = NOW;
+    question.from = NOW - 300;
+    question.step = 30;
+    ck_assert_int_eq(metric_source_prometheus.request(&question, &url, &body, &error), STATUS_OK);
+    ck_assert_text(buffer_text(&url), "http://127.0.0.1:9090/api/v1/query_range");
+    ck_assert_text(buffer_text(&body),
+                   "query=up&start=1795438500&end=1795438800&step=30&timeout=5s");
     buffer_dispose(&url);
     buffer_dispose(&body);
 }
@@ -122,6 +131,40 @@ START_TEST(numbers_of_prometheus)
     ck_assert(reading.state == READING_NUMBER && isnan(reading.number));
     read(&metric_source_prometheus, &question, 200, VECTOR(""), &reading);
     ck_assert_int_eq(reading.state, READING_NOTHING);
+}
+END_TEST
+
+#define MATRIX(series)                                                                             \
+    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[" series "]}}"
+#define STEPS(points) MATRIX("{\"metric\":{},\"values\":[" points "]}")
+
+START_TEST(the_steps_of_a_window)
+{
+    const struct question question = {.at = NOW, .from = NOW - 120, .step = 60};
+    static const char *const faults[] = {
+        STEPS("[1795438600,\"1\"]"), /* stale */
+        STEPS("[1795438800,1]"),
+        STEPS(""),
+        MATRIX("{\"metric\":{},\"values\":[[1795438800,\"1\"]]},{\"metric\":{},\"values\":[["
+               "1795438800,\"1\"]]}"),
+        MATRIX("{\"metric\":{},\"histograms\":[]}"),
+        ONE("1"),
+    };
+    struct reading reading;
+    read(&metric_source_prometheus, &question, 200,
+         STEPS("[1795438680,\"0.5\"],[1795438740,\"-2\"],[1795438800,\"0.25\"]"), &reading);
+    ck_assert_int_eq(reading.state, READING_NUMBER);
+    ck_assert(reading.has_steps && reading.number == 0.25 && reading.lowest == -2 &&
+              reading.highest == 0.5);
+    read(&metric_source_prometheus, &question, 200,
+         STEPS("[1795438680,\"NaN\"],[1795438740,\"1\"],[1795438800,\"1\"]"), &reading);
+    ck_assert(reading.state == READING_NUMBER && isnan(reading.highest));
+    read(&metric_source_prometheus, &question, 200, MATRIX(""), &reading);
+    ck_assert_int_eq(reading.state, READING_NOTHING);
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        read(&metric_source_prometheus, &question, 200, faults[i], &reading);
+        ck_assert_msg(reading.state == READING_FAULT && reading.problem[0], "%zu", i);
+    }
 }
 END_TEST
 
@@ -288,5 +331,5 @@ END_TEST
 
 UNIT_MAIN("metric_sources", templates_are_filled_in_and_escaped,
           names_that_nothing_fills_in_are_found, prometheus_is_asked_by_post, numbers_of_prometheus,
-          what_prometheus_must_not_say, an_answer_of_now_may_differ_by_a_minute,
-          buckets_of_prometheus, any_json)
+          the_steps_of_a_window, what_prometheus_must_not_say,
+          an_answer_of_now_may_differ_by_a_minute, buckets_of_prometheus, any_json)

@@ -237,6 +237,35 @@ START_TEST(a_rate_is_judged_by_its_sample)
 }
 END_TEST
 
+START_TEST(of_a_windows_steps_the_worst_counts)
+{
+    static const struct {
+        double lowest, highest, newest;
+        enum walk_verdict expected;
+        const char *evidence;
+    } rows[] = {
+        {0.2, 0.9, 0.5, WALK_SUCCESS, "0.5 <= 1"},
+        {0.2, 3, 0.5, WALK_FAILURE, "3 > 1"},
+        {NAN, NAN, 0.5, WALK_NO_DATA, "NaN"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct rigged rigged;
+        struct reading reading = number(rows[i].newest);
+        reading.has_steps = true;
+        reading.lowest = rows[i].lowest;
+        reading.highest = rows[i].highest;
+        begin(&rigged, DEFINITIONS
+              "  prometheus: {address: 'http://p:9090', query: 'x{v=\"{{variant}}\"}', step: 30s}\n"
+              "  thresholdRange: {max: 1}\n");
+        answer(&rigged, &reading, T0 + 301);
+        expect_verdict(&rigged, T0 + 301, rows[i].expected);
+        ck_assert_msg(strstr(gate_at(&rigged, T0 + 301).evidence.data, rows[i].evidence) != NULL,
+                      "%s", gate_at(&rigged, T0 + 301).evidence.data);
+        finish(&rigged);
+    }
+}
+END_TEST
+
 START_TEST(failure_beats_what_comes_later)
 {
     struct rigged rigged;
@@ -638,10 +667,11 @@ END_TEST
 
 UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
           a_breaker_looks_at_what_it_will_count_later, the_first_measurement_waits,
-          a_rate_is_judged_by_its_sample, failure_beats_what_comes_later,
-          no_answer_is_ever_a_success, an_old_success_is_none, a_missing_numerator_is_none,
-          a_limit_of_zero_is_judged_raw, requests_may_hold_and_buckets_may_fail,
-          arms_of_other_sizes_than_their_shares, without_control_there_is_no_comparison,
-          error_budgets_burn_in_both_windows, silence_while_control_speaks, a_breaker_trips_at_once,
-          what_a_move_leaves_of_evidence, a_changed_metric_begins_anew, a_pause_costs_no_evidence,
-          what_is_kept_comes_back, what_is_damaged_is_refused, timers_come_in_order)
+          a_rate_is_judged_by_its_sample, of_a_windows_steps_the_worst_counts,
+          failure_beats_what_comes_later, no_answer_is_ever_a_success, an_old_success_is_none,
+          a_missing_numerator_is_none, a_limit_of_zero_is_judged_raw,
+          requests_may_hold_and_buckets_may_fail, arms_of_other_sizes_than_their_shares,
+          without_control_there_is_no_comparison, error_budgets_burn_in_both_windows,
+          silence_while_control_speaks, a_breaker_trips_at_once, what_a_move_leaves_of_evidence,
+          a_changed_metric_begins_anew, a_pause_costs_no_evidence, what_is_kept_comes_back,
+          what_is_damaged_is_refused, timers_come_in_order)
