@@ -89,12 +89,16 @@ class Field:
     def __init__(self, port):
         self.connection = socket.create_connection(("127.0.0.1", port), timeout=weir.PATIENCE)
         self.answers = self.connection.makefile("rb")
+        assert self._ask("CLIENT", "SETNAME", "watch") == b"+OK\r\n"
 
-    def read(self):
-        words = ("HGET", "{weir:production}:doc", FLAG)
+    def _ask(self, *words):
+        """The first line of the answer."""
         self.connection.sendall(f"*{len(words)}\r\n".encode()
                                 + b"".join(f"${len(word)}\r\n{word}\r\n".encode() for word in words))
-        length = int(self.answers.readline()[1:])
+        return self.answers.readline()
+
+    def read(self):
+        length = int(self._ask("HGET", "{weir:production}:doc", FLAG)[1:])
         return json.loads(self.answers.read(length + 2)) if length >= 0 else None
 
     def exposes(self):
@@ -202,6 +206,13 @@ class Release(World):
                 yield watch
         finally:
             field.close()
+
+    def drift(self):
+        """Redis loses the document, not what stands over it, and everybody's connection: as a hand there may do it."""
+        self.redis.ask("DEL", "{weir:production}:doc", "{weir:production}:meta")
+        for client in self.redis.ask("CLIENT", "LIST", "TYPE", "normal").splitlines():
+            if "name=watch" not in client:
+                self.redis.ask("CLIENT", "KILL", "ID", re.match(r"id=(\d+)", client)[1])
 
     def exposes_at_redis(self):
         with contextlib.closing(Field(self.redis.port)) as field:
