@@ -112,7 +112,8 @@ class Field:
 
 
 class Watch:
-    """Looks at what users get, all the time; `seen` is [(when, what)] of each change, by time.time()."""
+    """Looks at what users get, all the time. `seen` has of each change (not before, not after, what), by
+    time.monotonic(): when the last look began that did not see it yet, and when the one ended that saw it."""
 
     def __init__(self, look):
         self.look, self.seen, self.closing = look, [], threading.Event()
@@ -122,15 +123,17 @@ class Watch:
 
     def _run(self):
         try:
-            while not self.closing.wait(0.002):
-                found = self.look()
-                if not self.seen or self.seen[-1][1] != found:
-                    self.seen.append((time.time(), found))
+            before = time.monotonic()
+            while not self.closing.wait(0.001):
+                began, found = time.monotonic(), self.look()
+                if not self.seen or self.seen[-1][2] != found:
+                    self.seen.append((before, time.monotonic(), found))
+                before = began
         except Exception as problem:  # told by close()
             self.problem = problem
 
     def values(self):
-        return [what for _, what in self.seen]
+        return [what for _, _, what in self.seen]
 
     def __enter__(self):
         return self
