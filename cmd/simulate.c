@@ -290,7 +290,8 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "FILE",
      .complete = COMPLETE_FILE,
-     .help = "JSON lines {\"metric\",\"finished\",\"verdict\" or \"value\"}; without it all pass"},
+     .help = "JSON lines {\"metric\",\"finished\",\"verdict\" or \"value\"}, as a controller gives "
+             "them at /env/E/rollouts/R/measurements; without it all pass"},
     {.name = "breach",
      .type = OPTION_LIST,
      .argument = "METRIC@TIME",

@@ -19,6 +19,7 @@
 #include "controller_private.h"
 #include "limits.h"
 #include "log.h"
+#include "metrics/measurement_lines.h"
 #include "state_file.h"
 #include "telemetry_families.h"
 
@@ -129,6 +130,13 @@ static void write_rollouts(void *context, const struct rollout_filter *filter, s
     steering_write_rollouts(core_steering(controller->core), filter, out);
 }
 
+static enum status write_measurements(void *context, const struct measurement_query *query,
+                                      struct buffer *out, struct error *error)
+{
+    const struct controller *controller = context;
+    return measurement_lines_write(controller->config->data, query, out, error);
+}
+
 static enum status make_hooks(struct controller *controller, struct error *error)
 {
     const struct config *config = controller->config;
@@ -185,6 +193,7 @@ static enum status start_http(struct controller *controller,
                                .event_heartbeat = controller->config->event_heartbeat,
                                .hooks = controller->hooks,
                                .write_rollouts = write_rollouts,
+                               .write_measurements = write_measurements,
                                .rollouts_context = controller,
                                .desk = controller->desk};
     enum status status = http_server_start(&parts, controller->config->listen, threads, address,

@@ -189,6 +189,8 @@ void hooks_handle(struct worker *worker, const struct request *request, struct a
 void verbs_submit(struct worker *worker, const struct request *request, struct answer *answer);
 void verbs_ask(struct worker *worker, const struct request *request, struct answer *answer);
 void verbs_rollouts(struct worker *worker, const struct request *request, struct answer *answer);
+void verbs_measurements(struct worker *worker, const struct request *request,
+                        struct answer *answer);
 
 /* health.c */
 void health_live(struct worker *worker, const struct request *request, struct answer *answer);

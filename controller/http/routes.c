@@ -4,6 +4,7 @@
 #include "gate.h"
 
 #define ENVIRONMENT_PREFIX "/env/"
+#define ROLLOUT_PREFIX "/rollouts/" /* of what is asked of one rollout, in a named environment */
 #define GET_HEAD (METHOD_GET | METHOD_HEAD)
 #define ECHO_MAX 200 /* bytes of a path that an error message repeats */
 
@@ -21,6 +22,8 @@ const struct route routes[] = {
     {"readyz", "/readyz", GET_HEAD, false, false, NEED_NOTHING, health_ready, answer_fail, NULL},
     {"metrics", "/metrics", GET_HEAD, false, false, NEED_VIEW, health_metrics, answer_fail, NULL},
     {"status", "/status", GET_HEAD, false, false, NEED_VIEW, health_status, answer_fail, NULL},
+    {"measurements", "/rollouts/*/measurements", GET_HEAD, true, false, NEED_VIEW,
+     verbs_measurements, answer_fail, NULL},
     {"verb", "/rollouts/*/*", METHOD_POST, true, false, NEED_OPERATE, verbs_submit, answer_fail,
      NULL},
     {"request", "/requests/*", GET_HEAD, false, false, NEED_VIEW, verbs_ask, answer_fail, NULL},
@@ -81,17 +84,21 @@ static const char *method_names(unsigned methods)
     return methods & METHOD_POST ? "POST" : "GET, HEAD";
 }
 
-/* The number of parts that a pattern leaves open, and the length of what stands before them. */
-static unsigned open_parts(const char *pattern, size_t *fixed)
+/* "/rollouts/ROLLOUT/VERB": a pattern with words for the parts that it leaves open. */
+static void write_pattern(struct buffer *out, const struct route *route)
 {
-    size_t length = strlen(pattern);
-    unsigned parts = 0;
-    while (length >= 2 && pattern[length - 1] == '*') {
-        length -= 2;
-        parts++;
+    bool is_of_rollout = strncmp(route->pattern, ROLLOUT_PREFIX, sizeof ROLLOUT_PREFIX - 1) == 0;
+    const char *word = is_of_rollout ? "ROLLOUT" : "KEY";
+    if (route->in_environment)
+        buffer_append_string(out, is_of_rollout ? "/env/ENVIRONMENT" : "[/env/ENVIRONMENT]");
+    for (const char *at = route->pattern; *at; at++) {
+        if (*at == '*') {
+            buffer_append_string(out, word);
+            word = "VERB";
+        } else {
+            buffer_append_char(out, *at);
+        }
     }
-    *fixed = parts ? length + 1 : length; /* with the '/' before the first */
-    return parts;
 }
 
 static struct text echo(struct text path)
@@ -109,14 +116,9 @@ static void fail_no_route(struct worker *worker, const struct request *request,
     struct text path = echo(request->path);
     buffer_printf(details, "no such path '%.*s'; there is", (int)path.length, path.data);
     for (size_t i = 0; i < route_count; i++) {
-        const struct route *route = &routes[i];
-        static const char *const open[] = {"", "KEY", "ROLLOUT/VERB"};
-        size_t fixed;
-        unsigned parts = open_parts(route->pattern, &fixed);
-        const char *where = route->need >= NEED_OPERATE ? "/env/ENVIRONMENT" : "[/env/ENVIRONMENT]";
-        buffer_printf(details, "%s %s %s%.*s%s", i == 0 ? "" : ",",
-                      route->methods & METHOD_POST ? "POST" : "GET",
-                      route->in_environment ? where : "", (int)fixed, route->pattern, open[parts]);
+        buffer_printf(details, "%s %s ", i == 0 ? "" : ",",
+                      routes[i].methods & METHOD_POST ? "POST" : "GET");
+        write_pattern(details, &routes[i]);
     }
     answer_fail(worker, request, answer, 404, buffer_text(details));
 }
@@ -158,26 +160,24 @@ static bool decode(struct buffer *decoded, struct text raw, struct text *out)
     return utf8_valid_length(*out) == out->length;
 }
 
+/* Each "*" of the pattern stands for one part of the path, which is not empty. */
 static bool match(const char *pattern, struct text path, struct request *request)
 {
-    size_t length;
-    unsigned parts = open_parts(pattern, &length);
+    struct text *part = &request->argument;
     request->argument = request->second = (struct text){NULL, 0};
-    if (parts == 0)
-        return text_equal(path, (struct text){pattern, length});
-    if (path.length <= length || memcmp(path.data, pattern, length) != 0)
-        return false;
-    struct text rest = {path.data + length, path.length - length};
-    const char *slash = memchr(rest.data, '/', rest.length);
-    request->argument = rest;
-    if (parts == 1)
-        return !slash;
-    if (!slash)
-        return false;
-    request->argument.length = (size_t)(slash - rest.data);
-    request->second = (struct text){slash + 1, rest.length - request->argument.length - 1};
-    return request->argument.length && request->second.length &&
-           !memchr(request->second.data, '/', request->second.length);
+    for (; *pattern; pattern++) {
+        size_t length = 1;
+        if (*pattern == '*') {
+            const char *slash = path.length ? memchr(path.data, '/', path.length) : NULL;
+            length = slash ? (size_t)(slash - path.data) : path.length;
+            *part = (struct text){path.data, length};
+            part = &request->second;
+        }
+        if (path.length == 0 || length == 0 || (*pattern != '*' && *path.data != *pattern))
+            return false;
+        path = (struct text){path.data + length, path.length - length};
+    }
+    return path.length == 0;
 }
 
 /* Splits /env/E/rest; leaves the environment's data NULL where the path is a bare one. */

@@ -12,9 +12,10 @@
 #include "../telemetry.h"
 #include "settings.h"
 
-struct desk;           /* rollout/desk.h */
-struct events;         /* events.h */
-struct rollout_filter; /* rollout/rollout_status.h */
+struct desk;              /* rollout/desk.h */
+struct events;            /* events.h */
+struct rollout_filter;    /* rollout/rollout_status.h */
+struct measurement_query; /* metrics/measurement_lines.h */
 
 #define HTTP_MAX_BODY ((size_t)1 << 20)
 
@@ -29,6 +30,10 @@ struct http_parts {
     /* Appends the body of GET /rollouts (rollout_status.h), for whom `filter` is; NULL: nobody here
      * knows of rollouts. */
     void (*write_rollouts)(void *context, const struct rollout_filter *filter, struct buffer *out);
+    /* Appends the body of GET /env/E/rollouts/R/measurements (metrics/measurement_lines.h); any
+     * thread; NULL: nobody here measures. */
+    enum status (*write_measurements)(void *context, const struct measurement_query *query,
+                                      struct buffer *out, struct error *error);
     void *rollouts_context;
     struct desk *desk;                    /* takes people's verbs; NULL: nobody does */
     const struct http_settings *settings; /* NULL: the defaults */

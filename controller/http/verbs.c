@@ -4,6 +4,7 @@
 
 #include "../../rules/json.h"
 #include "../log.h"
+#include "../metrics/measurement_lines.h"
 #include "../rollout/desk.h"
 #include "../rollout/rollout_status.h"
 #include "../status_write.h"
@@ -11,9 +12,12 @@
 
 #define BODY_MAX ((size_t)16 << 10)
 #define RETRY_SECONDS 5
+#define SINCE_DIGITS 15
 #define SUBMITTED_ROOM 256 /* more than the bytes of a 202 */
 
 static const char not_here[] = "this server does not walk rollouts; ask the controller";
+static const char no_such_rollout[] =
+    "no such rollout: a name is 1 to 63 lower-case letters, digits and '-'";
 
 static void answer_finish(struct worker *worker, struct answer *answer)
 {
@@ -178,7 +182,7 @@ static bool check_place(struct worker *worker, const struct request *request, st
     struct text environment = request->environment;
     if (!text_starts_with(request->path, TEXT("/env/"))) {
         answer_fail(worker, request, answer, 400,
-                    TEXT("say where: POST /env/ENVIRONMENT/rollouts/ROLLOUT/VERB"));
+                    TEXT("say where: put /env/ENVIRONMENT before the path"));
         return false;
     }
     if (!snapshot) {
@@ -213,8 +217,7 @@ static bool read_path(struct worker *worker, const struct request *request,
         return false;
     }
     if (!is_name(rollout)) {
-        answer_fail(worker, request, answer, 404,
-                    TEXT("no such rollout: a name is 1 to 63 lower-case letters, digits and '-'"));
+        answer_fail(worker, request, answer, 404, text_of(no_such_rollout));
         return false;
     }
     return copy(out->environment, sizeof out->environment, request->environment) &&
@@ -360,4 +363,60 @@ void verbs_rollouts(struct worker *worker, const struct request *request, struct
     }
     parts->write_rollouts(parts->rollouts_context, &filter, answer->body);
     answer_finish(worker, answer);
+}
+
+/* --- GET /env/E/rollouts/ROLLOUT/measurements ------------------------------------------------- */
+
+/* Seconds since 1970; absent: all of time. */
+static bool read_since(const struct request *request, int64_t *since)
+{
+    struct text given = request_parameter(request, "since");
+    *since = 0;
+    for (size_t i = 0; i < given.length; i++) {
+        char c = given.data[i];
+        if (c < '0' || c > '9' || i == SINCE_DIGITS)
+            return false;
+        *since = *since * 10 + (c - '0');
+    }
+    return !given.data || given.length > 0;
+}
+
+static void answer_measurements(struct worker *worker, const struct request *request,
+                                const struct measurement_query *query, struct answer *answer)
+{
+    const struct http_parts *parts = worker->parts;
+    struct error error = {0};
+    enum status status =
+        parts->write_measurements(parts->rollouts_context, query, answer->body, &error);
+    if (status == STATUS_OK) {
+        answer->content_type = "application/x-ndjson";
+    } else if (status == STATUS_NO_MEMORY) {
+        answer_no_memory(worker, answer);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "measurements_unreadable", "error", error.message, NULL);
+        answer->retry_after = RETRY_SECONDS;
+        answer_fail(worker, request, answer, 503, TEXT("the measurements cannot be read"));
+    }
+}
+
+void verbs_measurements(struct worker *worker, const struct request *request, struct answer *answer)
+{
+    struct measurement_query query = {.environment = request->environment,
+                                      .rollout = request->argument};
+    if (!worker->parts->write_measurements) {
+        answer_fail(worker, request, answer, 404, text_of(not_here));
+    } else if (!check_place(worker, request, answer)) {
+        return;
+    } else if (request->token && !token_covers(request->token, request->environment)) {
+        buffer_printf(&worker->details, "the token is not for environment '%.*s'",
+                      (int)request->environment.length, request->environment.data);
+        fail(worker, request, answer, 403);
+    } else if (!is_name(request->argument)) {
+        answer_fail(worker, request, answer, 404, text_of(no_such_rollout));
+    } else if (!read_since(request, &query.since)) {
+        answer_fail(worker, request, answer, 400,
+                    TEXT("since is no number of seconds since 1970, like 1800000000"));
+    } else {
+        answer_measurements(worker, request, &query, answer);
+    }
 }

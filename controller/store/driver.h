@@ -29,6 +29,10 @@ struct store_driver {
                                     struct text rollout, struct text metric, int64_t since,
                                     store_measurement_visit *visit, void *context,
                                     struct error *error);
+    enum status (*measurement_all)(struct store *store, struct text environment,
+                                   struct text rollout, int64_t since, uint64_t most,
+                                   store_measurement_visit *visit, void *context,
+                                   struct error *error);
 
     enum status (*evidence_put)(struct store *store, const struct store_evidence_key *key,
                                 uint32_t version, struct text bytes, int64_t when,

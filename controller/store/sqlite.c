@@ -222,22 +222,41 @@ static struct store_measurement measurement_of(const struct call *call)
     return measurement;
 }
 
+static enum status visit_measurements(struct call *call, store_measurement_visit *visit,
+                                      void *context, struct error *error)
+{
+    bool more = true;
+    while (more && call_next(call)) {
+        struct store_measurement measurement = measurement_of(call);
+        more = visit(context, &measurement);
+    }
+    return call_end(call, error);
+}
+
 static enum status measurement_each(struct store *store, struct text environment,
                                     struct text rollout, struct text metric, int64_t since,
                                     store_measurement_visit *visit, void *context,
                                     struct error *error)
 {
     struct call call = call_begin(store_of(store), STATEMENT_MEASUREMENT_EACH);
-    bool more = true;
     call_text(&call, environment);
     call_text(&call, rollout);
     call_text(&call, metric);
     call_number(&call, since);
-    while (more && call_next(&call)) {
-        struct store_measurement measurement = measurement_of(&call);
-        more = visit(context, &measurement);
-    }
-    return call_end(&call, error);
+    return visit_measurements(&call, visit, context, error);
+}
+
+static enum status measurement_all(struct store *store, struct text environment,
+                                   struct text rollout, int64_t since, uint64_t most,
+                                   store_measurement_visit *visit, void *context,
+                                   struct error *error)
+{
+    struct call call = call_begin(store_of(store), STATEMENT_MEASUREMENT_ALL);
+    call_text(&call, environment);
+    call_text(&call, rollout);
+    call_number(&call, since);
+    call_number(&call, (int64_t)most);
+    return visit_measurements(&call, visit, context, error);
 }
 
 /* --- evidence -------------------------------------------------------------------------------- */
@@ -529,6 +548,7 @@ const struct store_driver sqlite_driver = {
     .override_get = override_get,
     .measurement_append = measurement_append,
     .measurement_each = measurement_each,
+    .measurement_all = measurement_all,
     .evidence_put = evidence_put,
     .evidence_get = evidence_get,
     .evidence_delete = evidence_delete,

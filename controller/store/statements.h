@@ -33,6 +33,10 @@
       "SELECT " MEASUREMENT_COLUMNS " FROM measurements WHERE environment = $1 AND "               \
       "rollout = $2 AND metric = $3 AND finished >= $4 "                                           \
       "ORDER BY finished, started, arm, run, phase")                                               \
+    X(MEASUREMENT_ALL,                                                                             \
+      "SELECT " MEASUREMENT_COLUMNS " FROM measurements WHERE environment = $1 AND "               \
+      "rollout = $2 AND finished >= $3 "                                                           \
+      "ORDER BY finished, metric, started, arm, run, phase LIMIT $4")                              \
     X(MEASUREMENT_COUNT, "SELECT COUNT(*) FROM measurements")                                      \
     X(MEASUREMENT_PRUNE,                                                                           \
       "DELETE FROM measurements WHERE (" MEASUREMENT_KEY ") IN (SELECT " MEASUREMENT_KEY           \

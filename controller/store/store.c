@@ -204,6 +204,18 @@ enum status store_measurement_each(struct store *store, struct text environment,
     return status;
 }
 
+enum status store_measurement_all(struct store *store, struct text environment, struct text rollout,
+                                  int64_t since, uint64_t most, store_measurement_visit *visit,
+                                  void *context, struct error *error)
+{
+    enum status status = check_name(environment, "environment", error);
+    CHECK(status, check_name(rollout, "rollout", error));
+    CHECK(status, check_number(most, "most", error));
+    CHECK(status, store->driver->measurement_all(store, environment, rollout, since, most, visit,
+                                                 context, error));
+    return status;
+}
+
 /* --- evidence -------------------------------------------------------------------------------- */
 
 enum status store_evidence_put(struct store *store, const struct store_evidence_key *key,

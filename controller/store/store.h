@@ -125,6 +125,12 @@ enum status store_measurement_each(struct store *store, struct text environment,
                                    store_measurement_visit *visit, void *context,
                                    struct error *error) MUST_CHECK;
 
+/* Those of all metrics of one rollout that finished at `since` or later, oldest first; at most
+ * `most` of them. */
+enum status store_measurement_all(struct store *store, struct text environment, struct text rollout,
+                                  int64_t since, uint64_t most, store_measurement_visit *visit,
+                                  void *context, struct error *error) MUST_CHECK;
+
 /* --- evidence -------------------------------------------------------------------------------- */
 
 struct store_evidence_key {

@@ -89,12 +89,16 @@ class Field:
     def __init__(self, port):
         self.connection = socket.create_connection(("127.0.0.1", port), timeout=weir.PATIENCE)
         self.answers = self.connection.makefile("rb")
+        assert self._ask("CLIENT", "SETNAME", "watch") == b"+OK\r\n"
 
-    def read(self):
-        words = ("HGET", "{weir:production}:doc", FLAG)
+    def _ask(self, *words):
+        """The first line of the answer."""
         self.connection.sendall(f"*{len(words)}\r\n".encode()
                                 + b"".join(f"${len(word)}\r\n{word}\r\n".encode() for word in words))
-        length = int(self.answers.readline()[1:])
+        return self.answers.readline()
+
+    def read(self):
+        length = int(self._ask("HGET", "{weir:production}:doc", FLAG)[1:])
         return json.loads(self.answers.read(length + 2)) if length >= 0 else None
 
     def exposes(self):
@@ -108,7 +112,8 @@ class Field:
 
 
 class Watch:
-    """Looks at what users get, all the time; `seen` is [(when, what)] of each change, by time.time()."""
+    """Looks at what users get, all the time. `seen` has of each change (not before, not after, what), by
+    time.monotonic(): when the last look began that did not see it yet, and when the one ended that saw it."""
 
     def __init__(self, look):
         self.look, self.seen, self.closing = look, [], threading.Event()
@@ -118,15 +123,17 @@ class Watch:
 
     def _run(self):
         try:
-            while not self.closing.wait(0.002):
-                found = self.look()
-                if not self.seen or self.seen[-1][1] != found:
-                    self.seen.append((time.time(), found))
+            before = time.monotonic()
+            while not self.closing.wait(0.001):
+                began, found = time.monotonic(), self.look()
+                if not self.seen or self.seen[-1][2] != found:
+                    self.seen.append((before, time.monotonic(), found))
+                before = began
         except Exception as problem:  # told by close()
             self.problem = problem
 
     def values(self):
-        return [what for _, what in self.seen]
+        return [what for _, _, what in self.seen]
 
     def __enter__(self):
         return self
@@ -202,6 +209,13 @@ class Release(World):
                 yield watch
         finally:
             field.close()
+
+    def drift(self):
+        """Redis loses the document, not what stands over it, and everybody's connection: as a hand there may do it."""
+        self.redis.ask("DEL", "{weir:production}:doc", "{weir:production}:meta")
+        for client in self.redis.ask("CLIENT", "LIST", "TYPE", "normal").splitlines():
+            if "name=watch" not in client:
+                self.redis.ask("CLIENT", "KILL", "ID", re.match(r"id=(\d+)", client)[1])
 
     def exposes_at_redis(self):
         with contextlib.closing(Field(self.redis.port)) as field:

@@ -125,7 +125,7 @@ def test_somebody_pushes_every_100_ms(release):
     subjects = [commit.subject for commit in release.log()]
     assert len([one for one in subjects if one.startswith("busy ")]) == len(pushed), "nobody's push was overwritten"
     told = release.weir.log()
-    print(f"\n{len(pushed)} pushes of somebody and {len(lost)} that lost a race; weir lost {told.count('outcome=moved')}")
+    print(f"\n{len(pushed)} pushes of somebody, {len(lost)} lost a race; weir lost {told.count('outcome=moved')}")
 
 
 def test_a_hook_rejects(release):

@@ -24,7 +24,8 @@ def test_the_document_and_the_routes_are_the_same(server):
     routes = set()
     for method, path in re.findall(r"(GET|POST) (\S+?)(?:,|$)", details):
         path = path.replace("[/env/ENVIRONMENT]", "")
-        path = path.replace("/env/ENVIRONMENT/rollouts/ROLLOUT/VERB", "/env/{environment}/rollouts/{rollout}/{verb}")
+        path = path.replace("/env/ENVIRONMENT/rollouts/ROLLOUT/", "/env/{environment}/rollouts/{rollout}/")
+        path = path.replace("/VERB", "/{verb}")
         path = re.sub("^/hooks/.*", "/hooks/{forge}", path).replace("/requests/KEY", "/requests/{id}")
         routes.add((method.lower(), path))
     assert ("post", "/ofrep/v1/evaluate/flags") in routes

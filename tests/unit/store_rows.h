@@ -152,6 +152,11 @@ SHARED bool tell_rollback(void *context, const struct store_rollback *rollback)
                                       TEXT("errors"), since, tell_measurement, out, error),        \
                expected)
 
+#define CHECK_ALL_MEASUREMENTS(store, since, most, expected)                                       \
+    CHECK_TOLD(store_measurement_all(store, TEXT("production"), TEXT("checkout-v2"), since, most,  \
+                                     tell_measurement, out, error),                                \
+               expected)
+
 SHARED bool compare_override(void *context, const struct store_override *override)
 {
     const struct store_override *expected = context;

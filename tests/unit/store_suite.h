@@ -131,6 +131,29 @@ START_TEST(suite_measurements_are_appended_and_read_by_time)
 }
 END_TEST
 
+START_TEST(suite_measurements_of_all_metrics_by_time)
+{
+    struct store *store = open_store(suite_begin());
+    struct store_measurement batch[5];
+    for (int i = 0; i < 5; i++)
+        batch[i] = measurement_at(50 - i * 10);
+    batch[1].metric = TEXT("latency"), batch[1].arm = TEXT("l");
+    batch[2].rollout = TEXT("another");
+    batch[3].environment = TEXT("staging");
+    batch[4].finished = 40;
+    CHECK_OK(store_measurement_append(store, batch, 5, error));
+    CHECK_ALL_MEASUREMENTS(store, 0, 100,
+                           "40 on 0 2 0 3/5120 ''\n40 l 0 2 0 3/5120 ''\n50 on 0 2 0 3/5120 ''\n");
+    CHECK_ALL_MEASUREMENTS(store, 41, 100, "50 on 0 2 0 3/5120 ''\n");
+    CHECK_ALL_MEASUREMENTS(store, 0, 1, "40 on 0 2 0 3/5120 ''\n");
+    CHECK_ALL_MEASUREMENTS(store, 0, 0, "");
+    CHECK_FAILS(store_measurement_all(store, TEXT("production"), TEXT(""), 0, 9, NULL, NULL, error),
+                STATUS_INVALID, "rollout is empty");
+    store_close(store);
+    suite_end();
+}
+END_TEST
+
 START_TEST(suite_a_batch_is_whole_or_not_at_all)
 {
     struct store *store = open_store(suite_begin());
@@ -371,9 +394,9 @@ END_TEST
 #define STORE_SUITE                                                                                \
     suite_overrides_are_put_listed_and_closed, suite_the_largest_override,                         \
         suite_what_is_no_override, suite_measurements_are_appended_and_read_by_time,               \
-        suite_a_batch_is_whole_or_not_at_all, suite_evidence_is_kept_by_its_key,                   \
-        suite_notices_wait_until_they_are_sent, suite_each_channel_takes_its_own,                  \
-        suite_rollbacks_are_counted_once, suite_what_is_old_goes_in_batches,                       \
-        suite_two_handles_see_each_other
+        suite_measurements_of_all_metrics_by_time, suite_a_batch_is_whole_or_not_at_all,           \
+        suite_evidence_is_kept_by_its_key, suite_notices_wait_until_they_are_sent,                 \
+        suite_each_channel_takes_its_own, suite_rollbacks_are_counted_once,                        \
+        suite_what_is_old_goes_in_batches, suite_two_handles_see_each_other
 
 #endif

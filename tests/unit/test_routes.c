@@ -434,7 +434,8 @@ START_TEST(test_unknown_paths)
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags/KEY, POST "
                      "[/env/ENVIRONMENT]/ofrep/v1/evaluate/flags, GET "
                      "[/env/ENVIRONMENT]/ofrep/v1/stream, GET [/env/ENVIRONMENT]/flagd.json, GET "
-                     "/healthz, GET /readyz, GET /metrics, GET /status, POST "
+                     "/healthz, GET /readyz, GET /metrics, GET /status, GET "
+                     "/env/ENVIRONMENT/rollouts/ROLLOUT/measurements, POST "
                      "/env/ENVIRONMENT/rollouts/ROLLOUT/VERB, GET /requests/KEY, GET /rollouts, "
                      "POST /hooks/github, POST "
                      "/hooks/gitlab, POST /hooks/gitea, POST /hooks/forgejo\"}");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../../controller/http/gate.h"
+#include "../../controller/metrics/measurement_lines.h"
 #include "../../controller/rollout/desk.h"
 #include "../../controller/rollout/rollout_status.h"
 #include "failing.h"
@@ -21,7 +22,8 @@ static struct gate gate;
 static struct worker *worker;
 static struct answer answer;
 static char tokens_path[64];
-static const char *asked_for; /* the query's environment; NULL: none */
+static const char *asked_for;   /* the query's environment; NULL: none */
+static const char *asked_since; /* the query's since; NULL: none */
 
 static void write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
 {
@@ -30,6 +32,21 @@ static void write_rollouts(void *context, const struct rollout_filter *filter, s
     for (size_t i = 0; i < COUNT_OF(environments); i++)
         if (rollout_filter_passes(filter, text_of(environments[i])))
             buffer_printf(out, " %s", environments[i]);
+}
+
+/* As if the store failed where it is asked for what is that old. */
+static enum status write_measurements(void *context, const struct measurement_query *query,
+                                      struct buffer *out, struct error *error)
+{
+    (void)context;
+    if (query->since == 13)
+        return error_set(error, STATUS_SYSTEM, "disk on fire");
+    if (query->since == 14)
+        return error_set(error, STATUS_NO_MEMORY, "no memory");
+    buffer_printf(out, "%.*s/%.*s since %lld\n", (int)query->environment.length,
+                  query->environment.data, (int)query->rollout.length, query->rollout.data,
+                  (long long)query->since);
+    return STATUS_OK;
 }
 
 static void setup(void)
@@ -59,12 +76,13 @@ static void setup(void)
     serving.parts.settings = &settings;
     serving.parts.gate = &gate;
     serving.parts.write_rollouts = write_rollouts;
+    serving.parts.write_measurements = write_measurements;
     serving.parts.rollouts_context = words;
     /* Of the real clock, since ids must differ. */
     ck_assert_int_eq(desk_new(&system_clock, NULL, NULL, &serving.parts.desk, &error), STATUS_OK);
     worker = worker_new(&serving.parts);
     ck_assert_ptr_nonnull(worker);
-    asked_for = NULL;
+    asked_for = asked_since = NULL;
 }
 
 static void teardown(void)
@@ -79,6 +97,8 @@ static void teardown(void)
 static struct text parameter(const void *headers, const char *name)
 {
     (void)headers;
+    if (strcmp(name, "since") == 0)
+        return text_of(asked_since);
     return text_of(strcmp(name, "environment") == 0 ? asked_for : NULL);
 }
 
@@ -213,8 +233,7 @@ START_TEST(test_bodies_that_are_not_understood)
         {"/env/production/rollouts/Check%0Aout/kill", "", 404, "no such rollout"},
         {"/env/production/rollouts/-a/kill", "", 404, "no such rollout"},
         {"/env/nowhere/rollouts/checkout/kill", "", 404, "no such environment 'nowhere'"},
-        {"/rollouts/checkout/kill", "", 400,
-         "say where: POST /env/ENVIRONMENT/rollouts/ROLLOUT/VERB"},
+        {"/rollouts/checkout/kill", "", 400, "say where: put /env/ENVIRONMENT before the path"},
         {"/env/production/rollouts/checkout/kill/now", "", 404, "no such path"},
         {"/env/production/rollouts//kill", "", 404, "no such path"},
         {"/env/production/rollouts/checkout/", "", 404, "no such path"},
@@ -384,6 +403,44 @@ START_TEST(test_rollouts)
 }
 END_TEST
 
+START_TEST(test_measurements)
+{
+    static const char place[] = "/env/production/rollouts/checkout/measurements";
+    setup();
+    ck_assert_str_eq(get(place, B), "production/checkout since 0\n");
+    ck_assert_uint_eq(answer.status, 200);
+    ck_assert_str_eq(answer.content_type, "application/x-ndjson");
+    asked_since = "1800000000";
+    ck_assert_str_eq(get(place, B), "production/checkout since 1800000000\n");
+    ck_assert_str_eq(get("/env/production/rollouts/start/measurements", C),
+                     "production/start since 1800000000\n");
+    static const char *const none[] = {"", "-1", "now", "1e3", "1000000000000000"};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        asked_since = none[i];
+        ck_assert_fails(get(place, B), 400, "since is no number of seconds since 1970");
+    }
+    asked_since = "13";
+    ck_assert_fails(get(place, B), 503, "the measurements cannot be read");
+    ck_assert(!strstr(buffer_string(answer.body), "fire"));
+    asked_since = "14";
+    ck_assert_fails(get(place, B), 500, "out of memory");
+    asked_since = NULL;
+    ck_assert_fails(get(place, D), 403, "not for environment 'production'");
+    ck_assert_fails(get("/env/nowhere/rollouts/checkout/measurements", C), 404,
+                    "no such environment 'nowhere'");
+    ck_assert_fails(get("/env/production/rollouts/Checkout/measurements", C), 404,
+                    "no such rollout");
+    ck_assert_fails(get("/rollouts/checkout/measurements", C), 400,
+                    "say where: put /env/ENVIRONMENT before the path");
+    ck_assert_fails(get("/env/production/rollouts//measurements", C), 404, "no such path");
+    ck_assert_fails(get("/env/production/rollouts/checkout/measurements/", C), 404, "no such path");
+    ck_assert_fails(post("/env/production/rollouts/checkout/measurements", A, ""), 405,
+                    "use GET, HEAD");
+    ck_assert_fails(get(VERB("kill"), A), 405, "use POST");
+    teardown();
+}
+END_TEST
+
 START_TEST(test_where_nobody_walks_rollouts)
 {
     static const char words[] = "{\"errorDetails\":\"this server does not walk rollouts; ask the "
@@ -392,10 +449,12 @@ START_TEST(test_where_nobody_walks_rollouts)
     struct desk *desk = serving.parts.desk;
     serving.parts.desk = NULL;
     serving.parts.write_rollouts = NULL;
+    serving.parts.write_measurements = NULL;
     ck_assert_str_eq(post(VERB("kill"), A, ""), words);
     ck_assert_uint_eq(answer.status, 404);
     ck_assert_str_eq(get("/requests/x", A), words);
     ck_assert_str_eq(get("/rollouts", A), words);
+    ck_assert_str_eq(get("/env/production/rollouts/checkout/measurements", A), words);
     ck_assert_uint_eq(answer.status, 404);
     serving.parts.desk = desk;
     teardown();
@@ -456,4 +515,5 @@ END_TEST
 
 UNIT_MAIN("verbs", test_each_verb, test_reason_and_lift, test_bodies_that_are_not_understood,
           test_sizes, test_too_many_wait, test_who_may, test_before_the_first_commit,
-          test_what_became_of_it, test_rollouts, test_where_nobody_walks_rollouts, test_no_memory)
+          test_what_became_of_it, test_rollouts, test_measurements,
+          test_where_nobody_walks_rollouts, test_no_memory)
