@@ -483,9 +483,12 @@ static bool begin_turn(struct turn *turn)
     memcpy(proposal->tip, steering->commit, sizeof proposal->tip);
     turn->arena = &proposal->arena;
     turn->stances = ARENA_ARRAY(turn->arena, struct stance, steering->roster->count + 1);
-    for (size_t i = 0; i < steering->roster->count && turn->stances; i++)
-        turn->stances[i].state = steering->roster->items[i].state;
-    return turn->stances != NULL;
+    bool good = turn->stances != NULL;
+    for (size_t i = 0; i < steering->roster->count && good; i++) {
+        turn->stances[i].state = steering_state(steering, i, turn->arena);
+        good = turn->stances[i].state != NULL;
+    }
+    return good;
 }
 
 static int64_t next_turn(const struct turn *turn, bool soon)

@@ -110,4 +110,53 @@ START_TEST(hours_that_nobody_knows_are_no_open_hours)
 }
 END_TEST
 
-UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours)
+static void push_edit(const char *phases, const char *more)
+{
+    shell("cd work && git pull -q --rebase");
+    write_rollout(phases, more);
+    commit("true");
+    steers_fetch(&one);
+    steers_take(&one);
+}
+
+static bool shows(const char *words)
+{
+    const struct rollout_filter all = {0};
+    struct buffer out;
+    buffer_init(&out, 0);
+    steering_write_rollouts(core_steering(one.core), &all, &out);
+    buffer_append_char(&out, '\0');
+    bool found = strstr(out.data, words) != NULL;
+    buffer_dispose(&out);
+    return found;
+}
+
+#define APPROVED "[{name: two, percent: 2}, {name: half, percent: 50, approvals: 1, bake: 1w}]"
+
+START_TEST(who_approves_and_then_changes_it_has_not_approved_it)
+{
+    set_up(APPROVED, START);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    refuses(VERB_ADVANCE, "approvals 0 of 1");
+    struct desk_request request = do_verb(VERB_APPROVE, "a@example.com");
+    ck_assert_int_eq(request.state, DESK_REFUSED); /* who wrote it */
+    setenv("GIT_AUTHOR_EMAIL", "eve@example.com", 1);
+    push_edit(APPROVED, START "# changed by eve\n");
+    do_verb(VERB_APPROVE, "a@example.com");
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    setenv("GIT_AUTHOR_EMAIL", "a@example.com", 1);
+    push_edit(APPROVED, START "# and again by a\n");
+    ck_assert_uint_eq(steers_settle(&one), 0);
+    ck_assert_uint_lt(exposed(), 60);
+    ck_assert(shows("\"given\":0"));
+    do_verb(VERB_APPROVE, "eve@example.com");
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_gt(exposed(), 400);
+    tear_down();
+}
+END_TEST
+
+UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours,
+          who_approves_and_then_changes_it_has_not_approved_it)
