@@ -158,5 +158,121 @@ START_TEST(who_approves_and_then_changes_it_has_not_approved_it)
 }
 END_TEST
 
+/* --- shrinking ------------------------------------------------------------------------------- */
+
+/* In its last phase, with half of all. */
+static void set_up_half(const char *more)
+{
+    set_up(PHASES, more);
+    for (int i = 0; i < 3; i++) {
+        steers_settle(&one);
+        pass(3600);
+    }
+    steers_settle(&one);
+    ck_assert_uint_gt(exposed(), 400);
+}
+
+static void breaks(enum metric_role role)
+{
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    steers_gate.role = role;
+    core_turn(one.core);
+}
+
+static const char *courses(void)
+{
+    return shell("git -C remote.git show main:state/production/shop-release.yaml | grep course:");
+}
+
+/* What is done while the branch is away, and is there when it is back. */
+static void is_killed_and_recorded(void)
+{
+    ck_assert_uint_eq(exposed(), 0);
+    ck_assert(!staff);
+    shell("mv away.git remote.git");
+    pass(120);
+    steers_settle(&one);
+    ck_assert_uint_eq(exposed(), 0);
+    ck_assert_ptr_nonnull(strstr(courses(), "killed"));
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+}
+
+START_TEST(a_breaker_kills_whatever_the_status)
+{
+    static const enum walk_verb_kind verbs[] = {VERB_PAUSE, VERB_HALT, VERB_STEP_BACK};
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        set_up_half(WATCHED);
+        do_and_record(verbs[i]);
+        pass(1);
+        ck_assert_uint_gt(exposed(), 60);
+        breaks(METRIC_BREAKER);
+        ck_assert_uint_eq(exposed(), 0);
+        tear_down();
+    }
+    set_up_half(WATCHED);
+    pass(8 * 86400);
+    steers_settle(&one);
+    ck_assert_ptr_nonnull(strstr(courses(), "completed"));
+    breaks(METRIC_BREAKER);
+    ck_assert_uint_eq(exposed(), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_breaker_kills_what_a_step_back_still_serves)
+{
+    set_up_half(WATCHED);
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK, "ada").state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    ck_assert_uint_gt(exposed(), 60);
+    pass(10);
+    breaks(METRIC_BREAKER);
+    is_killed_and_recorded();
+    ck_assert_str_eq(shell("git -C remote.git log -2 --format=%%s"),
+                     "Kill production/shop-release\n"
+                     "Revert \"Advance production/shop-release to half\"");
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_guardrail_takes_back_what_a_step_back_still_serves)
+{
+    set_up_half(WATCHED "  onBreach: rollback\n");
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK, "ada").state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    pass(10);
+    breaks(METRIC_GUARDRAIL);
+    ck_assert_uint_eq(exposed(), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    pass(10);
+    core_turn(one.core); /* and once is enough */
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    shell("mv away.git remote.git");
+    pass(120);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_ptr_nonnull(strstr(courses(), "rolledBack"));
+    tear_down();
+}
+END_TEST
+
+/* A verb that waits for the branch keeps nothing from being taken back. */
+START_TEST(a_breach_does_not_wait_for_a_verb_that_waits)
+{
+    set_up_half(WATCHED);
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_PAUSE, "ada").state, DESK_WAITING);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    pass(1);
+    breaks(METRIC_BREAKER);
+    is_killed_and_recorded();
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours,
-          who_approves_and_then_changes_it_has_not_approved_it)
+          who_approves_and_then_changes_it_has_not_approved_it, a_breaker_kills_whatever_the_status,
+          a_breaker_kills_what_a_step_back_still_serves,
+          a_guardrail_takes_back_what_a_step_back_still_serves,
+          a_breach_does_not_wait_for_a_verb_that_waits)
