@@ -158,6 +158,63 @@ START_TEST(who_approves_and_then_changes_it_has_not_approved_it)
 }
 END_TEST
 
+START_TEST(a_state_of_later_than_now_lets_nobody_in)
+{
+    set_up("[{name: two, percent: 2}, {name: half, percent: 50}]", WATCHED);
+    core_turn(one.core);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    pass(-121);
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    ck_assert(shows("the state is dated later than now"));
+    ck_assert_int_eq(do_verb(VERB_ADVANCE, "ada").state, DESK_REFUSED);
+    ck_assert_int_eq(do_verb(VERB_KILL, "ada").state, DESK_SERVED);
+    ck_assert_uint_eq(exposed(), 0);
+    tear_down();
+}
+END_TEST
+
+/* --- ramps ----------------------------------------------------------------------------------- */
+
+#define RAMP "[{name: ramp, ramp: {to: 50, over: 10d}, bake: 1w}]"
+
+START_TEST(a_halt_within_a_window_lets_nobody_in_from_its_commit_on)
+{
+    set_up(RAMP, START);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    pass(12 * 3600);
+    unsigned before = exposed();
+    ck_assert_uint_gt(before, 0);
+    do_and_record(VERB_HALT);
+    pass(11 * 3600);
+    ck_assert_uint_eq(exposed(), before);
+    pass(30 * 86400);
+    ck_assert_uint_eq(exposed(), before);
+    ck_assert_uint_eq(steers_settle(&one), 0);
+    tear_down();
+}
+END_TEST
+
+/* If every controller dies, or the branch is away, the document itself has an end. */
+START_TEST(nobody_is_let_in_beyond_the_end_of_a_window)
+{
+    set_up(RAMP, START);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    unsigned begin = exposed();
+    pass(86400);
+    unsigned end = exposed();
+    ck_assert_uint_gt(end, begin);
+    shell("mv remote.git away.git");
+    for (int i = 0; i < 3; i++) {
+        pass(10 * 86400);
+        core_turn(one.core);
+        ck_assert_uint_eq(exposed(), end);
+    }
+    tear_down();
+}
+END_TEST
+
 /* --- shrinking ------------------------------------------------------------------------------- */
 
 /* In its last phase, with half of all. */
@@ -271,8 +328,125 @@ START_TEST(a_breach_does_not_wait_for_a_verb_that_waits)
 }
 END_TEST
 
+/* --- the end of an override ------------------------------------------------------------------- */
+
+static void refuse_pushes_of_weir(void)
+{
+    shell("printf '#!/bin/sh\nread old new ref\n! git log -1 --format=%%an $new | grep -q "
+          "\"^weir\"\n' >remote.git/hooks/pre-receive && chmod +x remote.git/hooks/pre-receive");
+}
+
+/* In words of sed, on the state's file. */
+static void edit_state(const char *words)
+{
+    shell("cd work && git pull -q --rebase && sed -i '%s' state/production/shop-release.yaml",
+          words);
+    commit("git diff --quiet && exit 1 || true");
+    steers_fetch(&one);
+    steers_take(&one);
+}
+
+static void is_still_open(void)
+{
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    ck_assert_uint_eq(exposed(), 0);
+}
+
+START_TEST(no_hand_ends_an_override)
+{
+    char words[200];
+    set_up_half(WATCHED);
+    refuse_pushes_of_weir();
+    breaks(METRIC_GUARDRAIL);
+    struct snapshot *snapshot = hub_acquire(&one.hub);
+    snprintf(words, sizeof words, "s/^  intents:/&\\n    - \"%s\"/",
+             snapshot->environments[0].overrides->items[0]->intent.data);
+    snapshot_release(snapshot);
+    is_still_open();
+    edit_state("s/^  run: 1/  run: 2/");
+    is_still_open();
+    edit_state("s/^  run: 2/  run: 1/");
+    is_still_open();
+    edit_state(words); /* that it is recorded, and nothing else */
+    is_still_open();
+    shell("rm remote.git/hooks/pre-receive");
+    pass(120);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(exposed(), 0);
+    tear_down();
+}
+END_TEST
+
+static bool is_on_in_france(void)
+{
+    return exposed() == 1000;
+}
+
+START_TEST(a_step_back_of_a_flag_that_is_edited_stands_until_it_is_recorded)
+{
+    set_up_half(WATCHED);
+    refuse_pushes_of_weir();
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK, "ada").state, DESK_SERVED);
+    unsigned less = exposed();
+    ck_assert(less > 60 && less < 140);
+    shell("cd work && git pull -q --rebase && sed -i 's/is: DE/is: FR/' flags/shop.yaml");
+    commit("git diff --quiet && exit 1 || true");
+    steers_fetch(&one);
+    steers_take(&one);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    ck_assert_uint_eq(exposed(), less);
+    shell("rm remote.git/hooks/pre-receive");
+    pass(120);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert(is_on_in_france()); /* as its rule says by now */
+    tear_down();
+}
+END_TEST
+
+START_TEST(on_a_later_run_an_override_closes_without_a_commit)
+{
+    struct steers two;
+    set_up_half(WATCHED);
+    steers_open(&two, "two");
+    steers_fetch(&two);
+    steers_take(&two);
+    breaks(METRIC_GUARDRAIL);
+    steers_measure(WALK_SUCCESS, "");
+    pass(1);
+    struct desk_request request;
+    steers_ask(&two, VERB_KILL, "eve", &request);
+    core_turn(two.core); /* which has not heard of it for days */
+    ck_assert_uint_eq(steering_open(core_steering(two.core)), 1);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    pass(3600);
+    do_and_record(VERB_RESUME);
+    char *tip = strdup(shell("git -C remote.git rev-parse main"));
+    unsigned again = exposed();
+    ck_assert_uint_gt(again, 0);
+    ck_assert_int_eq(steers_record(&two), RECORDER_MOVED);
+    steers_fetch(&two);
+    steers_take(&two);
+    core_turn(two.core);
+    ck_assert_uint_eq(steering_open(core_steering(two.core)), 0);
+    ck_assert_ptr_null(two.proposal);
+    ck_assert_uint_eq(steers_exposed(&two, &staff), again);
+    ck_assert_str_eq(shell("git -C remote.git rev-parse main"), tip);
+    free(tip);
+    steers_close(&two);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours,
-          who_approves_and_then_changes_it_has_not_approved_it, a_breaker_kills_whatever_the_status,
+          who_approves_and_then_changes_it_has_not_approved_it,
+          a_state_of_later_than_now_lets_nobody_in,
+          a_halt_within_a_window_lets_nobody_in_from_its_commit_on,
+          nobody_is_let_in_beyond_the_end_of_a_window, a_breaker_kills_whatever_the_status,
           a_breaker_kills_what_a_step_back_still_serves,
           a_guardrail_takes_back_what_a_step_back_still_serves,
-          a_breach_does_not_wait_for_a_verb_that_waits)
+          a_breach_does_not_wait_for_a_verb_that_waits, no_hand_ends_an_override,
+          a_step_back_of_a_flag_that_is_edited_stands_until_it_is_recorded,
+          on_a_later_run_an_override_closes_without_a_commit)
