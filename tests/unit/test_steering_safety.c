@@ -434,6 +434,9 @@ START_TEST(on_a_later_run_an_override_closes_without_a_commit)
     ck_assert_ptr_null(two.proposal);
     ck_assert_uint_eq(steers_exposed(&two, &staff), again);
     ck_assert_str_eq(shell("git -C remote.git rev-parse main"), tip);
+    request = steers_answer(&two, &request); /* eve is told */
+    ck_assert_int_eq(request.state, DESK_FAILED);
+    ck_assert_ptr_nonnull(strstr(request.words, "ask again"));
     free(tip);
     steers_close(&two);
     tear_down();
