@@ -175,6 +175,45 @@ START_TEST(a_state_of_later_than_now_lets_nobody_in)
 }
 END_TEST
 
+#define TARGET                                                                                     \
+    "---\napiVersion: weir/v1\nkind: Target\nmetadata: {name: copy}\n"                             \
+    "spec: {environment: production, file: {path: copy.json}}\n"
+
+/* What is in the way of its file is taken away after a while. */
+START_TEST(nothing_is_measured_nor_grows_before_every_target_has_it)
+{
+    begin();
+    shell("mkdir -p one/targets/copy.json/here");
+    log_set_level(LOG_LEVEL_ERROR);
+    shell("mkdir -p work/flags");
+    write_text("flags/shop.yaml", ROLLOUT_FLAG TARGET);
+    write_rollout("[{name: two, percent: 2}, {name: half, percent: 50}]", START);
+    commit("true");
+    steers_open(&one, "one");
+    steers_fetch(&one);
+    steers_take(&one);
+    core_turn(one.core);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    for (int i = 0; i < 3; i++) {
+        pass(600);
+        core_turn(one.core);
+        ck_assert_ptr_null(one.proposal);
+        ck_assert_int_eq(steers_exposed_since, INT64_MAX);
+        ck_assert(shows("targets: not all have acknowledged"));
+    }
+    shell("rm -r one/targets/copy.json");
+    for (int i = 0; i < 3000 && steers_exposed_since == INT64_MAX; i++) {
+        core_turn(one.core);
+        usleep(10000); /* its target tries again by a clock of its own */
+    }
+    ck_assert_int_eq(steers_exposed_since, wall_seconds);
+    core_turn(one.core);
+    ck_assert_ptr_nonnull(one.proposal);
+    tear_down();
+}
+END_TEST
+
 /* --- ramps ----------------------------------------------------------------------------------- */
 
 #define RAMP "[{name: ramp, ramp: {to: 50, over: 10d}, bake: 1w}]"
@@ -332,7 +371,7 @@ END_TEST
 
 static void refuse_pushes_of_weir(void)
 {
-    shell("printf '#!/bin/sh\nread old new ref\n! git log -1 --format=%%an $new | grep -q "
+    shell("printf '#!/bin/sh\nread old new ref\n! git log -1 --format=%%%%an $new | grep -q "
           "\"^weir\"\n' >remote.git/hooks/pre-receive && chmod +x remote.git/hooks/pre-receive");
 }
 
@@ -443,13 +482,60 @@ START_TEST(on_a_later_run_an_override_closes_without_a_commit)
 }
 END_TEST
 
+/* --- where else overrides are ------------------------------------------------------------------
+ */
+
+START_TEST(a_branch_that_refuses_for_long_is_not_the_only_place)
+{
+    struct steers two;
+    set_up_half(WATCHED);
+    steers_open(&two, "two");
+    steers_fetch(&two);
+    steers_take(&two);
+    refuse_pushes_of_weir();
+    breaks(METRIC_GUARDRAIL);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_nonnull(one.proposal);
+        ck_assert_uint_eq(one.proposal->override_count, 0);
+        ck_assert_int_eq(steers_record(&one), RECORDER_REFUSED);
+        core_turn(one.core);
+        pass(120);
+        core_turn(one.core);
+    }
+    ck_assert_uint_eq(one.proposal->override_count, 1);
+    ck_assert_uint_gt(steers_exposed(&two, &staff), 400);
+    steers_measure(WALK_SUCCESS, ""); /* for the other, who has not seen it */
+    steering_adopt(core_steering(two.core), one.proposal->overrides, 1, true);
+    core_turn(two.core);
+    ck_assert_uint_eq(steers_exposed(&two, &staff), 0);
+    steers_close(&two);
+    steers_open(&two, "two"); /* which is kept */
+    steers_fetch(&two);
+    steers_take(&two);
+    ck_assert_uint_eq(steers_exposed(&two, &staff), 0);
+    shell("rm remote.git/hooks/pre-receive");
+    core_turn(two.core);
+    ck_assert_int_eq(steers_record(&two), RECORDER_ACCEPTED); /* and recorded by either */
+    steers_record(&one); /* too late, or the very same commit */
+    steers_fetch(&one);
+    steers_take(&one);
+    ck_assert_uint_eq(steers_settle(&one), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_str_eq(shell("git -C remote.git log --format=%%s | grep -c '^Revert'"), "1");
+    steers_close(&two);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours,
           who_approves_and_then_changes_it_has_not_approved_it,
           a_state_of_later_than_now_lets_nobody_in,
+          nothing_is_measured_nor_grows_before_every_target_has_it,
           a_halt_within_a_window_lets_nobody_in_from_its_commit_on,
           nobody_is_let_in_beyond_the_end_of_a_window, a_breaker_kills_whatever_the_status,
           a_breaker_kills_what_a_step_back_still_serves,
           a_guardrail_takes_back_what_a_step_back_still_serves,
           a_breach_does_not_wait_for_a_verb_that_waits, no_hand_ends_an_override,
           a_step_back_of_a_flag_that_is_edited_stands_until_it_is_recorded,
-          on_a_later_run_an_override_closes_without_a_commit)
+          on_a_later_run_an_override_closes_without_a_commit,
+          a_branch_that_refuses_for_long_is_not_the_only_place)
