@@ -31,7 +31,7 @@ enum desk_state {
     DESK_NOTHING,  /* it was so already, or something safer is */
     DESK_REFUSED,  /* the machine says no: `words` */
     DESK_FAILED,   /* the branch says no, or could not be reached in time: `words`. Nothing was
-                      served */
+                      served; or it was, and ended with a later run */
 };
 const char *desk_state_name(enum desk_state state); /* "recorded" */
 bool desk_state_is_done(enum desk_state state);     /* nothing more will come of it */

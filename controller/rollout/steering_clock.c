@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "../targets/target.h"
+#include "approvals.h"
 #include "steering_private.h"
 
 #define DRIFT_MOST 60             /* seconds */
@@ -28,6 +29,17 @@ void steering_check_clocks(struct steering *steering)
 bool steering_is_exposed(const struct steering *steering, size_t index)
 {
     return index < steering->exposure_count && steering->exposures[index].since != INT64_MAX;
+}
+
+/* Of a list that does not have it nothing is known: no approval counts. */
+const struct rollout_state *steering_state(const struct steering *steering, size_t index,
+                                           struct arena *arena)
+{
+    const struct roster_rollout *item = &steering->roster->items[index];
+    bool is_known = index < steering->exposure_count &&
+                    strcmp(steering->exposures[index].name, item->name) == 0;
+    return approvals_drop(item->state, is_known ? steering->exposures[index].barred : UINT64_MAX,
+                          arena);
 }
 
 static const struct steering_exposure *find(const struct steering_exposure *list, size_t count,
@@ -67,14 +79,15 @@ static bool renew(struct steering *steering)
         const struct roster_rollout *item = &roster->items[count];
         const struct steering_exposure *before =
             find(steering->exposures, steering->exposure_count, item);
-        list[count] = (struct steering_exposure){.name = strdup(item->name),
-                                                 .run = item->state->run,
-                                                 .seq = item->state->seq,
-                                                 .has_told = before && before->has_told,
-                                                 .since = before ? before->since
-                                                          : item->state->since < steering->began
-                                                              ? item->state->since
-                                                              : INT64_MAX};
+        list[count] = (struct steering_exposure){
+            .name = strdup(item->name),
+            .run = item->state->run,
+            .seq = item->state->seq,
+            .has_told = before && before->has_told,
+            .barred = approvals_find_barred(steering->parts.mirror, steering->commit, roster, item),
+            .since = before                                 ? before->since
+                     : item->state->since < steering->began ? item->state->since
+                                                            : INT64_MAX};
         if (!list[count].name)
             break;
     }

@@ -19,8 +19,9 @@ struct steering_request {
 struct steering_exposure {
     char *name; /* of the rollout */
     uint32_t run, seq;
-    int64_t since; /* wall seconds; INT64_MAX: it is not known yet */
-    bool has_told; /* people know that it waits for them */
+    int64_t since;   /* wall seconds; INT64_MAX: it is not known yet */
+    bool has_told;   /* people know that it waits for them */
+    uint64_t barred; /* approvals.h */
 };
 
 /* An override that stands elsewhere. */
@@ -105,6 +106,10 @@ void steering_check_clocks(struct steering *steering);
  * the metrics when something of it changed. */
 void steering_check_exposure(struct steering *steering, bool changed, bool *soon);
 bool steering_is_exposed(const struct steering *steering, size_t index);
+
+/* Where it stands on the tip, with the approvals that count; NULL without memory. */
+const struct rollout_state *steering_state(const struct steering *steering, size_t index,
+                                           struct arena *arena);
 
 /* --- steering_view.c ------------------------------------------------------------------------- */
 

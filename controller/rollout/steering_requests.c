@@ -73,6 +73,17 @@ static const struct roster_rollout *item_of(const struct steering *steering,
     return steering->roster ? roster_find(steering->roster, text_of(name)) : NULL;
 }
 
+/* What was served for it ended, and Git never said it: it says something else. */
+static void tell_ended(struct steering *steering, struct steering_request *request,
+                       const struct roster_rollout *item)
+{
+    if (item && (item->state->course == COURSE_ROLLED_BACK || item->state->course == COURSE_KILLED))
+        steering_answer(steering, request, DESK_NOTHING, "it is so already, or safer");
+    else
+        steering_answer(steering, request, DESK_FAILED,
+                        "the rollout was started again before it was recorded: ask again");
+}
+
 void steering_settle_requests(struct steering *steering, const char *commit)
 {
     const struct clock *clock = steering->parts.clock;
@@ -86,6 +97,9 @@ void steering_settle_requests(struct steering *steering, const char *commit)
             rollout_state_has_intent(item->state, text_of(request->intent))) {
             snprintf(request->request.commit, sizeof request->request.commit, "%s", commit);
             steering_answer(steering, request, DESK_RECORDED, "");
+        } else if (commit && request->request.state == DESK_SERVED &&
+                   !open_overrides_find(&steering->overrides, text_of(request->intent))) {
+            tell_ended(steering, request, item);
         } else if (request->request.state == DESK_WAITING && now >= request->deadline) {
             char words[256 + 64];
             snprintf(words, sizeof words, "not recorded in time%s%s",

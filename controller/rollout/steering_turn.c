@@ -47,7 +47,8 @@ static bool may_break(const struct metrics_view *known)
     return false;
 }
 
-static enum status ask(struct turn *turn, size_t index, struct walk_task *task)
+/* Of the tip's state, whose evidence it is: after a move nothing is known. */
+static enum status ask(struct turn *turn, size_t index, bool of_tip, struct walk_task *task)
 {
     struct steering *steering = turn->steering;
     const struct steering_measures *measures = &steering->parts.measures;
@@ -55,8 +56,8 @@ static enum status ask(struct turn *turn, size_t index, struct walk_task *task)
     const struct roster_rollout *item = &steering->roster->items[index];
     enum status status = STATUS_OK;
     roster_task(item, turn->now, task);
-    stance->known.gate_count = 0;
-    if (measures->view && !stance->has_moved)
+    stance->known = (struct metrics_view){0};
+    if (measures->view && of_tip)
         status = measures->view(measures->self, item, turn->now, turn->arena, &stance->known);
     task->gates = stance->known.gates;
     task->gate_count = stance->known.gate_count;
@@ -233,7 +234,7 @@ static enum status decide_verb(struct turn *turn, size_t index, const struct des
     struct walk_task task;
     struct error error;
     struct walk_verb verb = {.kind = request->verb, .lifts = request->lifts};
-    enum status status = ask(turn, index, &task);
+    enum status status = ask(turn, index, !turn->stances[index].has_moved, &task);
     if (status == STATUS_OK && (!arena_copy(turn->arena, text_of(request->by), &verb.by) ||
                                 !arena_copy(turn->arena, text_of(request->note), &verb.note)))
         status = STATUS_NO_MEMORY;
@@ -318,7 +319,7 @@ static enum status record_override(struct turn *turn, const struct override *ove
                                    .note = override->note,
                                    .intent = override->intent,
                                    .run = override->run};
-    enum status status = ask(turn, index, &task);
+    enum status status = ask(turn, index, !turn->stances[index].has_moved, &task);
     if (status == STATUS_OK)
         status = walk_verb(&task, turn->stances[index].state, &verb, turn->arena, &decision);
     if (status != STATUS_OK || !decision.state)
@@ -375,18 +376,55 @@ static enum status act(struct turn *turn, size_t index)
                : STATUS_NO_MEMORY;
 }
 
+static bool takes_more(enum walk_verb_kind action, const struct override *open)
+{
+    if (!open)
+        return true;
+    const struct override other = {.action = action, .run = open->run, .seq = open->seq};
+    return action != open->action && override_wins(&other, open);
+}
+
+/* What is decided of a rollout may not be on the branch for long, and what is served of it may be
+ * too much: until Git says it, the tip's evidence goes on, and a breach of it that asks for less
+ * than is served is served too. Nothing else is done about such a rollout. */
+static enum status take_further(struct turn *turn, size_t index, const struct override *open)
+{
+    struct steering *steering = turn->steering;
+    struct stance *stance = &turn->stances[index];
+    const struct rollout_state *state = steering_state(steering, index, turn->arena);
+    struct walk_decision decision;
+    struct walk_task task;
+    enum status status = state ? ask(turn, index, true, &task) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = walk_tick(&task, state, turn->arena, &decision);
+    if (status != STATUS_OK || !decision.needs_override ||
+        !takes_more(action_of(decision.kind), open))
+        return status;
+    const struct rollout_state *moved = stance->state;
+    stance->state = state; /* it is decided on the tip */
+    status = override_it(turn, index, &decision, TEXT("weir"), TEXT(""));
+    stance->state = moved;
+    if (status != STATUS_OK)
+        return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+    turn->rollbacks++;
+    return record_override(turn,
+                           open_overrides_find(&steering->overrides, text_of(decision.intent)));
+}
+
 static enum status tick(struct turn *turn, size_t index)
 {
     struct steering *steering = turn->steering;
     const struct roster_rollout *item = &steering->roster->items[index];
     struct stance *stance = &turn->stances[index];
     struct walk_task task;
-    bool is_overridden = open_overrides_of(&steering->overrides, item->rollout->environment.text,
-                                           item->rollout->name.text) != NULL;
-    enum status status = ask(turn, index, &task);
+    const struct override *open = open_overrides_of(
+        &steering->overrides, item->rollout->environment.text, item->rollout->name.text);
+    enum status status = ask(turn, index, !stance->has_moved, &task);
     if (status == STATUS_OK)
         status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
-    if (status != STATUS_OK || stance->has_moved || is_overridden || turn->is_full)
+    if (status == STATUS_OK && (open || stance->has_moved))
+        return take_further(turn, index, open);
+    if (status != STATUS_OK || turn->is_full)
         return status;
     status = act(turn, index);
     if (stance->decision.next < turn->next)
@@ -483,9 +521,12 @@ static bool begin_turn(struct turn *turn)
     memcpy(proposal->tip, steering->commit, sizeof proposal->tip);
     turn->arena = &proposal->arena;
     turn->stances = ARENA_ARRAY(turn->arena, struct stance, steering->roster->count + 1);
-    for (size_t i = 0; i < steering->roster->count && turn->stances; i++)
-        turn->stances[i].state = steering->roster->items[i].state;
-    return turn->stances != NULL;
+    bool good = turn->stances != NULL;
+    for (size_t i = 0; i < steering->roster->count && good; i++) {
+        turn->stances[i].state = steering_state(steering, i, turn->arena);
+        good = turn->stances[i].state != NULL;
+    }
+    return good;
 }
 
 static int64_t next_turn(const struct turn *turn, bool soon)

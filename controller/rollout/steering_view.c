@@ -82,8 +82,10 @@ static enum status write_entry(const struct steering *steering, const struct tur
     roster_task(item, turn->now, &task);
     buffer_init(&out->json, 0);
     out->environment = strndup(rollout->environment.text.data, rollout->environment.text.length);
-    enum status status = walk_approvals(&task, item->state, turn->arena, &entry.approvals_given,
-                                        &entry.approvals_needed);
+    const struct rollout_state *state = steering_state(steering, index, turn->arena);
+    enum status status = state ? walk_approvals(&task, state, turn->arena, &entry.approvals_given,
+                                                &entry.approvals_needed)
+                               : STATUS_NO_MEMORY;
     if (status != STATUS_OK || !out->environment)
         return STATUS_NO_MEMORY;
     rollout_status_entry(&out->json, &entry);

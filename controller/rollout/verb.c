@@ -5,6 +5,7 @@
 #include "../../rules/similar.h"
 #include "../git/decide.h"
 #include "../git/verify.h"
+#include "approvals.h"
 
 void verb_init(struct verb *verb)
 {
@@ -175,11 +176,14 @@ static enum status ask(struct verb_turn *turn, struct error *error)
     struct verb *verb = turn->verb;
     struct verb_outcome *outcome = &verb->outcome;
     const struct rollout_state *state = turn->item->state;
+    uint64_t barred =
+        approvals_find_barred(turn->on->mirror, turn->on->tip, turn->roster, turn->item);
     struct walk_verb asked = {
         .kind = verb->kind, .by = outcome->by, .note = verb->reason, .lifts = verb->lifts};
     outcome->before = outcome->after = state;
     outcome->was_edited = turn->task.unreadable || turn->task.foreign_edit;
-    enum status status = hold_first(turn, &state);
+    state = approvals_drop(state, barred, &verb->arena);
+    enum status status = state ? hold_first(turn, &state) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = walk_verb(&turn->task, state, &asked, &verb->arena, &turn->decision);
     if (status != STATUS_OK)

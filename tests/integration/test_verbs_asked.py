@@ -178,6 +178,21 @@ def test_who_changed_the_plan_may_not_approve_either(repository, tmp_path):
     verb(repository, "approve", "--sign-key", tmp_path / "bob", "--allowed-signers", signers)
 
 
+def test_who_approves_and_then_changes_it_has_not_approved_it(repository, tmp_path):
+    signers = keys(tmp_path, "bob", "eve")
+    at_ten(repository)
+    verb(repository, "approve", "--sign-key", tmp_path / "bob", "--allowed-signers", signers)
+    weir.git(repository.work, "fetch", "--quiet", "origin")
+    weir.git(repository.work, "reset", "--quiet", "--hard", "origin/main")
+    weir.write_files(repository.work, {"rollout.yaml": (repository.work / "rollout.yaml").read_text() + "# a word\n"})
+    weir.git(repository.work, "commit", "--quiet", "--all", "-m", "a word", "--author", "Bob <bob@example.com>")
+    weir.git(repository.work, "push", "--quiet", "origin", "HEAD")
+    done = verb(repository, "advance", code=1)
+    assert "approvals 0 of 1" in done.err, done
+    verb(repository, "approve", "--sign-key", tmp_path / "eve", "--allowed-signers", signers)
+    verb(repository, "advance")
+
+
 # --- how it is asked ----------------------------------------------------------------------------------------------
 
 

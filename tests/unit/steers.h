@@ -92,11 +92,14 @@ SHARED enum status steers_view(void *self, const struct roster_rollout *item, in
     return STATUS_OK;
 }
 
+/* Since when all targets have what the first rollout's state says, as measuring was told last. */
+static int64_t steers_exposed_since;
+
 SHARED void steers_watch(void *self, struct roster *roster, const int64_t *exposed)
 {
     (void)self;
-    (void)roster;
-    (void)exposed;
+    if (roster->count)
+        steers_exposed_since = exposed[0];
 }
 
 SHARED void steers_measure(enum walk_verdict verdict, const char *evidence)
