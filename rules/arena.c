@@ -14,6 +14,11 @@ void arena_init(struct arena *arena, size_t maximum)
     *arena = (struct arena){.maximum = maximum ? maximum : SIZE_MAX};
 }
 
+void arena_begin_with(struct arena *arena, size_t first)
+{
+    arena->first = first;
+}
+
 static void free_chain(struct arena_block *block)
 {
     while (block) {
@@ -61,7 +66,8 @@ void arena_reset(struct arena *arena)
 /* Blocks double, so that small work stays small and large work makes few of them. */
 static bool add_block(struct arena *arena, size_t least)
 {
-    size_t size = arena->blocks ? arena->blocks->size * 2 : BLOCK_FIRST;
+    size_t first = arena->first ? arena->first : BLOCK_FIRST,
+           size = arena->blocks ? arena->blocks->size * 2 : first;
     if (size > BLOCK_LARGEST)
         size = BLOCK_LARGEST;
     if (size < least)

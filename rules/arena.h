@@ -18,10 +18,14 @@ struct arena {
     char *next, *end;           /* the free part of the newest block */
     size_t reserved;            /* bytes taken from the system */
     size_t maximum;             /* never reserve more than this */
+    size_t first;               /* bytes of the first block; 0: the usual number */
 };
 
 /* A maximum of 0 means no maximum. */
 void arena_init(struct arena *arena, size_t maximum);
+/* The first block is of so many bytes, the next ones double from there: for an arena that will hold
+ * little, and stay. Of one that is empty. */
+void arena_begin_with(struct arena *arena, size_t first);
 void arena_dispose(struct arena *arena);
 /* Takes over all that `from` holds, which is empty afterwards; false when that is more than the
  * maximum (it is taken over all the same). */

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define SMALL_BLOCK ((size_t)2 << 10)
+
 /* One entry whose version in force is wanted. */
 struct taken {
     uint64_t hash;
@@ -176,6 +178,8 @@ enum status excerpt_read(const struct excerpt_task *task, struct catalog *out, s
     struct excerpt excerpt = {.task = task, .out = out};
     *out = (struct catalog){0};
     arena_init(&out->arena, READING_MEMORY);
+    if (task->is_small)
+        arena_begin_with(&out->arena, SMALL_BLOCK);
     buffer_init(&excerpt.bytes, 0);
     enum status status = take_all(&excerpt);
     if (status == STATUS_OK && !list_sources(&excerpt))

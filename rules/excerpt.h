@@ -19,6 +19,7 @@ struct excerpt_task {
     /* Of these kinds (bit 1 << kind) what is asked for is read too, and what that asks for: a
      * rollout's plan and metrics, a flag's segments. */
     unsigned follow;
+    bool is_small; /* what is read is some hundred bytes, and there will be many such catalogs */
 };
 
 /* Fills a catalog that was not initialised; dispose of it by catalog_dispose(), also after a

@@ -265,6 +265,7 @@ static enum status read_parts(const struct schema *const *schemas, struct read_f
                                .end = count * (i + 1) / parts,
                                .number = i};
         arena_init(&all[i].arena, READING_MEMORY);
+        arena_begin_with(&all[i].arena, arena->first);
         diagnostics_init(&all[i].diagnostics);
     }
     if (all)

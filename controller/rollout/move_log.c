@@ -192,7 +192,7 @@ enum status move_bar_author(struct mirror *mirror, const char *commit, const str
 {
     const struct rollout *rollout = item->rollout;
     const struct phase_plan *plan =
-        rollout->plan.text.length ? catalog_phase_plan(&roster->catalog, rollout->plan.text) : NULL;
+        rollout->plan.text.length ? catalog_phase_plan(roster_catalog(roster), rollout->plan.text) : NULL;
     const struct text paths[] = {rollout->name.place.path,
                                  plan ? plan->name.place.path : (struct text){0}};
     task->author = (struct text){0};

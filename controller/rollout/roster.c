@@ -6,9 +6,15 @@
 #include "../../rules/excerpt.h"
 #include "../../rules/hash.h"
 
-static const enum kind kinds[] = {KIND_ROLLOUT, KIND_ROLLOUT_STATE, KIND_PHASE_PLAN, KIND_METRIC};
-
 /* --- what it is made of ---------------------------------------------------------------------- */
+
+struct roster_state {
+    _Atomic uint32_t references;
+    struct blob_id blob; /* of the file it was read from, and which document of it */
+    uint32_t index;
+    struct catalog catalog; /* of nothing else */
+    const struct rollout_state *state;
+};
 
 static uint64_t mix(uint64_t hash, const void *data, size_t length)
 {
@@ -25,47 +31,51 @@ static uint64_t mix_version(uint64_t hash, const struct version *version)
 }
 
 /* The entries stand in no order, so what each comes to is added up. */
-static uint64_t find_key(const struct inventory *inventory)
+static uint64_t key_of(const struct inventory *inventory, enum kind kind)
 {
-    uint64_t key = 1;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        const struct entries *entries = &inventory->kinds[kinds[i]];
-        for (size_t j = 0; j < entries->count; j++) {
-            const struct entry *entry = entries->items[j];
-            uint64_t hash = mix_version(entry->hash, entry->in_force);
-            key += kinds[i] == KIND_ROLLOUT_STATE ? mix_version(hash, entry->wanted) : hash;
-        }
+    const struct entries *entries = &inventory->kinds[kind];
+    uint64_t key = 0;
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct entry *entry = entries->items[i];
+        uint64_t hash = mix_version(entry->hash, entry->in_force);
+        key += kind == KIND_ROLLOUT_STATE ? mix_version(hash, entry->wanted) : hash;
     }
     return key;
 }
 
+static uint64_t key_of_definitions(const struct inventory *inventory)
+{
+    return key_of(inventory, KIND_ROLLOUT) + key_of(inventory, KIND_PHASE_PLAN) +
+           key_of(inventory, KIND_METRIC);
+}
+
 /* --- one rollout ----------------------------------------------------------------------------- */
 
-static bool name_it(struct roster *roster, struct roster_rollout *item)
+static bool name_it(struct arena *arena, struct roster_rollout *item)
 {
     const struct rollout *rollout = item->rollout;
     struct text name;
     char text[2 * STATE_NAME_MOST + 32];
     snprintf(text, sizeof text, "state/%s/%s.yaml", rollout->environment.text.data,
              rollout->name.text.data);
-    if (!arena_copy(&roster->arena, text_of(text), &name))
+    if (!arena_copy(arena, text_of(text), &name))
         return false;
     item->path = name.data;
     snprintf(text, sizeof text, "%s/%s", rollout->environment.text.data, rollout->name.text.data);
-    if (!arena_copy(&roster->arena, text_of(text), &name))
+    if (!arena_copy(arena, text_of(text), &name))
         return false;
     item->name = name.data;
     return true;
 }
 
 /* A time zone that this machine does not know stops growth, and nothing else. */
-static void make_calendar(struct roster *roster, struct roster_rollout *item)
+static void make_calendar(struct roster_definitions *definitions, struct roster_rollout *item)
 {
     const struct calendar_definition *definition = &item->rollout->calendar;
     struct error error = {0};
     enum status status = STATUS_OK;
     if (definition->timezone.length)
-        status = zone_files_find(&roster->zones, definition->timezone, &item->zone, &error);
+        status = zone_files_find(&definitions->zones, definition->timezone, &item->zone, &error);
     if (status == STATUS_OK && (definition->window_count || definition->freeze_count))
         status = calendar_new(definition->windows, definition->window_count, definition->freezes,
                               definition->freeze_count, item->zone, &item->calendar, &error);
@@ -73,36 +83,21 @@ static void make_calendar(struct roster *roster, struct roster_rollout *item)
         snprintf(item->calendar_fault, sizeof item->calendar_fault, "%.150s", error.message);
 }
 
-/* What stands at the commit, beside what counts. */
-static void look_at_file(const struct inventory *inventory, struct roster_rollout *item)
+static enum status define(struct roster_definitions *definitions, const struct rollout *rollout,
+                          struct roster_rollout *item)
 {
-    const struct entry *entry = inventory_find(inventory, KIND_ROLLOUT_STATE, text_of(item->name));
-    const struct source_file *source = inventory_source(inventory, text_of(item->path));
-    const struct version *wanted = entry ? entry->wanted : NULL;
-    bool is_whole = wanted && wanted->whole;
-    item->unreadable = source && !is_whole;
-    item->foreign_edit = entry && entry->in_force && wanted != entry->in_force && !item->unreadable;
-}
-
-static enum status fill(struct roster *roster, const struct inventory *inventory,
-                        const struct rollout *rollout, struct roster_rollout *item)
-{
+    struct arena *arena = &definitions->arena;
+    struct rollout_state *state = ARENA_NEW(arena, struct rollout_state);
     item->rollout = rollout;
-    item->phases = catalog_phases(&roster->catalog, rollout);
-    item->state = catalog_rollout_state(&roster->catalog, rollout);
-    item->has_file = item->state != NULL;
-    if (!name_it(roster, item))
+    item->phases = catalog_phases(&definitions->catalog, rollout);
+    item->state = state;
+    if (!state || !name_it(arena, item) || walk_initial(rollout, arena, state) != STATUS_OK)
         return STATUS_NO_MEMORY;
-    if (!item->state) {
-        struct rollout_state *state = ARENA_NEW(&roster->arena, struct rollout_state);
-        if (!state || walk_initial(rollout, &roster->arena, state) != STATUS_OK)
-            return STATUS_NO_MEMORY;
-        item->state = state;
-    }
-    make_calendar(roster, item);
-    look_at_file(inventory, item);
+    make_calendar(definitions, item);
     return STATUS_OK;
 }
+
+/* --- definitions ----------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -110,55 +105,186 @@ static int by_name(const void *a, const void *b)
     return text_compare(text_of(x->name), text_of(y->name));
 }
 
-static enum status fill_all(struct roster *roster, const struct inventory *inventory)
+static enum status define_all(struct roster_definitions *definitions)
 {
-    size_t count = roster->catalog.rollout_count;
-    roster->items = ARENA_ARRAY(&roster->arena, struct roster_rollout, count + 1);
-    if (!roster->items)
+    size_t count = definitions->catalog.rollout_count;
+    definitions->items = ARENA_ARRAY(&definitions->arena, struct roster_rollout, count + 1);
+    if (!definitions->items)
         return STATUS_NO_MEMORY;
-    for (; roster->count < count; roster->count++) {
-        enum status status = fill(roster, inventory, roster->catalog.rollouts[roster->count],
-                                  &roster->items[roster->count]);
+    for (; definitions->count < count; definitions->count++) {
+        enum status status = define(definitions, definitions->catalog.rollouts[definitions->count],
+                                    &definitions->items[definitions->count]);
         if (status != STATUS_OK)
             return status;
     }
     if (count)
-        qsort(roster->items, count, sizeof *roster->items, by_name);
+        qsort(definitions->items, count, sizeof *definitions->items, by_name);
     return STATUS_OK;
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
-
-/* The rollouts, their states, and all that they walk by; the caller frees the list. */
-static enum status read_catalog(struct roster *roster, const struct inventory *inventory,
-                                const struct schema_set *schemas, struct file_reader reader,
-                                struct error *error)
+/* The rollouts, and all that they walk by. */
+static enum status read_definitions(struct roster_definitions *definitions,
+                                    const struct inventory *inventory,
+                                    const struct schema_set *schemas, struct file_reader reader,
+                                    struct error *error)
 {
-    const struct entry **entries;
-    size_t count = 0, most = 0;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        most += inventory->kinds[kinds[i]].count;
-    entries = calloc(most + 1, sizeof *entries);
+    const struct entries *rollouts = &inventory->kinds[KIND_ROLLOUT],
+                         *metrics = &inventory->kinds[KIND_METRIC];
+    const struct entry **entries = calloc(rollouts->count + metrics->count + 1, sizeof *entries);
+    size_t count = 0;
     if (!entries)
         return error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
-    /* Plans and metrics that nobody walks by are not read. */
-    for (size_t i = 0; i < 2; i++) {
-        const struct entries *of_kind = &inventory->kinds[kinds[i]];
-        for (size_t j = 0; j < of_kind->count; j++)
-            entries[count++] = of_kind->items[j];
-    }
-    /* A state's plan names metrics of its own, perhaps ones that no definition names any more. */
-    const struct entries *metrics = &inventory->kinds[KIND_METRIC];
-    for (size_t j = 0; j < metrics->count && inventory->kinds[KIND_ROLLOUT].count; j++)
-        entries[count++] = metrics->items[j];
+    /* Plans that nobody walks by are not read. A state's plan names metrics of its own, perhaps
+     * ones that no definition names any more. */
+    for (size_t i = 0; i < rollouts->count; i++)
+        entries[count++] = rollouts->items[i];
+    for (size_t i = 0; i < metrics->count && rollouts->count; i++)
+        entries[count++] = metrics->items[i];
     const struct excerpt_task task = {.inventory = inventory,
                                       .schemas = schemas,
                                       .reader = reader,
                                       .entries = entries,
                                       .count = count,
                                       .follow = 1U << KIND_PHASE_PLAN | 1U << KIND_METRIC};
-    enum status status = excerpt_read(&task, &roster->catalog, error);
+    enum status status = excerpt_read(&task, &definitions->catalog, error);
     free(entries);
+    return status;
+}
+
+static void release_definitions(struct roster_definitions *definitions)
+{
+    if (!definitions ||
+        atomic_fetch_sub_explicit(&definitions->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < definitions->count; i++)
+        calendar_free(definitions->items[i].calendar);
+    catalog_dispose(&definitions->catalog);
+    zone_files_dispose(&definitions->zones);
+    arena_dispose(&definitions->arena);
+    free(definitions);
+}
+
+static enum status make_definitions(const struct inventory *inventory,
+                                    const struct schema_set *schemas, struct file_reader reader,
+                                    struct roster_definitions **out, struct error *error)
+{
+    struct roster_definitions *definitions = calloc(1, sizeof *definitions);
+    if (!definitions)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
+    definitions->references = 1;
+    definitions->key = key_of_definitions(inventory);
+    arena_init(&definitions->arena, 0);
+    zone_files_init(&definitions->zones, NULL);
+    enum status status = read_definitions(definitions, inventory, schemas, reader, error);
+    if (status == STATUS_OK && define_all(definitions) != STATUS_OK)
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
+    if (status == STATUS_OK)
+        *out = definitions;
+    else
+        release_definitions(definitions);
+    return status;
+}
+
+static struct roster_definitions *share_definitions(struct roster *previous, uint64_t key)
+{
+    if (!previous || previous->definitions->key != key)
+        return NULL;
+    atomic_fetch_add_explicit(&previous->definitions->references, 1, memory_order_relaxed);
+    return previous->definitions;
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+static void release_state(struct roster_state *state)
+{
+    if (!state || atomic_fetch_sub_explicit(&state->references, 1, memory_order_acq_rel) != 1)
+        return;
+    catalog_dispose(&state->catalog);
+    free(state);
+}
+
+static enum status read_state(const struct entry *entry, const struct inventory *inventory,
+                              const struct schema_set *schemas, struct file_reader reader,
+                              struct roster_state **out, struct error *error)
+{
+    const struct excerpt_task task = {.inventory = inventory,
+                                      .schemas = schemas,
+                                      .reader = reader,
+                                      .entries = &entry,
+                                      .count = 1,
+                                      .is_small = true};
+    struct roster_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
+    state->references = 1;
+    state->blob = entry->in_force->source->blob;
+    state->index = entry->in_force->index;
+    enum status status = excerpt_read(&task, &state->catalog, error);
+    if (status != STATUS_OK) {
+        release_state(state);
+        return status;
+    }
+    state->state = state->catalog.rollout_states[0];
+    *out = state;
+    return STATUS_OK;
+}
+
+/* The one that the roster before had of the same rollout, when it is of the same bytes; else NULL.
+ */
+static struct roster_state *share_state(const struct roster *previous, const char *name,
+                                        const struct version *version)
+{
+    const struct roster_rollout *item = previous ? roster_find(previous, text_of(name)) : NULL;
+    struct roster_state *state = item ? previous->states[item - previous->items] : NULL;
+    if (!state || state->index != version->index ||
+        memcmp(state->blob.bytes, version->source->blob.bytes, sizeof state->blob.bytes) != 0 ||
+        !text_equal(state->state->name.place.path, version->source->path))
+        return NULL;
+    atomic_fetch_add_explicit(&state->references, 1, memory_order_relaxed);
+    return state;
+}
+
+/* What stands at the commit, beside what counts. */
+static void look_at_file(const struct inventory *inventory, const struct entry *entry,
+                         struct roster_rollout *item)
+{
+    const struct source_file *source = inventory_source(inventory, text_of(item->path));
+    const struct version *wanted = entry ? entry->wanted : NULL;
+    bool is_whole = wanted && wanted->whole;
+    item->unreadable = source && !is_whole;
+    item->foreign_edit = entry && entry->in_force && wanted != entry->in_force && !item->unreadable;
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static enum status stand_all(struct roster *roster, const struct inventory *inventory,
+                             const struct schema_set *schemas, struct file_reader reader,
+                             const struct roster *previous, struct error *error)
+{
+    const struct roster_definitions *definitions = roster->definitions;
+    enum status status = STATUS_OK;
+    roster->items = ARENA_ARRAY(&roster->arena, struct roster_rollout, definitions->count + 1);
+    roster->states = ARENA_ARRAY(&roster->arena, struct roster_state *, definitions->count + 1);
+    if (!roster->items || !roster->states)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
+    for (; roster->count < definitions->count && status == STATUS_OK; roster->count++) {
+        struct roster_rollout *item = &roster->items[roster->count];
+        *item = definitions->items[roster->count];
+        const struct entry *entry =
+            inventory_find(inventory, KIND_ROLLOUT_STATE, text_of(item->name));
+        struct roster_state **state = &roster->states[roster->count];
+        look_at_file(inventory, entry, item);
+        if (!entry || !entry->in_force)
+            continue;
+        *state = share_state(previous, item->name, entry->in_force);
+        if (!*state)
+            status = read_state(entry, inventory, schemas, reader, state, error);
+        /* One of another identity is not this rollout's. */
+        const struct rollout_state *found =
+            *state ? catalog_rollout_state(&(*state)->catalog, item->rollout) : NULL;
+        item->has_file = found != NULL;
+        item->state = found ? found : item->state;
+    }
     return status;
 }
 
@@ -166,7 +292,8 @@ enum status roster_make(const struct inventory *inventory, const struct schema_s
                         struct file_reader reader, struct roster *previous, struct roster **out,
                         struct error *error)
 {
-    uint64_t key = find_key(inventory);
+    uint64_t definitions = key_of_definitions(inventory);
+    uint64_t key = definitions + key_of(inventory, KIND_ROLLOUT_STATE);
     *out = NULL;
     if (previous && previous->key == key) {
         *out = roster_reference(previous);
@@ -178,10 +305,12 @@ enum status roster_make(const struct inventory *inventory, const struct schema_s
     roster->references = 1;
     roster->key = key;
     arena_init(&roster->arena, 0);
-    zone_files_init(&roster->zones, NULL);
-    enum status status = read_catalog(roster, inventory, schemas, reader, error);
-    if (status == STATUS_OK && fill_all(roster, inventory) != STATUS_OK)
-        status = error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
+    roster->definitions = share_definitions(previous, definitions);
+    enum status status = STATUS_OK;
+    if (!roster->definitions)
+        status = make_definitions(inventory, schemas, reader, &roster->definitions, error);
+    if (status == STATUS_OK)
+        status = stand_all(roster, inventory, schemas, reader, previous, error);
     if (status == STATUS_OK)
         *out = roster;
     else
@@ -200,10 +329,9 @@ void roster_release(struct roster *roster)
 {
     if (!roster || atomic_fetch_sub_explicit(&roster->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < roster->count; i++)
-        calendar_free(roster->items[i].calendar);
-    catalog_dispose(&roster->catalog);
-    zone_files_dispose(&roster->zones);
+    for (size_t i = 0; i < roster->count && roster->states; i++)
+        release_state(roster->states[i]);
+    release_definitions(roster->definitions);
     arena_dispose(&roster->arena);
     free(roster);
 }
@@ -221,6 +349,11 @@ const struct roster_rollout *roster_find(const struct roster *roster, struct tex
     return roster->count
                ? bsearch(&name, roster->items, roster->count, sizeof *roster->items, beside)
                : NULL;
+}
+
+const struct catalog *roster_catalog(const struct roster *roster)
+{
+    return &roster->definitions->catalog;
 }
 
 /* Of several rollouts of one flag at most one is unfinished. */
@@ -243,7 +376,7 @@ const struct roster_rollout *roster_of_flag(const struct roster *roster, struct 
 
 const struct metric *roster_metric(const struct roster *roster, struct text name)
 {
-    return catalog_metric(&roster->catalog, name);
+    return catalog_metric(&roster->definitions->catalog, name);
 }
 
 void roster_task(const struct roster_rollout *item, int64_t now, struct walk_task *out)

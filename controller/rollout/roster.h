@@ -26,11 +26,26 @@ struct roster_rollout {
     const char *path;          /* "state/production/checkout-v2.yaml" */
 };
 
+/* What people have defined, which most commits leave as it is: counted, and shared by the rosters
+ * of all commits that do. */
+struct roster_definitions {
+    _Atomic uint32_t references;
+    uint64_t key;           /* of all versions that it was made of */
+    struct catalog catalog; /* rollouts, plans and metrics in force; nothing else */
+    struct zone_files zones;
+    struct arena arena;
+    struct roster_rollout *items; /* each as it stands without a file; sorted as roster->items */
+    size_t count;
+};
+
+/* One state file as it was read: counted, and shared by all rosters that have the rollout stand
+ * there. */
+struct roster_state;
+
 struct roster {
     _Atomic uint32_t references;
-    char commit[COMMIT_TEXT_SIZE];
-    struct catalog catalog; /* rollouts, plans, metrics and states in force; nothing else */
-    struct zone_files zones;
+    struct roster_definitions *definitions; /* a reference */
+    struct roster_state **states; /* a reference for each of `items`; NULL: it has no file */
     struct arena arena;
     struct roster_rollout *items; /* sorted by name: by environment, then rollout */
     size_t count;
@@ -38,13 +53,14 @@ struct roster {
 };
 
 /* Of what is in force in `inventory`. `previous` (or NULL) is taken over instead, with another
- * reference, when all that it was made of is the same; then only the commit may differ, which is
- * why it is told apart in *commit of whoever asks. STATUS_NO_MEMORY, STATUS_SYSTEM. */
+ * reference, when all that it was made of is the same. Else only what differs from it is read: the
+ * state files that do, and all definitions if one of them does. STATUS_NO_MEMORY, STATUS_SYSTEM. */
 enum status roster_make(const struct inventory *inventory, const struct schema_set *schemas,
                         struct file_reader reader, struct roster *previous, struct roster **out,
                         struct error *error) MUST_CHECK;
 struct roster *roster_reference(struct roster *roster);
-void roster_release(struct roster *roster); /* NULL is fine */
+void roster_release(struct roster *roster);                        /* NULL is fine */
+const struct catalog *roster_catalog(const struct roster *roster); /* of definitions->catalog */
 
 /* NULL where there is none. `name`: ENVIRONMENT/ROLLOUT. */
 const struct roster_rollout *roster_find(const struct roster *roster, struct text name);

@@ -41,7 +41,11 @@ class Redis:
 
     def commit(self, key):
         """What the target's meta says; None before there is one."""
-        self.connection.sendall(f"HGET {{{key}}}:meta commit\r\n".encode())
+        return self.ask("HGET", f"{{{key}}}:meta", "commit")
+
+    def ask(self, *command):
+        """A command whose answer is one string, or nothing."""
+        self.connection.sendall((" ".join(command) + "\r\n").encode())
         length = int(self.file.readline()[1:])
         return self.file.read(length + 2)[:-2].decode() if length >= 0 else None
 

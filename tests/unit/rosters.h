@@ -21,8 +21,8 @@ static inline bool stand_in(struct roster *roster, size_t index, const struct st
     struct rollout_state *state = ARENA_NEW(&roster->arena, struct rollout_state);
     struct buffer name;
     struct text copy = {0};
-    item->rollout = roster->catalog.rollouts[index];
-    item->phases = catalog_phases(&roster->catalog, item->rollout);
+    item->rollout = roster->definitions->catalog.rollouts[index];
+    item->phases = catalog_phases(&roster->definitions->catalog, item->rollout);
     if (!state || !item->phases ||
         walk_initial(item->rollout, &roster->arena, state) != STATUS_OK ||
         walk_plan(item->rollout, item->phases, &roster->arena, &state->plan) != STATUS_OK)
@@ -56,18 +56,24 @@ static inline struct roster *roster_of(const char *yaml, const struct standing *
     struct bundle bundle;
     if (!roster || !schemas)
         abort();
+    roster->definitions = calloc(1, sizeof *roster->definitions);
+    if (!roster->definitions)
+        abort();
     atomic_store(&roster->references, 1);
+    atomic_store(&roster->definitions->references, 1);
+    arena_init(&roster->definitions->arena, 0);
     arena_init(&roster->arena, 0);
     bundle_init(&bundle);
     diagnostics_init(&faults);
     bool made = bundle_add(&bundle, text_of("flags/all.yaml"), text_of(yaml)) == STATUS_OK;
     bundle_sort(&bundle);
-    made = made && catalog_build(&roster->catalog, schemas, &bundle, NULL, &faults) == STATUS_OK;
-    roster->items =
-        ARENA_ARRAY(&roster->arena, struct roster_rollout, roster->catalog.rollout_count + 1);
+    made = made && catalog_build(&roster->definitions->catalog, schemas, &bundle, NULL, &faults) ==
+                       STATUS_OK;
+    roster->items = ARENA_ARRAY(&roster->arena, struct roster_rollout,
+                                roster->definitions->catalog.rollout_count + 1);
     if (!roster->items)
         abort();
-    for (size_t i = 0; made && i < roster->catalog.rollout_count; i++) {
+    for (size_t i = 0; made && i < roster->definitions->catalog.rollout_count; i++) {
         roster->count = i + 1;
         made = stand_in(roster, i, standing);
     }

@@ -154,6 +154,97 @@ START_TEST(a_roster_knows_where_rollouts_stand)
 }
 END_TEST
 
+/* Of another rollout, beside the one that state_in() is of. */
+#define OTHER                                                                                      \
+    "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: other}\nspec: {variants: {on: true, off: "  \
+    "false}, default: off}\n---\napiVersion: weir/v1\nkind: Rollout\nmetadata: {name: other}\n"    \
+    "spec:\n  flag: other\n  environment: production\n  variant: on\n  control: off\n"             \
+    "  phases: " ROLLOUT_PHASES "\n"
+
+static void write_other(size_t phase)
+{
+    struct rollout rollout = {.name.text = TEXT("other"),
+                              .flag.text = TEXT("other"),
+                              .environment.text = TEXT("production"),
+                              .variant.text = TEXT("on"),
+                              .control.text = TEXT("off"),
+                              .seed = TEXT("other")};
+    struct rollout_state state = state_in(COURSE_RUNNING, phase);
+    state.name.text = TEXT("production/other");
+    state.rollout = TEXT("other");
+    rollout_identity(&rollout, state.identity);
+    char *text = state_text(&state);
+    write_text("state/production/other.yaml", text);
+    free(text);
+}
+
+static const struct roster_rollout *find(const struct roster *roster, const char *name)
+{
+    const struct roster_rollout *item = roster_find(roster, text_of(name));
+    ck_assert_ptr_nonnull(item);
+    return item;
+}
+
+/* Whichever way a roster was come to, it says the same. */
+static void is_as_made_from_nothing(const struct roster *roster)
+{
+    struct roster *whole = make(NULL);
+    ck_assert_uint_eq(roster->count, whole->count);
+    for (size_t i = 0; i < whole->count; i++) {
+        char *ours = state_text(roster->items[i].state), *other = state_text(whole->items[i].state);
+        ck_assert_str_eq(roster->items[i].name, whole->items[i].name);
+        ck_assert_int_eq(roster->items[i].has_file, whole->items[i].has_file);
+        ck_assert_int_eq(roster->items[i].rollout->on_breach, whole->items[i].rollout->on_breach);
+        ck_assert_str_eq(ours, other);
+        free(ours);
+        free(other);
+    }
+    roster_release(whole);
+}
+
+START_TEST(a_roster_shares_what_a_commit_leaves_as_it_was)
+{
+    set_up();
+    write_text("other.yaml", OTHER);
+    write_other(PHASE_CANARY);
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_CANARY);
+    go(commit_state(&state));
+    struct roster *first = make(NULL);
+    const struct rollout_state *other = find(first, "production/other")->state;
+    const struct rollout *rollout = find(first, "production/other")->rollout;
+    ck_assert(find(first, "production/other")->has_file);
+
+    state = state_in(COURSE_KILLED, PHASE_TEN); /* one state */
+    go(commit_state(&state));
+    struct roster *moved = make(first);
+    roster_release(first);
+    ck_assert_ptr_eq(find(moved, "production/other")->state, other);
+    ck_assert_ptr_eq(find(moved, "production/other")->rollout, rollout);
+    ck_assert_int_eq(find(moved, "production/shop-release")->state->course, COURSE_KILLED);
+    is_as_made_from_nothing(moved);
+
+    write_text("other.yaml", OTHER "  onBreach: pause\n"); /* one definition */
+    go(commit("true"));
+    struct roster *edited = make(moved);
+    roster_release(moved);
+    ck_assert_ptr_eq(find(edited, "production/other")->state, other);
+    ck_assert_int_eq(find(edited, "production/other")->rollout->on_breach, BREACH_PAUSE);
+    is_as_made_from_nothing(edited);
+
+    write_other(PHASE_TEN); /* the other state, and no definition */
+    go(commit("true"));
+    struct roster *walked = make(edited);
+    ck_assert_ptr_eq(find(walked, "production/other")->rollout,
+                     find(edited, "production/other")->rollout);
+    ck_assert_uint_eq(find(walked, "production/other")->state->phase, PHASE_TEN);
+    ck_assert_uint_eq(find(edited, "production/other")->state->phase, PHASE_CANARY);
+    is_as_made_from_nothing(walked);
+    roster_release(edited);
+    roster_release(walked);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_file_that_weir_did_not_write_so_is_told)
 {
     set_up();
@@ -178,4 +269,5 @@ START_TEST(a_file_that_weir_did_not_write_so_is_told)
 END_TEST
 
 UNIT_MAIN("preview", what_is_shown_ahead_is_what_a_commit_then_serves,
-          a_roster_knows_where_rollouts_stand, a_file_that_weir_did_not_write_so_is_told)
+          a_roster_knows_where_rollouts_stand, a_roster_shares_what_a_commit_leaves_as_it_was,
+          a_file_that_weir_did_not_write_so_is_told)
