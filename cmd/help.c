@@ -205,7 +205,6 @@ static void write_exit_codes(struct buffer *out, const struct style *style)
         out, "  0  fine\n"
              "  1  the definitions have errors, do not hold what was asked for, or a rollout\n"
              "     refuses\n"
-             "for; or a rollout refuses\n"
              "  2  wrong usage, or the outside world failed\n");
 }
 

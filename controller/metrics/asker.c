@@ -439,12 +439,12 @@ static void end(struct asker *asker, struct transfer *transfer, CURLcode result)
         finish(transfer, (unsigned)status, NULL);
 }
 
-void asker_drive(struct asker *asker, int milliseconds)
+/* True: some have ended. */
+static bool hand_on(struct asker *asker)
 {
     int running, left;
+    bool any = false;
     const CURLMsg *message;
-    curl_multi_perform(asker->multi, &running);
-    curl_multi_poll(asker->multi, NULL, 0, milliseconds, NULL);
     curl_multi_perform(asker->multi, &running);
     while ((message = curl_multi_info_read(asker->multi, &left))) {
         struct transfer *transfer = NULL;
@@ -454,8 +454,19 @@ void asker_drive(struct asker *asker, int milliseconds)
             !transfer)
             continue;
         end(asker, transfer, result);
+        any = true;
     }
     start_waiting(asker);
+    return any;
+}
+
+void asker_drive(struct asker *asker, int milliseconds)
+{
+    /* What has ended already wakes no poll. */
+    if (hand_on(asker))
+        return;
+    curl_multi_poll(asker->multi, NULL, 0, milliseconds, NULL);
+    hand_on(asker);
 }
 
 size_t asker_backlog(const struct asker *asker)

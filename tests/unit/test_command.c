@@ -178,7 +178,10 @@ START_TEST(test_help_of_every_command)
         ck_assert_ptr_null(strchr(help, '\033'));
         ck_assert_ptr_nonnull(strstr(help, "usage: weir "));
         ck_assert_ptr_nonnull(strstr(help, "\nExamples\n"));
-        ck_assert_ptr_nonnull(strstr(help, "\nExit codes\n"));
+        const char *line = strstr(help, "\nExit codes\n");
+        ck_assert_ptr_nonnull(line);
+        for (line = strchr(line + 1, '\n'); line && line[1]; line = strchr(line + 1, '\n'))
+            ck_assert_msg(line[1] == ' ', "%s", line + 1);
         for (const struct option *option = (*command)->options; option && option->name; option++) {
             char name[64];
             snprintf(name, sizeof name, "--%s", option->name);
