@@ -155,7 +155,7 @@ static enum status open_it(struct turn *turn, size_t index, const struct walk_de
     struct override *override = override_new(&from);
     if (!override)
         return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
-    enum status status = open_overrides_add(&steering->overrides, override, error);
+    enum status status = open_overrides_open(&steering->overrides, override, error);
     override_release(override);
     return status;
 }
@@ -174,7 +174,7 @@ static void log_opened(const struct turn *turn, size_t index, const struct walk_
               evidence, "error", good ? "" : error->message, NULL);
 }
 
-/* Serves what a decision asks for, before it is recorded. STATUS_REFUSED: it was closed before. */
+/* Serves what a decision asks for, before it is recorded. */
 static enum status override_it(struct turn *turn, size_t index,
                                const struct walk_decision *decision, struct text by,
                                struct text note)
