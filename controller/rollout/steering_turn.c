@@ -141,8 +141,8 @@ static enum status open_it(struct turn *turn, size_t index, const struct walk_de
                             .flag = item->rollout->flag.text,
                             .rollout = item->rollout->name.text,
                             .action = action_of(decision->kind),
-                            .run = turn->stances[index].state->run,
-                            .seq = turn->stances[index].state->seq,
+                            .run = decision->state->run,
+                            .seq = decision->state->seq - 1, /* before it */
                             .by = by,
                             .note = note,
                             .evidence = decision->evidence,
@@ -375,18 +375,41 @@ static enum status act(struct turn *turn, size_t index)
                : STATUS_NO_MEMORY;
 }
 
+/* A step back that Git does not say yet leaves users on the variant: what breaks now takes them off
+ * it. Measured is what Git says, so it is asked of that. */
+static enum status tick_stepped_back(struct turn *turn, size_t index)
+{
+    struct stance now = turn->stances[index];
+    struct walk_decision decision;
+    struct walk_task task;
+    turn->stances[index].has_moved = false;
+    enum status status = ask(turn, index, &task);
+    turn->stances[index] = now;
+    if (status == STATUS_OK)
+        status =
+            walk_tick(&task, turn->steering->roster->items[index].state, turn->arena, &decision);
+    if (status != STATUS_OK || !decision.needs_override || decision.kind == WALK_STEP_BACK)
+        return status;
+    status = override_it(turn, index, &decision, TEXT("weir"), TEXT(""));
+    turn->rollbacks++;
+    turn->next = turn->now + 1; /* to be recorded after the step back */
+    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+}
+
 static enum status tick(struct turn *turn, size_t index)
 {
     struct steering *steering = turn->steering;
     const struct roster_rollout *item = &steering->roster->items[index];
     struct stance *stance = &turn->stances[index];
     struct walk_task task;
-    bool is_overridden = open_overrides_of(&steering->overrides, item->rollout->environment.text,
-                                           item->rollout->name.text) != NULL;
+    const struct override *open = open_overrides_of(
+        &steering->overrides, item->rollout->environment.text, item->rollout->name.text);
     enum status status = ask(turn, index, &task);
     if (status == STATUS_OK)
         status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
-    if (status != STATUS_OK || stance->has_moved || is_overridden || turn->is_full)
+    if (status == STATUS_OK && open && open->action == VERB_STEP_BACK)
+        status = tick_stepped_back(turn, index);
+    if (status != STATUS_OK || stance->has_moved || open || turn->is_full)
         return status;
     status = act(turn, index);
     if (stance->decision.next < turn->next)

@@ -124,5 +124,38 @@ START_TEST(a_name_that_was_used_before_breaks_like_any_other)
 }
 END_TEST
 
+/* Users are still on the variant, though fewer, and the branch does not say so for long. */
+START_TEST(what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
+{
+    set_up();
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK).state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    unsigned few = steers_exposed(&one, &staff);
+    ck_assert(few > 60 && few < 140);
+    pass(30);
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), few);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    for (int i = 0; i < 3; i++) {
+        pass(30);
+        core_turn(one.core);
+    }
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    shell("mv away.git remote.git");
+    pass(61);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_str_eq(shell("git -C remote.git log -2 --format=%%b --reverse | grep ^Weir-Action"),
+                     "Weir-Action: step-back\nWeir-Action: rollback");
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
-          a_name_that_was_used_before_breaks_like_any_other)
+          a_name_that_was_used_before_breaks_like_any_other,
+          what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
