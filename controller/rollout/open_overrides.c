@@ -101,7 +101,7 @@ enum status open_overrides_load(struct open_overrides *set, struct error *error)
     return status;
 }
 
-static enum status keep(struct open_overrides *set, const struct override *override,
+static enum status keep(struct open_overrides *set, const struct override *override, bool again,
                         struct error *error)
 {
     struct buffer json;
@@ -118,20 +118,21 @@ static enum status keep(struct open_overrides *set, const struct override *overr
                                           .since = override->since,
                                           .evidence = buffer_text(&json)};
     enum status status = json.failed ? error_set(error, json.failed, "no memory for an override")
+                         : again     ? store_override_put_again(set->store, &stored, error)
                                      : store_override_put(set->store, &stored, error);
     buffer_dispose(&json);
     return status;
 }
 
-enum status open_overrides_add(struct open_overrides *set, struct override *override,
-                               struct error *error)
+static enum status add(struct open_overrides *set, struct override *override, bool again,
+                       struct error *error)
 {
     if (open_overrides_find(set, override->intent))
         return STATUS_OK;
     enum status status = grow(set);
     if (status != STATUS_OK)
         return error_set(error, status, "too many overrides are open");
-    status = keep(set, override, error);
+    status = keep(set, override, again, error);
     if (status == STATUS_REFUSED)
         return status;
     set->items[set->count++] = override_reference(override);
@@ -140,6 +141,18 @@ enum status open_overrides_add(struct open_overrides *set, struct override *over
     set->unkept++;
     error->status = STATUS_SYSTEM;
     return STATUS_SYSTEM;
+}
+
+enum status open_overrides_add(struct open_overrides *set, struct override *override,
+                               struct error *error)
+{
+    return add(set, override, false, error);
+}
+
+enum status open_overrides_open(struct open_overrides *set, struct override *override,
+                                struct error *error)
+{
+    return add(set, override, true, error);
 }
 
 void open_overrides_close(struct open_overrides *set, size_t index, int64_t now)

@@ -33,6 +33,10 @@ const struct override *open_overrides_of(const struct open_overrides *set, struc
  * but the store does not have it: a restart would forget it; `error` says why. */
 enum status open_overrides_add(struct open_overrides *set, struct override *override,
                                struct error *error) MUST_CHECK;
+/* The same, of one that is decided here and now: what was closed before is open again. A rollout
+ * that has the name of one that has ended may come to the same intents. */
+enum status open_overrides_open(struct open_overrides *set, struct override *override,
+                                struct error *error) MUST_CHECK;
 void open_overrides_close(struct open_overrides *set, size_t index, int64_t now);
 /* It is over at the commit that is served, recorded there or not: targets at which it stands are
  * told so, as of a recorded one, as long as it is among the newest OPEN_VOIDED_MAX of them. True:

@@ -142,8 +142,8 @@ static enum status open_it(struct turn *turn, size_t index, const struct walk_de
                             .flag = item->rollout->flag.text,
                             .rollout = item->rollout->name.text,
                             .action = action_of(decision->kind),
-                            .run = turn->stances[index].state->run,
-                            .seq = turn->stances[index].state->seq,
+                            .run = decision->state->run,
+                            .seq = decision->state->seq - 1, /* before it */
                             .by = by,
                             .note = note,
                             .evidence = decision->evidence,
@@ -156,7 +156,7 @@ static enum status open_it(struct turn *turn, size_t index, const struct walk_de
     struct override *override = override_new(&from);
     if (!override)
         return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
-    enum status status = open_overrides_add(&steering->overrides, override, error);
+    enum status status = open_overrides_open(&steering->overrides, override, error);
     override_release(override);
     return status;
 }
@@ -175,7 +175,7 @@ static void log_opened(const struct turn *turn, size_t index, const struct walk_
               evidence, "error", good ? "" : error->message, NULL);
 }
 
-/* Serves what a decision asks for, before it is recorded. STATUS_REFUSED: it was closed before. */
+/* Serves what a decision asks for, before it is recorded. */
 static enum status override_it(struct turn *turn, size_t index,
                                const struct walk_decision *decision, struct text by,
                                struct text note)

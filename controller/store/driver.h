@@ -14,7 +14,7 @@ struct store_driver {
                              struct error *error);
 
     enum status (*override_put)(struct store *store, const struct store_override *override,
-                                struct error *error);
+                                bool again, struct error *error);
     enum status (*override_close)(struct store *store, struct text intent, int64_t when,
                                   struct error *error);
     enum status (*override_each)(struct store *store, store_override_visit *visit, void *context,

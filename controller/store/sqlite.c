@@ -43,27 +43,45 @@ static enum status insert_override(struct sqlite_store *store,
     return call_end(&call, error);
 }
 
+static enum status drop_override(struct sqlite_store *store, struct text intent,
+                                 struct error *error)
+{
+    struct call call = call_begin(store, STATEMENT_OVERRIDE_DROP);
+    call_text(&call, intent);
+    call_run(&call);
+    return call_end(&call, error);
+}
+
+struct putting {
+    const struct store_override *override;
+    bool again; /* one that is closed is open afterwards */
+};
+
 static enum status put_override(struct sqlite_store *store, void *context, struct error *error)
 {
-    const struct store_override *override = context;
+    const struct putting *putting = context;
+    const struct store_override *override = putting->override;
     int64_t closed, open = 0;
     enum status status = find_closed(store, override->intent, &closed, error);
     if (status != STATUS_OK || closed == 0)
         return status;
-    if (closed > 0)
+    if (closed > 0 && !putting->again)
         return error_set(error, STATUS_REFUSED, "override '%.*s' was closed before",
                          (int) override->intent.length, override->intent.data);
     status = count(store, STATEMENT_OVERRIDE_COUNT, &open, error);
     if (status == STATUS_OK && open >= STORE_OPEN_MAXIMUM)
         return error_set(error, STATUS_LIMIT, "%d overrides are open, no more can be stored",
                          STORE_OPEN_MAXIMUM);
+    if (status == STATUS_OK && closed > 0)
+        status = drop_override(store, override->intent, error);
     return status == STATUS_OK ? insert_override(store, override, error) : status;
 }
 
 static enum status override_put(struct store *store, const struct store_override *override,
-                                struct error *error)
+                                bool again, struct error *error)
 {
-    return sqlite_transact(store_of(store), put_override, (void *)(uintptr_t) override, error);
+    struct putting putting = {override, again};
+    return sqlite_transact(store_of(store), put_override, &putting, error);
 }
 
 struct closing {

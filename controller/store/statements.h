@@ -21,6 +21,7 @@
     X(OVERRIDE_CLOSED, "SELECT closed FROM overrides WHERE intent = $1")                           \
     X(OVERRIDE_COUNT, "SELECT COUNT(*) FROM overrides WHERE closed = 0")                           \
     X(OVERRIDE_CLOSE, "UPDATE overrides SET closed = $1 WHERE intent = $2")                        \
+    X(OVERRIDE_DROP, "DELETE FROM overrides WHERE intent = $1")                                    \
     X(OVERRIDE_EACH, "SELECT " OVERRIDE_COLUMNS " FROM overrides WHERE closed = 0 "                \
                      "ORDER BY since, intent")                                                     \
     X(OVERRIDE_GET, "SELECT " OVERRIDE_COLUMNS " FROM overrides WHERE intent = $1")                \

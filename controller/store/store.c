@@ -144,7 +144,15 @@ enum status store_override_put(struct store *store, const struct store_override 
                                struct error *error)
 {
     enum status status = check_override(override, error);
-    CHECK(status, store->driver->override_put(store, override, error));
+    CHECK(status, store->driver->override_put(store, override, false, error));
+    return status;
+}
+
+enum status store_override_put_again(struct store *store, const struct store_override *override,
+                                     struct error *error)
+{
+    enum status status = check_override(override, error);
+    CHECK(status, store->driver->override_put(store, override, true, error));
     return status;
 }
 

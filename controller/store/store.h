@@ -71,6 +71,9 @@ struct store_override {
  * closed before; STATUS_LIMIT also with STORE_OPEN_MAXIMUM of them open. */
 enum status store_override_put(struct store *store, const struct store_override *override,
                                struct error *error) MUST_CHECK;
+/* The same, of one that is decided anew: it takes the place of one that was closed. */
+enum status store_override_put_again(struct store *store, const struct store_override *override,
+                                     struct error *error) MUST_CHECK;
 /* `when` is above 0. STATUS_NOT_FOUND: there is no such override. One that is closed already stays
  * closed as it was. */
 enum status store_override_close(struct store *store, struct text intent, int64_t when,

@@ -43,6 +43,13 @@ START_TEST(suite_overrides_are_put_listed_and_closed)
                 STATUS_NOT_FOUND,
                 "there is no override "
                 "'0000000000000000000000000000000000000000000000000000000000000003'");
+    /* Decided anew it is another, and one that is open stays. */
+    other.since = 1005;
+    CHECK_OK(store_override_put_again(store, &other, error));
+    CHECK_OK(store_override_get(store, other.intent, compare_override, &other, error));
+    CHECK_OK(store_override_put_again(store, &first, error));
+    CHECK_OK(store_override_get(store, other.intent, compare_override, &other, error));
+    CHECK_OK(store_override_close(store, other.intent, 4000, error));
     store_close(store);
     store = open_store(location); /* as after a restart */
     CHECK_OVERRIDES(store, "1002 in whole closed=0\n");

@@ -1,0 +1,161 @@
+/* Overrides in strange company: of intents that were there before, with more that breaks while they
+ * are open, and some that no controller can have made. */
+#include "steers.h"
+
+#define METRICS                                                                                    \
+    "---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: errors}\nspec:\n  role: breaker\n"   \
+    "  prometheus: {address: 'http://127.0.0.1:9090', query: up}\n  thresholdRange: {max: 0.01}\n"
+#define PHASES "[{name: ten, percent: 10, bake: 1h}, {name: half, percent: 50, bake: 1w}]"
+#define MORE "  start: 2026-01-01T00:00:00Z\n  metrics: [errors]\n"
+
+static struct steers one;
+static bool staff;
+
+static void write_text(const char *path, const char *text)
+{
+    char whole[200];
+    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
+    FILE *file = fopen(whole, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void write_rollout(void)
+{
+    char text[3000];
+    snprintf(text, sizeof text, "%s%s%s", ROLLOUT("shop-release", PHASES), MORE, METRICS);
+    write_text("rollouts.yaml", text);
+}
+
+static void take_commit(void)
+{
+    commit("true");
+    steers_fetch(&one);
+    steers_take(&one);
+}
+
+static void walk_to_half(void)
+{
+    steers_measure(WALK_SUCCESS, "");
+    steers_settle(&one);
+    pass(3600);
+    steers_settle(&one);
+    ck_assert_uint_gt(steers_exposed(&one, &staff), 400);
+}
+
+static void set_up(void)
+{
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    shell("mkdir -p work/flags");
+    write_text("flags/shop.yaml", ROLLOUT_FLAG);
+    write_rollout();
+    steers_open(&one, "one");
+    take_commit();
+    walk_to_half();
+}
+
+static void tear_down(void)
+{
+    steers_close(&one);
+    mirror = NULL;
+    end();
+}
+
+static struct desk_request do_verb(enum walk_verb_kind verb)
+{
+    struct desk_request request;
+    steers_ask(&one, verb, "ada", &request);
+    core_turn(one.core);
+    return steers_answer(&one, &request);
+}
+
+/* Ended, taken away with its state, and begun anew under the same name: each of its moves has the
+ * intent of the one before. */
+static void begin_another_of_the_name(void)
+{
+    steers_settle(&one);
+    shell("cd work && git pull -q --rebase && git rm -q -r rollouts.yaml state");
+    take_commit();
+    pass(3600);
+    write_rollout();
+    take_commit();
+    walk_to_half();
+}
+
+START_TEST(a_name_that_was_used_before_is_killed_like_any_other)
+{
+    set_up();
+    ck_assert_int_eq(do_verb(VERB_KILL).state, DESK_SERVED);
+    begin_another_of_the_name();
+    shell("mv remote.git away.git");
+    struct desk_request answer = do_verb(VERB_KILL);
+    ck_assert_msg(answer.state == DESK_SERVED, "%s", answer.words);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    char tip[COMMIT_TEXT_SIZE];
+    memcpy(tip, one.tip, sizeof tip);
+    steers_close(&one);
+    steers_open(&one, "one"); /* and it is not forgotten */
+    memcpy(one.tip, tip, sizeof tip);
+    steers_take(&one);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    shell("mv away.git remote.git");
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_str_eq(shell("git -C remote.git log --format=%%s | grep -c ^Kill"), "2");
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_name_that_was_used_before_breaks_like_any_other)
+{
+    set_up();
+    ck_assert_int_eq(do_verb(VERB_ROLLBACK).state, DESK_SERVED);
+    begin_another_of_the_name();
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    ck_assert_uint_eq(steers_settle(&one), 0);
+    ck_assert_str_eq(shell("git -C remote.git log --format=%%s | grep -c ^Revert"), "2");
+    tear_down();
+}
+END_TEST
+
+/* Users are still on the variant, though fewer, and the branch does not say so for long. */
+START_TEST(what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
+{
+    set_up();
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK).state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    unsigned few = steers_exposed(&one, &staff);
+    ck_assert(few > 60 && few < 140);
+    pass(30);
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), few);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    for (int i = 0; i < 3; i++) {
+        pass(30);
+        core_turn(one.core);
+    }
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    shell("mv away.git remote.git");
+    pass(61);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_str_eq(shell("git -C remote.git log -2 --format=%%b --reverse | grep ^Weir-Action"),
+                     "Weir-Action: step-back\nWeir-Action: rollback");
+    tear_down();
+}
+END_TEST
+
+UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
+          a_name_that_was_used_before_breaks_like_any_other,
+          what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
