@@ -69,31 +69,12 @@ void steering_free(struct steering *steering)
 
 /* --- overrides on a new tip ------------------------------------------------------------------ */
 
-/* Why an override is over; NULL: it is not. What is in force at the tip was computed from the state
- * that holds its intent: that is equal or safer. */
-static const char *is_over(const struct steering *steering, const struct override *override)
-{
-    char name[2 * DESK_NAME_SIZE + 64];
-    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
-    const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
-    if (!item)
-        return override->rollout.length ? "the rollout has ended" : NULL;
-    if (rollout_state_has_intent(item->state, override->intent))
-        return "recorded";
-    if (item->has_file && item->state->run > override->run)
-        return "a later run";
-    enum rollout_course course = item->state->course;
-    if (course == COURSE_KILLED || (course == COURSE_ROLLED_BACK && override->action != VERB_KILL))
-        return "git says something safer";
-    return NULL;
-}
-
 static void settle_overrides(struct steering *steering)
 {
     int64_t now = clock_seconds(steering->parts.clock);
     for (size_t i = steering->overrides.count; i-- > 0;) {
         const struct override *override = steering->overrides.items[i];
-        const char *why = is_over(steering, override);
+        const char *why = steering_is_over(steering, override);
         if (!why)
             continue;
         log_event(LOG_LEVEL_INFO, "override_closed", "intent", override->intent.data, "commit",
@@ -264,7 +245,7 @@ static bool take_adopted(struct steering *steering, struct steering_adopted *ado
     for (size_t i = 0; i < count; i++) {
         struct override *override = adopted[i].override;
         bool known = open_overrides_find(&steering->overrides, override->intent) != NULL,
-             over = !known && steering->roster && is_over(steering, override);
+             over = !known && steering->roster && steering_is_over(steering, override);
         if (!known && !over)
             is_new = adopt(steering, override) || is_new;
         /* It stands at a target still: what is published next says that it is over. */

@@ -86,6 +86,13 @@ void steering_check_mail(struct steering *steering); /* takes what other threads
 /* Serves the overrides that are open now, above what was served. */
 void steering_republish(struct steering *steering);
 
+/* --- steering_ends.c ---------------------------------------------------------------------------
+ */
+
+/* Why an override is over at the tip that was taken; NULL: it is not. What is in force there was
+ * computed from the state that holds its intent: that is equal or safer. */
+const char *steering_is_over(const struct steering *steering, const struct override *override);
+
 /* --- steering_requests.c: people's requests --------------------------------------------------- */
 
 void steering_collect(struct steering *steering); /* from the desk */

@@ -81,7 +81,8 @@ static void tell_ended(struct steering *steering, struct steering_request *reque
         steering_answer(steering, request, DESK_NOTHING, "it is so already, or safer");
     else
         steering_answer(steering, request, DESK_FAILED,
-                        "the rollout was started again before it was recorded: ask again");
+                        item ? "the rollout was started again before it was recorded: ask again"
+                             : "the rollout is gone");
 }
 
 void steering_settle_requests(struct steering *steering, const char *commit)

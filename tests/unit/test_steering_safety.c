@@ -1,5 +1,6 @@
 /* What keeps a rollout from growing, and what takes users back whatever stands in the way: through
  * the whole of a controller's core, from the verb or the measurement to what users are served. */
+#include "pins.h"
 #include "steers.h"
 
 #define METRICS                                                                                    \
@@ -444,6 +445,61 @@ START_TEST(a_step_back_of_a_flag_that_is_edited_stands_until_it_is_recorded)
 }
 END_TEST
 
+/* A finished one may be taken away, with its state. */
+static void take_rollout_away(void)
+{
+    shell("cd work && git pull -q --rebase && git rm -q -r rollouts.yaml state && sed -i "
+          "'s/default: off/default: on/' flags/shop.yaml");
+    commit("true");
+}
+
+START_TEST(an_override_of_a_rollout_that_went_stands_until_somebody_decides)
+{
+    set_up_half(WATCHED);
+    pass(8 * 86400);
+    steers_settle(&one);
+    refuse_pushes_of_weir();
+    breaks(METRIC_BREAKER);
+    is_still_open();
+    take_rollout_away();
+    steers_fetch(&one);
+    steers_take(&one);
+    is_still_open();
+    shell("mkdir -p work/state/production/flags");
+    struct flag_pin pin = pin_of("", true, "off");
+    char *text = pin_text(&pin);
+    write_text("state/production/flags/shop.yaml", text);
+    free(text);
+    commit("true");
+    steers_fetch(&one);
+    steers_take(&one);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(exposed(), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_override_of_a_rollout_that_went_ends_where_it_was_recorded)
+{
+    struct steers two;
+    set_up_half(WATCHED);
+    steers_open(&two, "two");
+    steers_fetch(&two);
+    steers_take(&two);
+    breaks(METRIC_BREAKER);
+    core_turn(two.core);
+    ck_assert_uint_eq(steers_exposed(&two, &staff), 0);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    take_rollout_away(); /* the other sees both at once */
+    steers_fetch(&two);
+    steers_take(&two);
+    ck_assert_uint_eq(steering_open(core_steering(two.core)), 0);
+    ck_assert_uint_eq(steers_exposed(&two, &staff), 1000);
+    steers_close(&two);
+    tear_down();
+}
+END_TEST
+
 START_TEST(on_a_later_run_an_override_closes_without_a_commit)
 {
     struct steers two;
@@ -537,5 +593,7 @@ UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours,
           a_guardrail_takes_back_what_a_step_back_still_serves,
           a_breach_does_not_wait_for_a_verb_that_waits, no_hand_ends_an_override,
           a_step_back_of_a_flag_that_is_edited_stands_until_it_is_recorded,
+          an_override_of_a_rollout_that_went_stands_until_somebody_decides,
+          an_override_of_a_rollout_that_went_ends_where_it_was_recorded,
           on_a_later_run_an_override_closes_without_a_commit,
           a_branch_that_refuses_for_long_is_not_the_only_place)

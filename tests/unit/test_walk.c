@@ -411,6 +411,28 @@ START_TEST(resume_obeys_the_calendar)
 }
 END_TEST
 
+START_TEST(resume_and_unkill_are_approved)
+{
+    struct world world;
+    world_init(&world);
+    world_run(&world, PHASE_HALF);
+    expect(&world, world_verb(&world, VERB_HALT), WALK_HOLD);
+    expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
+    expect_words(&world, "approvals 0 of 2");
+    expect(&world, world_verb_as(&world, VERB_APPROVE, "ann", 0), WALK_APPROVE);
+    expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
+    expect(&world, world_verb_as(&world, VERB_APPROVE, "bob", 0), WALK_APPROVE);
+    expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
+    world.phases[PHASE_STAFF].approvals = 1;
+    expect(&world, world_verb(&world, VERB_KILL), WALK_KILL);
+    expect(&world, world_verb(&world, VERB_UNKILL), WALK_REFUSE);
+    expect_words(&world, "approvals 0 of 1");
+    expect(&world, world_verb(&world, VERB_APPROVE), WALK_APPROVE);
+    expect(&world, world_verb(&world, VERB_UNKILL), WALK_UNKILL);
+    world_dispose(&world);
+}
+END_TEST
+
 START_TEST(a_phase_that_takes_too_long_is_held)
 {
     struct world world;
@@ -441,4 +463,5 @@ UNIT_MAIN("walk", a_rollout_starts_when_somebody_says_so, a_rollout_starts_at_it
           a_person_skips_the_bake_never_the_gates,
           a_pause_stops_the_timers_and_resume_lets_them_go_on,
           what_was_held_bakes_again_from_nothing, resume_lifts_what_a_person_understands,
-          resume_obeys_the_calendar, a_phase_that_takes_too_long_is_held)
+          resume_obeys_the_calendar, resume_and_unkill_are_approved,
+          a_phase_that_takes_too_long_is_held)

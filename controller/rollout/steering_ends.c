@@ -1,0 +1,97 @@
+/* When an override is over: Git says something equal or safer, or a person has decided since. */
+#include "../../rules/excerpt.h"
+#include "../git/path_log.h"
+#include "../log.h"
+#include "steering_private.h"
+
+/* --- one whose rollout is gone ---------------------------------------------------------------- */
+
+struct looking {
+    struct text intent;
+    bool found;
+};
+
+static bool look(void *context, const struct path_log_entry *entry)
+{
+    struct looking *looking = context;
+    const char *intent = path_log_value(entry, "Weir-Intent");
+    looking->found = intent && text_is(looking->intent, intent);
+    return !looking->found;
+}
+
+/* Whether some commit recorded it, in a state file that may not be there any more. */
+static bool was_recorded(const struct steering *steering, const struct override *override)
+{
+    char path[2 * DESK_NAME_SIZE + 64];
+    struct looking looking = {.intent = override->intent};
+    const struct path_log log = {.path = path, .visit = look, .context = &looking};
+    struct error error;
+    snprintf(path, sizeof path, "state/%s/%s.yaml", override->environment.data,
+             override->rollout.data);
+    enum status status = mirror_path_log(steering->parts.mirror, steering->commit, &log, &error);
+    if (status != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "log_unreadable", "commit", steering->commit, "error",
+                  error.message, NULL);
+    return looking.found;
+}
+
+/* Whether its flag is killed or pinned, or was since and is not any more. */
+static bool is_pinned(const struct steering *steering, const struct override *override)
+{
+    char name[2 * DESK_NAME_SIZE + 64];
+    struct catalog catalog;
+    struct error error;
+    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->flag.data);
+    const struct entry *entry =
+        inventory_find(steering->parts.inventory, KIND_FLAG_PIN, text_of(name));
+    if (!entry || !entry->in_force)
+        return false;
+    const struct excerpt_task task = {.inventory = steering->parts.inventory,
+                                      .schemas = steering->parts.schemas,
+                                      .reader = mirror_reader(steering->parts.mirror),
+                                      .entries = &entry,
+                                      .count = 1};
+    enum status status = excerpt_read(&task, &catalog, &error);
+    const struct flag_pin *pin =
+        status == STATUS_OK ? catalog_flag_pin(&catalog, override->environment, override->flag)
+                            : NULL;
+    bool pinned = pin && (!flag_pin_is_lifted(pin) || pin->since >= override->since);
+    if (status != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "pin_unreadable", "flag", name, "error", error.message, NULL);
+    catalog_dispose(&catalog);
+    return pinned;
+}
+
+/* A finished rollout may be taken away while a breach of it is not recorded: that says nothing of
+ * the breach. */
+static const char *is_over_without(const struct steering *steering, const struct override *override)
+{
+    const struct entry *flag = inventory_find(steering->parts.inventory, KIND_FLAG, override->flag);
+    if (override->rollout.length == 0)
+        return NULL;
+    if (!flag || !flag->in_force)
+        return "the flag is gone";
+    if (was_recorded(steering, override))
+        return "recorded, and the rollout is gone";
+    return is_pinned(steering, override) ? "the flag was pinned or killed" : NULL;
+}
+
+/* --- any ----------------------------------------------------------------------------------------
+ */
+
+const char *steering_is_over(const struct steering *steering, const struct override *override)
+{
+    char name[2 * DESK_NAME_SIZE + 64];
+    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
+    const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
+    if (!item)
+        return is_over_without(steering, override);
+    if (rollout_state_has_intent(item->state, override->intent))
+        return "recorded";
+    if (item->has_file && item->state->run > override->run)
+        return "a later run";
+    enum rollout_course course = item->state->course;
+    if (course == COURSE_KILLED || (course == COURSE_ROLLED_BACK && override->action != VERB_KILL))
+        return "git says something safer";
+    return NULL;
+}
