@@ -79,8 +79,14 @@ enum recorder_outcome recorder_record(const struct recorder *recorder, struct mi
                                       const struct proposal *proposal,
                                       char commit[COMMIT_TEXT_SIZE], struct error *error)
 {
-    char branch[BRANCH_NAME_SIZE];
+    char branch[BRANCH_NAME_SIZE], tip[COMMIT_TEXT_SIZE];
     enum status status = mirror_branch(mirror, branch, error);
+    if (status == STATUS_OK)
+        status = mirror_last_tip(mirror, tip, error);
+    if (status == STATUS_OK && strcmp(tip, proposal->tip) != 0) {
+        error_set(error, STATUS_REFUSED, "\"%.100s\" has moved since it was decided", branch);
+        return RECORDER_MOVED;
+    }
     if (status == STATUS_OK)
         status = commit_moves(recorder, mirror, proposal, commit, error);
     if (status != STATUS_OK)

@@ -48,8 +48,9 @@ struct recorder {
     _Atomic bool *stop;
 };
 
-/* Commits the proposal's moves and pushes them. `commit` is filled when it was accepted, `error`
- * when it was not. */
+/* Commits the proposal's moves and pushes them. On a tip that the clone knows not to be the
+ * branch's any more nothing is made: RECORDER_MOVED. `commit` is filled when it was accepted,
+ * `error` when it was not. */
 enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
                                       const struct proposal *proposal,
                                       char commit[COMMIT_TEXT_SIZE], struct error *error);

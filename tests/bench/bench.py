@@ -97,7 +97,8 @@ def bench_instructions(build, table, quick):
 BENCHES = {"compile": bench_compile, "load": inprocess.bench_load, "evaluate": inprocess.bench_evaluate,
            "instructions": bench_instructions, "serve": ofrep.bench_serve, "push": bench_push,
            "follow": following.bench_follow, "webhook": webhook.bench_webhook, "rollouts": walking.bench_rollouts,
-           "play": walking.bench_play, "breach": breaching.bench_breach}
+           "play": walking.bench_play, "breach": breaching.bench_breach,
+           "watch": breaching.bench_watch}
 
 
 def main():

@@ -10,6 +10,7 @@ import time
 
 import following
 import serving
+import walking
 import webhook
 from webhook import gitserver
 
@@ -209,3 +210,32 @@ def bench_breach(build, table, quick):
     add(table, "breach.revert", "  → the revert is on the branch, smart HTTP", reverts)
     add_places(table, "breach.down", "the same with the Git server down", down)
     table.add("breach.back", f"  the Git server is back → all {rounds} reverts are on the branch", recorded, "ms")
+
+
+# --- all day long -----------------------------------------------------------------------------------------------------
+
+
+def bench_watch(build, table, quick):
+    """What `weir run` takes of a core while it measures, and nothing happens."""
+    lasting = 10 if quick else 60  # seconds: the metrics' interval
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
+        folder = pathlib.Path(name)
+        measured = stack.enter_context(Measured(folder / "measured.log"))
+        source = f'http: {{url: "http://{measured.address}/value?flag={{{{flag}}}}", query: /value}}'
+        walking.make_repository(folder / "flags.git", walking.ROLLOUTS,
+                                lambda number: walking.metric(number, source, "  interval: 1m\n"))
+        server = stack.enter_context(serving.Server(
+            [f"{build}/weir", "run", "--repo", folder / "flags.git", "--listen", "127.0.0.1:0", "--data",
+             folder / "data", "--allow-host", measured.address], folder / "log"))
+        all_of_them = walking.ROLLOUTS * walking.METRICS
+        begin = time.monotonic()
+        await_true(server, f"does not measure all {all_of_them}", lambda: measured.ask("/asked") >= all_of_them)
+        started = (time.monotonic() - begin) * 1e3
+        asked, used, begin = measured.ask("/asked"), server.cpu_seconds(), time.monotonic()
+        time.sleep(lasting)
+        asked, used, passed = (measured.ask("/asked") - asked, server.cpu_seconds() - used, time.monotonic() - begin)
+        if asked < all_of_them * passed / 60 / 2:
+            raise RuntimeError(f"only {asked} measurements in {passed:.0f} s")
+    table.add("watch.start", "weir run on 1 000 rollouts × 5 metrics: ready → started, all measured once", started, "ms")
+    table.add("watch.cpu", "  then each metric every minute: of a core", used / passed * 100, "%",
+              beside=f"{asked / passed:.0f} measurements a second")

@@ -265,10 +265,30 @@ START_TEST(what_stands_at_a_target_and_is_void_is_told_to_be_over)
 }
 END_TEST
 
+/* Its commits would be made for nothing: of a thousand moves that is seconds, in which no kill is
+ * recorded. */
+START_TEST(a_proposal_on_a_tip_that_is_gone_is_not_tried)
+{
+    set_up(START);
+    core_turn(one.core);
+    ck_assert_ptr_nonnull(one.proposal);
+    commit("echo x >README.md");
+    steers_fetch(&one); /* core has not taken it yet */
+    const char *before = shell("git -C one/clone.git count-objects");
+    ck_assert_int_eq(steers_record(&one), RECORDER_MOVED);
+    ck_assert_str_eq(shell("git -C one/clone.git count-objects"), before);
+    steers_take(&one);
+    steers_settle(&one);
+    ck_assert_ptr_nonnull(strstr(subjects(), "change|change|Start production/shop-release"));
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering", a_rollout_starts_by_its_date_and_walks_by_itself,
           a_kill_is_served_before_git_is_asked,
           while_the_remote_is_away_a_restart_neither_repeats_nor_forgets,
           who_loses_a_race_decides_anew_on_the_new_tip, two_that_kill_record_it_once,
           what_a_person_may_not_do_is_refused_in_words,
           a_verb_that_cannot_be_recorded_in_time_fails_and_serves_nothing,
-          what_stands_at_a_target_and_is_void_is_told_to_be_over)
+          what_stands_at_a_target_and_is_void_is_told_to_be_over,
+          a_proposal_on_a_tip_that_is_gone_is_not_tried)
