@@ -69,6 +69,25 @@ void steering_free(struct steering *steering)
 
 /* --- overrides on a new tip ------------------------------------------------------------------ */
 
+/* That no decision on the state it names comes to: somebody put it there, or it is damaged. Whoever
+ * may write to a target, or push refs, shall not thereby put words into the branch. */
+static bool is_made_up(const struct override *override)
+{
+    const struct rollout_state state = {.environment = override->environment,
+                                        .rollout = override->rollout,
+                                        .run = override->run,
+                                        .seq = override->seq};
+    char intent[INTENT_TEXT_SIZE];
+    if (!override->rollout.length)
+        return false;
+    rollout_intent(&state, text_of(walk_verb_name(override->action)), intent);
+    if (text_equal(override->intent, text_of(intent)))
+        return false;
+    rollout_intent(&state, text_of(walk_verb_name(VERB_STEP_BACK)), intent);
+    /* A step back from the first phase is a rollback. */
+    return override->action != VERB_ROLLBACK || !text_equal(override->intent, text_of(intent));
+}
+
 /* Why an override is over; NULL: it is not. What is in force at the tip was computed from the state
  * that holds its intent: that is equal or safer. */
 static const char *is_over(const struct steering *steering, const struct override *override)
@@ -76,8 +95,12 @@ static const char *is_over(const struct steering *steering, const struct overrid
     char name[2 * DESK_NAME_SIZE + 64];
     snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
     const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
+    if (is_made_up(override))
+        return "no decision comes to it";
     if (!item)
         return override->rollout.length ? "the rollout has ended" : NULL;
+    if (!text_equal(item->rollout->flag.text, override->flag))
+        return "the rollout is of another flag";
     if (rollout_state_has_intent(item->state, override->intent))
         return "recorded";
     if (item->has_file && item->state->run > override->run)
@@ -263,8 +286,10 @@ static bool take_adopted(struct steering *steering, struct steering_adopted *ado
     bool is_new = false;
     for (size_t i = 0; i < count; i++) {
         struct override *override = adopted[i].override;
+        /* Refs are for what the branch is to say: that of a flag without a rollout is none. */
         bool known = open_overrides_find(&steering->overrides, override->intent) != NULL,
-             over = !known && steering->roster && is_over(steering, override);
+             none = is_made_up(override) || (adopted[i].is_remote && !override->rollout.length),
+             over = !known && (none || (steering->roster && is_over(steering, override)));
         if (!known && !over)
             is_new = adopt(steering, override) || is_new;
         /* It stands at a target still: what is published next says that it is over. */
