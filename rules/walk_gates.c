@@ -26,12 +26,22 @@ static enum walk_verdict verdict_of(const struct walk *walk, const struct walk_g
     return gate->silent ? WALK_FAILURE : gate->verdict;
 }
 
+/* Where the phase is dated later than now, a clock was wrong: what is measured of it cannot be
+ * later than its begin. That keeps it from growing, and nobody on what breaks. */
+static bool is_broken(const struct walk *walk, const struct walk_gate *gate)
+{
+    bool is_ahead = evidence_from(walk, gate) > walk->task->now;
+    if (!is_ahead)
+        return verdict_of(walk, gate) == WALK_FAILURE;
+    return gate->finished > 0 && (gate->silent || gate->verdict == WALK_FAILURE);
+}
+
 const struct walk_gate *walk_breach(const struct walk *walk, enum metric_role role)
 {
     const struct phase *phase = walk_phase(walk->state);
     for (size_t i = 0; phase && i < phase->metric_count; i++) {
         const struct walk_gate *gate = gate_of(walk, phase->metrics[i].text);
-        if (gate && gate->role == role && verdict_of(walk, gate) == WALK_FAILURE)
+        if (gate && gate->role == role && is_broken(walk, gate))
             return gate;
     }
     return NULL;

@@ -185,6 +185,7 @@ static struct measuring *begin(struct loop *loop, struct task *task)
         return NULL;
     }
     measuring->started = metrics_wall(metrics);
+    probe_see(task->probe, measuring->started);
     probe_plan(task->probe, measuring->started, &measuring->plan);
     if (measuring->plan.count == 0) {
         /* A little later than it may be asked, not a little too early. */

@@ -161,7 +161,7 @@ struct probe *probe_new(const struct roster_rollout *item, const struct metric *
     stand(probe, item, metric);
     probe->settings = *settings;
     probe->exposed = exposed;
-    probe->said_since = now / NANOSECONDS_PER_SECOND;
+    probe->said_since = probe->seen = now / NANOSECONDS_PER_SECOND;
     probe_digest(metric, probe->digest);
     forget_evidence(probe);
     if (!begin_result(probe)) {
@@ -203,8 +203,10 @@ bool probe_continue(struct probe *probe, const struct roster_rollout *item,
         forget_evidence(probe);
     else if (!is_same_phase)
         probe_begin_phase(probe);
-    if (!is_same_phase)
+    if (!is_same_phase) {
         probe->restarted = 0;
+        probe->seen = now / NANOSECONDS_PER_SECOND;
+    }
     if (is_changed)
         probe->restarted = now / NANOSECONDS_PER_SECOND;
     if ((is_changed || !is_same_phase) && !begin_result(probe))
@@ -213,6 +215,17 @@ bool probe_continue(struct probe *probe, const struct roster_rollout *item,
         probe->said_since = now / NANOSECONDS_PER_SECOND;
     probe_cover(probe);
     return true;
+}
+
+void probe_see(struct probe *probe, int64_t now)
+{
+    int64_t seconds = now / NANOSECONDS_PER_SECOND;
+    if (probe->seen > seconds)
+        probe->seen = seconds;
+    if (probe->exposed != INT64_MAX && probe->exposed > seconds)
+        probe->exposed = seconds;
+    if (probe->restarted > seconds)
+        probe->restarted = seconds;
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */

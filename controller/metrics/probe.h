@@ -58,6 +58,7 @@ struct probe {
     uint32_t run;
     size_t phase;
     int64_t since;     /* seconds: state->since */
+    int64_t seen;      /* seconds: the earliest now at which it was: see probe_see() */
     int64_t exposed;   /* seconds; INT64_MAX: not yet */
     int64_t restarted; /* seconds; 0: with the phase */
 
@@ -92,6 +93,11 @@ bool probe_continue(struct probe *probe, const struct roster_rollout *item,
 
 /* The digest of all that a metric says: name, places and comments change nothing. */
 void probe_digest(const struct metric *metric, uint8_t out[PROBE_DIGEST_SIZE]);
+
+/* To be called before each measurement, with the wall clock's nanoseconds. Where a clock was wrong,
+ * another controller's or an earlier one here, instants of this phase may lie ahead: they become
+ * now, since a breach shall not wait for them. */
+void probe_see(struct probe *probe, int64_t now);
 
 /* The instant of its first measurement in this phase, seconds: since its targets hold the document,
  * plus initialDelay. A breaker waits for no target; the others wait for PROBE_PATIENCE, since one

@@ -51,9 +51,9 @@ bool probe_compares(const struct probe *probe, int64_t seconds)
 
 int64_t probe_start(const struct probe *probe)
 {
-    int64_t start = probe->since;
+    int64_t start = probe->since < probe->seen ? probe->since : probe->seen;
     if (probe->metric->role != METRIC_BREAKER) {
-        int64_t latest = probe->since + PROBE_PATIENCE;
+        int64_t latest = start + PROBE_PATIENCE;
         int64_t exposed = probe->exposed < latest ? probe->exposed : latest;
         start = exposed > start ? exposed : start;
     }

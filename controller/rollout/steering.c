@@ -244,8 +244,11 @@ static bool take_adopted(struct steering *steering, struct steering_adopted *ado
     bool is_new = false;
     for (size_t i = 0; i < count; i++) {
         struct override *override = adopted[i].override;
+        /* Refs are for what the branch is to say: that of a flag without a rollout is none. */
         bool known = open_overrides_find(&steering->overrides, override->intent) != NULL,
-             over = !known && steering->roster && steering_is_over(steering, override);
+             none = steering_is_made_up(override) ||
+                    (adopted[i].is_remote && !override->rollout.length),
+             over = !known && (none || (steering->roster && steering_is_over(steering, override)));
         if (!known && !over)
             is_new = adopt(steering, override) || is_new;
         /* It stands at a target still: what is published next says that it is over. */

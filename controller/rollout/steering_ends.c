@@ -4,6 +4,27 @@
 #include "../log.h"
 #include "steering_private.h"
 
+/* --- one that nobody decided ----------------------------------------------------------------- */
+
+/* That no decision on the state it names comes to: somebody put it there, or it is damaged. Whoever
+ * may write to a target, or push refs, shall not thereby put words into the branch. */
+bool steering_is_made_up(const struct override *override)
+{
+    const struct rollout_state state = {.environment = override->environment,
+                                        .rollout = override->rollout,
+                                        .run = override->run,
+                                        .seq = override->seq};
+    char intent[INTENT_TEXT_SIZE];
+    if (!override->rollout.length)
+        return false;
+    rollout_intent(&state, text_of(walk_verb_name(override->action)), intent);
+    if (text_equal(override->intent, text_of(intent)))
+        return false;
+    rollout_intent(&state, text_of(walk_verb_name(VERB_STEP_BACK)), intent);
+    /* A step back from the first phase is a rollback. */
+    return override->action != VERB_ROLLBACK || !text_equal(override->intent, text_of(intent));
+}
+
 /* --- one whose rollout is gone ---------------------------------------------------------------- */
 
 struct looking {
@@ -84,8 +105,12 @@ const char *steering_is_over(const struct steering *steering, const struct overr
     char name[2 * DESK_NAME_SIZE + 64];
     snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
     const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
+    if (steering_is_made_up(override))
+        return "no decision comes to it";
     if (!item)
         return is_over_without(steering, override);
+    if (!text_equal(item->rollout->flag.text, override->flag))
+        return "the rollout is of another flag";
     if (rollout_state_has_intent(item->state, override->intent))
         return "recorded";
     if (item->has_file && item->state->run > override->run)

@@ -33,7 +33,9 @@ static uint32_t count_rollbacks(struct turn *turn)
     }
     for (size_t i = 0; i < steering->overrides.count; i++) {
         const struct override *override = steering->overrides.items[i];
-        turn->rollbacks += text_is(override->by, "weir") && override->since >= turn->now - HOUR;
+        turn->rollbacks += override->rollout.length && text_is(override->by, "weir") &&
+                           override->since >= turn->now - HOUR &&
+                           override->since <= turn->now + WALK_CLOCK_AHEAD;
     }
     return turn->rollbacks;
 }

@@ -215,6 +215,28 @@ START_TEST(the_first_measurement_waits)
 }
 END_TEST
 
+/* Its begin is the state's, which a wrong clock dated; measured it is from when it was seen. */
+START_TEST(a_phase_dated_later_than_now_is_measured_all_the_same)
+{
+    const char *roles[] = {"", "  role: breaker\n"};
+    for (size_t i = 0; i < COUNT_OF(roles); i++) {
+        struct rigged rigged;
+        char yaml[2000];
+        snprintf(yaml, sizeof yaml, "%s%s%s", DEFINITIONS ASKED, roles[i],
+                 "  thresholdRange: {max: 1}\n");
+        begin(&rigged, yaml);
+        move_on(&rigged, yaml, 1, 1, T0 + 7200, T0 + 60); /* by somebody who is ahead */
+        probe_see(rigged.probe, NANO(T0 + 61));
+        answer(&rigged, (struct reading[]){number(2)}, T0 + 61);
+        expect_verdict(&rigged, T0 + 61, WALK_FAILURE);
+        probe_see(rigged.probe, NANO(T0 - 3600)); /* the clock is set back */
+        ck_assert_int_eq(probe_begins(rigged.probe), T0 - 3600);
+        answer(&rigged, (struct reading[]){number(2)}, T0 - 3599);
+        finish(&rigged);
+    }
+}
+END_TEST
+
 /* --- verdicts -------------------------------------------------------------------------------- */
 
 START_TEST(a_rate_is_judged_by_its_sample)
@@ -667,11 +689,11 @@ END_TEST
 
 UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
           a_breaker_looks_at_what_it_will_count_later, the_first_measurement_waits,
-          a_rate_is_judged_by_its_sample, of_a_windows_steps_the_worst_counts,
-          failure_beats_what_comes_later, no_answer_is_ever_a_success, an_old_success_is_none,
-          a_missing_numerator_is_none, a_limit_of_zero_is_judged_raw,
-          requests_may_hold_and_buckets_may_fail, arms_of_other_sizes_than_their_shares,
-          without_control_there_is_no_comparison, error_budgets_burn_in_both_windows,
-          silence_while_control_speaks, a_breaker_trips_at_once, what_a_move_leaves_of_evidence,
-          a_changed_metric_begins_anew, a_pause_costs_no_evidence, what_is_kept_comes_back,
-          what_is_damaged_is_refused, timers_come_in_order)
+          a_phase_dated_later_than_now_is_measured_all_the_same, a_rate_is_judged_by_its_sample,
+          of_a_windows_steps_the_worst_counts, failure_beats_what_comes_later,
+          no_answer_is_ever_a_success, an_old_success_is_none, a_missing_numerator_is_none,
+          a_limit_of_zero_is_judged_raw, requests_may_hold_and_buckets_may_fail,
+          arms_of_other_sizes_than_their_shares, without_control_there_is_no_comparison,
+          error_budgets_burn_in_both_windows, silence_while_control_speaks, a_breaker_trips_at_once,
+          what_a_move_leaves_of_evidence, a_changed_metric_begins_anew, a_pause_costs_no_evidence,
+          what_is_kept_comes_back, what_is_damaged_is_refused, timers_come_in_order)

@@ -164,6 +164,20 @@ START_TEST(nothing_grows_while_clocks_disagree_but_all_shrinks)
 }
 END_TEST
 
+START_TEST(a_clock_that_is_set_back_keeps_nobody_on_what_breaks)
+{
+    set_up(MORE);
+    wall_seconds -= 7200; /* the state is dated two hours later now */
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    tear_down();
+}
+END_TEST
+
 /* Seven rollouts break at once: as many as the cap lets walk back, the rest are held. */
 START_TEST(more_at_once_than_the_cap_are_held)
 {
@@ -203,4 +217,5 @@ UNIT_MAIN("steering_breach", a_breach_is_served_at_once_and_recorded_with_its_ev
           a_breach_while_the_remote_is_away_is_recorded_once_when_it_is_back,
           a_hook_that_rejects_is_told_and_asked_again,
           a_merge_that_breaks_the_rollout_then_a_kill_then_an_empty_disk,
-          nothing_grows_while_clocks_disagree_but_all_shrinks, more_at_once_than_the_cap_are_held)
+          nothing_grows_while_clocks_disagree_but_all_shrinks,
+          a_clock_that_is_set_back_keeps_nobody_on_what_breaks, more_at_once_than_the_cap_are_held)

@@ -156,6 +156,104 @@ START_TEST(what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
 }
 END_TEST
 
+/* --- what somebody put there ------------------------------------------------------------------ */
+
+#define EXPOSING                                                                                   \
+    "{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"on\"}"
+
+static struct override made_up(const char *intent, const char *flag, const char *rollout)
+{
+    return (struct override){.intent = text_of(intent),
+                             .environment = TEXT("production"),
+                             .flag = text_of(flag),
+                             .rollout = text_of(rollout),
+                             .action = VERB_STEP_BACK,
+                             .run = 1,
+                             .seq = 2,
+                             .by = TEXT("weir"),
+                             .note = TEXT(""),
+                             .evidence = TEXT(""),
+                             .fragment = TEXT(EXPOSING),
+                             .since = INT64_C(253402300799),
+                             .generation = "00000000000000000000000000000000"};
+}
+
+static void find(const struct override *like, bool is_remote)
+{
+    struct override *found = override_new(like);
+    ck_assert_ptr_nonnull(found);
+    steering_adopt(core_steering(one.core), &found, 1, is_remote);
+    override_release(found);
+}
+
+static const char nobodys[] = "aa11111111111111111111111111111111111111111111111111111111111111";
+
+static void turns_down(const struct override *like, bool is_remote)
+{
+    unsigned before = steers_exposed(&one, &staff);
+    find(like, is_remote);
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), before);
+    ck_assert_ptr_null(one.proposal);
+}
+
+START_TEST(an_override_that_no_decision_comes_to_is_turned_down)
+{
+    char intent[INTENT_TEXT_SIZE];
+    set_up();
+    const struct rollout_state state = {
+        .environment = TEXT("production"), .rollout = TEXT("shop-release"), .run = 1, .seq = 2};
+    rollout_intent(&state, TEXT("step-back"), intent);
+    struct override like = made_up(nobodys, "shop", "shop-release");
+    turns_down(&like, false);
+    like = made_up(intent, "other", "shop-release"); /* which the rollout does not release */
+    turns_down(&like, false);
+    like = made_up(intent, "shop", "shop-release");
+    like.action = VERB_KILL; /* of another */
+    turns_down(&like, true);
+    /* One that is right is adopted, and recorded. */
+    like = made_up(intent, "shop", "shop-release");
+    find(&like, true);
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    tear_down();
+}
+END_TEST
+
+/* Whoever may push refs, though not to the branch, cannot have any flag as they like. */
+START_TEST(no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout)
+{
+    set_up();
+    struct override like = made_up(nobodys, "shop", "");
+    turns_down(&like, true);
+    tear_down();
+}
+END_TEST
+
+START_TEST(overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap)
+{
+    char intent[INTENT_TEXT_SIZE];
+    set_up();
+    for (unsigned i = 0; i < WALK_BLAST_CAP; i++) {
+        snprintf(intent, sizeof intent, "%064x", i);
+        struct override like = made_up(intent, "banner", "");
+        like.since = i % 2 ? like.since : wall_seconds;
+        find(&like, false);
+    }
+    core_turn(one.core);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
           a_name_that_was_used_before_breaks_like_any_other,
-          what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
+          what_breaks_after_a_step_back_takes_users_off_before_git_says_either,
+          an_override_that_no_decision_comes_to_is_turned_down,
+          no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout,
+          overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap)

@@ -233,6 +233,14 @@ START_TEST(a_state_from_the_future_stops_growth_and_nothing_else)
     expect_words(&world, "clock: the state is dated later than now");
     expect(&world, world_verb(&world, VERB_ROLLBACK), WALK_ROLLBACK);
     world_dispose(&world);
+    world_init(&world);
+    world_run(&world, PHASE_STAFF);
+    world.task.now = MONDAY - 3600;
+    world_measure(&world, WALK_SUCCESS);
+    expect(&world, world_tick(&world), WALK_WAIT);
+    world_measure(&world, WALK_FAILURE);
+    expect(&world, world_tick(&world), WALK_ROLLBACK);
+    world_dispose(&world);
 }
 END_TEST
 
