@@ -3,7 +3,6 @@ import re
 import shutil
 import subprocess
 
-import pytest
 import weir
 import yaml
 
@@ -26,7 +25,7 @@ def section(name):
 
 def test_options_of_run_are_those_of_its_help():
     text = weir.run("run", "--help").out
-    assert block("", "--config FILE")  == text[text.index("      --config FILE"):text.index("\nExamples\n")]
+    assert block("", "--config FILE") == text[text.index("      --config FILE"):text.index("\nExamples\n")]
 
 
 def test_the_rollout_and_its_metric_are_those_of_the_shop():
@@ -76,8 +75,9 @@ def test_a_newcomer_gets_a_running_controller(tmp_path):
     def type_in(commands):
         done = subprocess.run(["bash", "-euc", commands], cwd=tmp_path, capture_output=True, text=True,
                               timeout=weir.PATIENCE, env=weir.environment(
-                                  PATH=f"{tmp_path}/bin:/usr/bin:/bin", GIT_AUTHOR_NAME="Ann", GIT_AUTHOR_EMAIL="a@example.com",
-                                  GIT_COMMITTER_NAME="Ann", GIT_COMMITTER_EMAIL="a@example.com"))
+                                  PATH=f"{tmp_path}/bin:/usr/bin:/bin", GIT_AUTHOR_NAME="Ann",
+                                  GIT_AUTHOR_EMAIL="ann@example.com", GIT_COMMITTER_NAME="Ann",
+                                  GIT_COMMITTER_EMAIL="ann@example.com"))
         return done.returncode, done.stdout, done.stderr
 
     (tmp_path / "bin").mkdir()
