@@ -51,17 +51,24 @@ def test_alerts_ask_for_what_weir_has():
 
 
 # What is seen, a value a minute, and when which alerts fire then: minutes, and names.
-QUIET = [("up", 'job="weir"', "1+0x60"), ("weir_overrides_open", "", "0+0x60"), ("weir_state_age_seconds", "", "1+0x60"),
-         ("weir_records_total", 'outcome="accepted"', "0+1x60"), ("weir_metrics_watched", "", "2+0x60"),
-         ("weir_measurements_total", 'source="http",verdict="success"', "0+2x60"), ("weir_target_behind", 'target="t"',
-                                                                                   "0 1 0 1 0+0x57"),
-         ("weir_git_last_fetch_timestamp_seconds", 'result="succeeded"', "0+60x60"),
-         ("weir_loop_iterations_total", 'loop="core"', "0+1x60"), ("weir_notifications_waiting", 'channel="c"', "0+0x60")]
+QUIET = [
+    ("up", 'job="weir"', "1+0x60"),
+    ("weir_overrides_open", "", "0+0x60"),
+    ("weir_state_age_seconds", "", "1+0x60"),
+    ("weir_records_total", 'outcome="accepted"', "0+1x60"),
+    ("weir_metrics_watched", "", "2+0x60"),
+    ("weir_measurements_total", 'source="http",verdict="success"', "0+2x60"),
+    ("weir_target_behind", 'target="t"', "0 1 0 1 0+0x57"),
+    ("weir_git_last_fetch_timestamp_seconds", 'result="succeeded"', "0+60x60"),
+    ("weir_loop_iterations_total", 'loop="core"', "0+1x60"),
+    ("weir_notifications_waiting", 'channel="c"', "0+0x60"),
+]
 SEEN = {
     "quiet": (QUIET, {5: set(), 59: set()}),
     "away": ([("up", 'job="weir"', "0+0x60")], {1: set(), 3: {"WeirDown"}}),
     "an override": ([("weir_overrides_open", "", "1+0x60")], {9: set(), 11: {"WeirOverridesOpen"}}),
-    "refused": ([("weir_records_total", 'outcome="refused"', "0+1x20 20+0x40")], {5: {"WeirRecordsRefused"}, 40: set()}),
+    "refused": ([("weir_records_total", 'outcome="refused"', "0+1x20 20+0x40")],
+                {5: {"WeirRecordsRefused"}, 40: set()}),
     "not recorded": ([("weir_records_total", 'outcome="failed"', "0+1x60")], {10: set(), 20: {"WeirRecordsFail"}}),
     "recorded in the end": ([("weir_records_total", 'outcome="failed"', "0+1x60"),
                              ("weir_records_total", 'outcome="accepted"', "0+1x60")], {20: set(), 50: set()}),
@@ -97,15 +104,17 @@ def test_alerts_fire_when_they_should(tmp_path):
     for what, (series, times) in SEEN.items():
         # Which alerts are firing, and nothing of their other labels.
         tests.append({"name": what, "interval": "1m",
-                      "input_series": [{"series": f'{name}{{instance="a"{"," * bool(labels)}{labels}}}', "values": values}
-                                       for name, labels, values in series],
+                      "input_series": [
+                          {"series": f'{name}{{instance="a"{"," * bool(labels)}{labels}}}', "values": values}
+                          for name, labels, values in series],
                       "promql_expr_test": [{
                           "expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": f"{minute}m",
                           "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(names)]}
                           for minute, names in times.items()]})
     (tmp_path / "test.yml").write_text(json.dumps({"rule_files": [str(ALERTS)], "evaluation_interval": "1m",
                                                    "tests": tests}))
-    done = subprocess.run(["promtool", "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["promtool", "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True,
+                          timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -132,8 +141,9 @@ def run(recipe, tmp_path, files):
     output = ""
     for step in steps:  # as both do: each ends the job where it fails
         step = step.replace("/tmp/rollouts.json", str(tmp_path / "rollouts.json"))
-        done = subprocess.run(["bash", "-eo", "pipefail", "-c", step], cwd=tmp_path / "work", capture_output=True, text=True,
-                              timeout=weir.PATIENCE, env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+        done = subprocess.run(["bash", "-eo", "pipefail", "-c", step], cwd=tmp_path / "work", capture_output=True,
+                              text=True, timeout=weir.PATIENCE,
+                              env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
         output += done.stdout + done.stderr
         if done.returncode:
             return done.returncode, output

@@ -1,5 +1,8 @@
 /* Rollouts whose metrics break: users are on control before Git is asked, whatever becomes of the
  * branch, and the log tells it once. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "steers.h"
 
 #define METRIC                                                                                     \
@@ -178,6 +181,31 @@ START_TEST(a_clock_that_is_set_back_keeps_nobody_on_what_breaks)
 }
 END_TEST
 
+START_TEST(a_disk_that_is_full_keeps_no_safe_state_from_users)
+{
+    struct buffer status;
+    struct rlimit room;
+    set_up(MORE);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &room), 0);
+    const struct rlimit none = {0, room.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    size_t exposed = steers_exposed(&one, &staff);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0); /* check itself writes its results */
+    ck_assert_uint_eq(exposed, 0);
+    buffer_init(&status, 0);
+    core_write_status(one.core, &status);
+    ck_assert_ptr_nonnull(strstr(buffer_string(&status), "\"overridesUnkept\":1"));
+    buffer_dispose(&status);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    ck_assert_uint_eq(steers_settle(&one), 0);
+    tear_down();
+}
+END_TEST
+
 /* Seven rollouts break at once: as many as the cap lets walk back, the rest are held. */
 START_TEST(more_at_once_than_the_cap_are_held)
 {
@@ -218,4 +246,5 @@ UNIT_MAIN("steering_breach", a_breach_is_served_at_once_and_recorded_with_its_ev
           a_hook_that_rejects_is_told_and_asked_again,
           a_merge_that_breaks_the_rollout_then_a_kill_then_an_empty_disk,
           nothing_grows_while_clocks_disagree_but_all_shrinks,
-          a_clock_that_is_set_back_keeps_nobody_on_what_breaks, more_at_once_than_the_cap_are_held)
+          a_clock_that_is_set_back_keeps_nobody_on_what_breaks,
+          a_disk_that_is_full_keeps_no_safe_state_from_users, more_at_once_than_the_cap_are_held)
