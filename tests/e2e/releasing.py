@@ -179,9 +179,15 @@ class Release(World):
         return self.push(self.files(phases), "Release the new checkout")
 
     def push(self, files, message, controller=None):
-        """A person's commit, on whatever the branch is now."""
-        self.repository.pull()
-        commit = self.repository.commit(files, message)
+        """A person's commit, on whatever the branch is now; weir may push between the pull and the push."""
+        for attempt in range(20):
+            self.repository.pull()
+            try:
+                commit = self.repository.commit(files, message)
+                break
+            except AssertionError as problem:
+                if attempt == 19 or "[rejected]" not in str(problem) and "[remote rejected]" not in str(problem):
+                    raise
         (controller or self.weir).fetch()
         return commit
 

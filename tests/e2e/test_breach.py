@@ -8,12 +8,24 @@ import uuid
 import pytest
 import releasing
 import weir
+from test_notify import Receiver, channel, configured, webhook
 
 
 @pytest.fixture
-def release(tmp_path):
-    with releasing.Release(tmp_path) as made:
+def receiver():
+    with Receiver() as made:
         yield made
+
+
+@pytest.fixture
+def release(tmp_path, receiver):
+    with releasing.Release(tmp_path, configured(tmp_path, webhook(receiver.url))) as made:
+        yield made
+
+
+def assert_told_once(release, receiver):
+    weir.wait_until(lambda: channel(release.weir)["waiting"] == 0, "nothing waits to be told")
+    assert [event["data"]["event"] for event in receiver.events] == ["rollout.started", "rollout.rolled-back"]
 
 
 def hook(release, name, script):
@@ -49,13 +61,14 @@ def recording(release):
     return release.weir.status()["recording"]
 
 
-def test_git_is_down(release):
+def test_git_is_down(release, receiver):
     with release.traffic():
         begin(release)
         release.git_down()
         release.breaks()
         release.until_safe()
     assert release.actions() == ["start"], "Git was not there"
+    assert_told_once(release, receiver)
     assert release.rollout()["override"]["action"] == "rollback"
     release.restart()  # served from the disk, before Git is asked, which is still away
     assert release.shop.visit(50) == {"on": 0, "off": 50}
@@ -69,9 +82,10 @@ def test_git_is_down(release):
     weir.wait_until(lambda: release.weir.status()["commit"] == release.log()[-1].id, "the newest commit is served")
     assert release.actions() == ["start", "rollback"], "and not again"
     release.until_safe()
+    assert_told_once(release, receiver)
 
 
-def test_a_push_whose_answer_never_arrives(release):
+def test_a_push_whose_answer_never_arrives(release, receiver):
     with release.traffic():
         begin(release)
         signs = pathlib.Path(release.folder)
@@ -88,6 +102,7 @@ def test_a_push_whose_answer_never_arrives(release):
     release.git_up()
     release.weir.fetch()
     assert_recorded_once(release)
+    assert_told_once(release, receiver)
 
 
 def test_somebody_pushes_every_100_ms(release):

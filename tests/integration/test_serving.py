@@ -84,7 +84,7 @@ def test_evaluation_needs_a_token(repository, tmp_path, tokens, how):
         assert running.get("/healthz").status == 200
 
         def status(path, headers=None):
-            method = "GET" if path.endswith(("json", "status", "metrics")) else "POST"
+            method = "GET" if path.endswith(("json", "status", "metrics", "measurements")) else "POST"
             return running.request(method, path, b'{"context":{}}' if method == "POST" else None,
                                    {**JSON, **(headers or {})}).status
 
@@ -110,12 +110,16 @@ def test_evaluation_needs_a_token(repository, tmp_path, tokens, how):
         assert status("/ofrep/v1/evaluate/flags/banner", bearer(both)) == 404
         assert running.get("/flagd.json", bearer(sdk)).headers["ETag"] == \
             running.get("/env/production/flagd.json", bearer(sdk)).headers["ETag"]
+        measured = "/env/staging/rollouts/any/measurements"
         if listen.startswith("0"):
             assert status("/status") == status("/metrics") == 401
             assert status("/status", bearer(sdk)) == status("/metrics", bearer(sdk)) == 403
             assert status("/status", bearer(viewer)) == status("/metrics", bearer(viewer)) == 200
+            assert status(measured) == 401 and status(measured, bearer(sdk)) == 403
         else:
-            assert status("/status") == status("/metrics") == 200
+            assert status("/status") == status("/metrics") == status(measured) == 200
+        assert status(measured, bearer(viewer)) == 200
+        assert status(measured.replace("staging", "production"), bearer(viewer)) == 403
 
 
 def test_the_default_environment_and_tokens(repository, tmp_path, tokens):
