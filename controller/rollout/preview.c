@@ -32,20 +32,48 @@ static enum status put_state(struct catalog *catalog, const struct preview_task 
     return STATUS_OK;
 }
 
+static struct text environment_of(const struct preview_task *task)
+{
+    return task->item ? task->item->rollout->environment.text : task->pin->environment;
+}
+
+static struct text flag_of(const struct preview_task *task)
+{
+    return task->item ? task->item->rollout->flag.text : task->pin->flag;
+}
+
+/* The one pin that counts. */
+static enum status put_pin(struct catalog *catalog, const struct preview_task *task)
+{
+    char name[2 * (STATE_NAME_MOST + 1)];
+    struct flag_pin **pins = ARENA_ARRAY(&catalog->arena, struct flag_pin *, 1);
+    struct flag_pin *pin = ARENA_NEW(&catalog->arena, struct flag_pin);
+    snprintf(name, sizeof name, "%.*s/%.*s", (int)task->pin->environment.length,
+             task->pin->environment.data, (int)task->pin->flag.length, task->pin->flag.data);
+    if (!pins || !pin)
+        return STATUS_NO_MEMORY;
+    *pin = *task->pin;
+    if (!arena_copy(&catalog->arena, text_of(name), &pin->name.text))
+        return STATUS_NO_MEMORY;
+    pins[0] = pin;
+    catalog->flag_pins = pins;
+    catalog->flag_pin_count = 1;
+    return STATUS_OK;
+}
+
 /* The flag, its pin, its rollouts in this environment, and where they stand. */
 static size_t list_entries(const struct preview_task *task, const struct entry **entries)
 {
-    const struct rollout *rollout = task->item->rollout;
+    struct text environment = environment_of(task), flag = flag_of(task);
     size_t count = 0;
     char pin[2 * (STATE_NAME_MOST + 1)];
-    snprintf(pin, sizeof pin, "%.63s/%.63s", rollout->environment.text.data,
-             rollout->flag.text.data);
-    entries[count++] = inventory_find(task->inventory, KIND_FLAG, rollout->flag.text);
+    snprintf(pin, sizeof pin, "%.63s/%.63s", environment.data, flag.data);
+    entries[count++] = inventory_find(task->inventory, KIND_FLAG, flag);
     entries[count++] = inventory_find(task->inventory, KIND_FLAG_PIN, text_of(pin));
-    entries[count++] = inventory_find(task->inventory, KIND_ENVIRONMENT, rollout->environment.text);
+    entries[count++] = inventory_find(task->inventory, KIND_ENVIRONMENT, environment);
     for (size_t i = 0; i < task->roster->count; i++) {
         const struct roster_rollout *item = &task->roster->items[i];
-        if (!text_equal(item->rollout->flag.text, rollout->flag.text))
+        if (!text_equal(item->rollout->flag.text, flag))
             continue;
         entries[count++] = inventory_find(task->inventory, KIND_ROLLOUT, item->rollout->name.text);
         entries[count++] = inventory_find(task->inventory, KIND_ROLLOUT_STATE, text_of(item->name));
@@ -81,27 +109,26 @@ static enum status read_catalog(const struct preview_task *task, struct catalog 
 
 enum status preview_flag(const struct preview_task *task, struct buffer *out, struct error *error)
 {
-    const struct rollout *rollout = task->item->rollout;
+    struct text name = flag_of(task);
     struct diagnostics faults;
     struct catalog catalog;
     diagnostics_init(&faults);
     enum status status = read_catalog(task, &catalog, error);
-    if (status == STATUS_OK && put_state(&catalog, task) != STATUS_OK)
+    if (status == STATUS_OK && ((task->item && put_state(&catalog, task) != STATUS_OK) ||
+                                (task->pin && put_pin(&catalog, task) != STATUS_OK)))
         status = error_set(error, STATUS_NO_MEMORY, "no memory to compile a flag");
-    const struct flag *flag =
-        status == STATUS_OK ? catalog_flag(&catalog, rollout->flag.text) : NULL;
+    const struct flag *flag = status == STATUS_OK ? catalog_flag(&catalog, name) : NULL;
     const struct environment *environment =
-        status == STATUS_OK ? catalog_environment(&catalog, rollout->environment.text) : NULL;
+        status == STATUS_OK ? catalog_environment(&catalog, environment_of(task)) : NULL;
     if (status == STATUS_OK && (!flag || !environment))
-        status = error_set(error, STATUS_INVALID, "flag \"%.100s\" is not in force",
-                           rollout->flag.text.data);
+        status = error_set(error, STATUS_INVALID, "flag \"%.100s\" is not in force", name.data);
     if (status == STATUS_OK) {
         compile_flag(&catalog, environment, flag, out, &faults);
         if (out->failed || faults.failed)
             status = error_set(error, STATUS_NO_MEMORY, "no memory to compile a flag");
         else if (faults.errors)
-            status = error_set(error, STATUS_INVALID, "flag \"%.60s\": %.160s",
-                               rollout->flag.text.data, faults.items[0].message.data);
+            status = error_set(error, STATUS_INVALID, "flag \"%.60s\": %.160s", name.data,
+                               faults.items[0].message.data);
     }
     catalog_dispose(&catalog);
     diagnostics_dispose(&faults);

@@ -14,8 +14,9 @@ struct preview_task {
     const struct schema_set *schemas;
     struct file_reader reader;
     const struct roster *roster;
-    const struct roster_rollout *item;
+    const struct roster_rollout *item; /* NULL: no rollout stands elsewhere, but `pin` */
     const struct rollout_state *state; /* in the place of item->state */
+    const struct flag_pin *pin;        /* in the place of the flag's own, which it names; or NULL */
 };
 
 /* Appends the flag's JSON, canonical. STATUS_INVALID: it cannot be compiled so (`error` says why).

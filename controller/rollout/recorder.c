@@ -4,6 +4,8 @@
 
 #include "../git/decide.h"
 #include "../git/verify.h"
+#include "../log.h"
+#include "flag_move.h"
 
 void proposal_free(struct proposal *proposal)
 {
@@ -23,21 +25,44 @@ const char *recorder_outcome_name(enum recorder_outcome outcome)
 }
 
 /* A person's decision is a commit by that person, whom weir commits for. */
-static struct record_person author_of(const struct recorder *recorder, const struct move *move)
+static struct record_person author_of(const struct recorder *recorder, struct text by)
 {
     struct record_person author = recorder->author;
-    if (move->by.length == 0 || text_is(move->by, "weir"))
+    if (by.length == 0 || text_is(by, "weir"))
         return author;
-    author.name = move->by.data;
-    if (memchr(move->by.data, '@', move->by.length))
-        author.mail = move->by.data;
+    author.name = by.data;
+    if (memchr(by.data, '@', by.length))
+        author.mail = by.data;
     return author;
 }
 
 /* The chain, from the proposal's tip on. */
+/* One flag's decision that cannot be made does not keep the others from the branch. */
+static enum status commit_flags(const struct proposal *proposal, struct decide *options,
+                                struct decision *on, const struct recorder *recorder,
+                                struct flag_proposal *made, struct error *error)
+{
+    for (size_t i = 0; i < proposal->flag_count; i++) {
+        const struct flag_move *move = &proposal->flags[i];
+        struct text intent = flag_move_intent(move);
+        struct error problem = {0};
+        options->author = author_of(recorder, flag_move_by(move));
+        enum status status = flag_move_commit(move, on, &made[i], &problem);
+        if (status == STATUS_NO_MEMORY || status == STATUS_STOPPED)
+            return error_set(error, status, "%s", problem.message);
+        if (status != STATUS_OK) {
+            made[i].has_failed = true;
+            error_set(error, status, "%s", problem.message);
+            log_event(LOG_LEVEL_ERROR, "flag_not_recorded", "intent", intent.data, "error",
+                      problem.message, NULL);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status commit_moves(const struct recorder *recorder, struct mirror *mirror,
                                 const struct proposal *proposal, char head[COMMIT_TEXT_SIZE],
-                                struct error *error)
+                                struct flag_proposal *made, struct error *error)
 {
     struct decide options = {.mirror = mirror,
                              .clock = recorder->clock,
@@ -50,9 +75,11 @@ static enum status commit_moves(const struct recorder *recorder, struct mirror *
     memcpy(on.tip, proposal->tip, sizeof on.tip);
     memcpy(on.head, proposal->tip, sizeof on.head);
     for (size_t i = 0; i < proposal->count && status == STATUS_OK; i++) {
-        options.author = author_of(recorder, &proposal->moves[i]);
+        options.author = author_of(recorder, proposal->moves[i].by);
         status = move_commit(&on, &proposal->moves[i], error);
     }
+    if (status == STATUS_OK)
+        status = commit_flags(proposal, &options, &on, recorder, made, error);
     memcpy(head, on.head, COMMIT_TEXT_SIZE);
     return status;
 }
@@ -75,9 +102,30 @@ static enum status check_signature(const struct recorder *recorder, struct mirro
                      verdict_words(verification.verdict));
 }
 
-enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
-                                      const struct proposal *proposal,
-                                      char commit[COMMIT_TEXT_SIZE], struct error *error)
+/* Once the branch pins them. One that gets lost can be made again by hand: the flag is safe. */
+static void propose_reverts(const struct recorder *recorder, struct mirror *mirror,
+                            const struct flag_proposal *made, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct error error = {0};
+        if (flag_move_propose(mirror, &made[i], recorder->stop, &error) != STATUS_OK)
+            log_event(LOG_LEVEL_ERROR, "revert_not_proposed", "branch", made[i].branch, "error",
+                      error.message, NULL);
+    }
+}
+
+static bool has_failed(const struct flag_proposal *made, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (made[i].has_failed)
+            return true;
+    }
+    return false;
+}
+
+static enum recorder_outcome record(const struct recorder *recorder, struct mirror *mirror,
+                                    const struct proposal *proposal, struct flag_proposal *made,
+                                    char commit[COMMIT_TEXT_SIZE], struct error *error)
 {
     char branch[BRANCH_NAME_SIZE], tip[COMMIT_TEXT_SIZE];
     enum status status = mirror_branch(mirror, branch, error);
@@ -88,11 +136,11 @@ enum recorder_outcome recorder_record(const struct recorder *recorder, struct mi
         return RECORDER_MOVED;
     }
     if (status == STATUS_OK)
-        status = commit_moves(recorder, mirror, proposal, commit, error);
+        status = commit_moves(recorder, mirror, proposal, commit, made, error);
     if (status != STATUS_OK)
         return RECORDER_FAILED;
-    if (strcmp(commit, proposal->tip) == 0) /* the tip says all of it already */
-        return RECORDER_MOVED;
+    if (strcmp(commit, proposal->tip) == 0) /* the tip says all of it already, or it cannot be */
+        return has_failed(made, proposal->flag_count) ? RECORDER_FAILED : RECORDER_MOVED;
     status = check_signature(recorder, mirror, commit, error);
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? RECORDER_REFUSED : RECORDER_FAILED;
@@ -103,6 +151,7 @@ enum recorder_outcome recorder_record(const struct recorder *recorder, struct mi
         return RECORDER_FAILED;
     switch (push.outcome) {
     case PUSH_ACCEPTED:
+        propose_reverts(recorder, mirror, made, proposal->flag_count);
         return RECORDER_ACCEPTED;
     case PUSH_MOVED:
         return RECORDER_MOVED;
@@ -112,4 +161,18 @@ enum recorder_outcome recorder_record(const struct recorder *recorder, struct mi
         break;
     }
     return RECORDER_REFUSED;
+}
+
+enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
+                                      const struct proposal *proposal,
+                                      char commit[COMMIT_TEXT_SIZE], struct error *error)
+{
+    struct flag_proposal *made = calloc(proposal->flag_count + 1, sizeof *made);
+    if (!made) {
+        error_set(error, STATUS_NO_MEMORY, "no memory to record decisions");
+        return RECORDER_FAILED;
+    }
+    enum recorder_outcome outcome = record(recorder, mirror, proposal, made, commit, error);
+    free(made);
+    return outcome;
 }

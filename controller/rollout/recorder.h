@@ -14,12 +14,16 @@
 
 #define PROPOSAL_MOVES_MAX 1000
 
+struct flag_move; /* flag_move.h */
+
 struct proposal {
     struct roster *roster; /* a reference; the moves point into it */
     struct arena arena;    /* of decisions, states and texts */
     char tip[COMMIT_TEXT_SIZE];
     struct move *moves; /* in the order of their commits */
     size_t count;
+    struct flag_move *flags; /* committed behind the moves; in the arena */
+    size_t flag_count;
     uint64_t key; /* the same for the same moves on the same tip, by decisions of one minute */
     /* The open overrides that it records: where the branch has refused them for long, they go to
      * the remote as refs (git/intents.h). References. */

@@ -43,10 +43,31 @@ static uint64_t key_of(const struct inventory *inventory, enum kind kind)
     return key;
 }
 
+/* Of a flag nothing but its `watch` asks for metrics. */
+static bool is_watched(const struct entry *flag)
+{
+    for (uint32_t i = 0; i < flag->reference_count; i++) {
+        if (flag->references[i].entry->kind == KIND_METRIC)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t key_of_watched(const struct inventory *inventory)
+{
+    const struct entries *flags = &inventory->kinds[KIND_FLAG];
+    uint64_t key = 0;
+    for (size_t i = 0; i < flags->count; i++) {
+        if (is_watched(flags->items[i]))
+            key += mix_version(flags->items[i]->hash, flags->items[i]->in_force);
+    }
+    return key;
+}
+
 static uint64_t key_of_definitions(const struct inventory *inventory)
 {
-    return key_of(inventory, KIND_ROLLOUT) + key_of(inventory, KIND_PHASE_PLAN) +
-           key_of(inventory, KIND_METRIC);
+    return key_of_watched(inventory) + key_of(inventory, KIND_ROLLOUT) +
+           key_of(inventory, KIND_PHASE_PLAN) + key_of(inventory, KIND_METRIC);
 }
 
 /* --- one rollout ----------------------------------------------------------------------------- */
@@ -122,15 +143,17 @@ static enum status define_all(struct roster_definitions *definitions)
     return STATUS_OK;
 }
 
-/* The rollouts, and all that they walk by. */
+/* The rollouts, and all that they walk by; and flags that are watched. */
 static enum status read_definitions(struct roster_definitions *definitions,
                                     const struct inventory *inventory,
                                     const struct schema_set *schemas, struct file_reader reader,
                                     struct error *error)
 {
     const struct entries *rollouts = &inventory->kinds[KIND_ROLLOUT],
-                         *metrics = &inventory->kinds[KIND_METRIC];
-    const struct entry **entries = calloc(rollouts->count + metrics->count + 1, sizeof *entries);
+                         *metrics = &inventory->kinds[KIND_METRIC],
+                         *flags = &inventory->kinds[KIND_FLAG];
+    const struct entry **entries =
+        calloc(rollouts->count + metrics->count + flags->count + 1, sizeof *entries);
     size_t count = 0;
     if (!entries)
         return error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
@@ -140,6 +163,10 @@ static enum status read_definitions(struct roster_definitions *definitions,
         entries[count++] = rollouts->items[i];
     for (size_t i = 0; i < metrics->count && rollouts->count; i++)
         entries[count++] = metrics->items[i];
+    for (size_t i = 0; i < flags->count; i++) {
+        if (is_watched(flags->items[i]))
+            entries[count++] = flags->items[i];
+    }
     const struct excerpt_task task = {.inventory = inventory,
                                       .schemas = schemas,
                                       .reader = reader,
@@ -318,6 +345,36 @@ enum status roster_make(const struct inventory *inventory, const struct schema_s
     return status;
 }
 
+enum status roster_join(struct roster *base, const struct roster_rollout *others, size_t count,
+                        struct arena *arena, struct roster **out)
+{
+    struct roster *roster = calloc(1, sizeof *roster);
+    struct roster_rollout *items =
+        roster ? ARENA_ARRAY(arena, struct roster_rollout, base->count + count + 1) : NULL;
+    size_t of_base = 0, of_others = 0;
+    *out = NULL;
+    if (!items) {
+        free(roster);
+        arena_dispose(arena);
+        return STATUS_NO_MEMORY;
+    }
+    *roster = (struct roster){.references = 1,
+                              .definitions = base->definitions,
+                              .arena = *arena,
+                              .items = items,
+                              .key = base->key,
+                              .base = roster_reference(base)};
+    atomic_fetch_add_explicit(&base->definitions->references, 1, memory_order_relaxed);
+    while (of_base < base->count || of_others < count) {
+        bool is_base =
+            of_others == count || (of_base < base->count &&
+                                   strcmp(base->items[of_base].name, others[of_others].name) < 0);
+        items[roster->count++] = is_base ? base->items[of_base++] : others[of_others++];
+    }
+    *out = roster;
+    return STATUS_OK;
+}
+
 struct roster *roster_reference(struct roster *roster)
 {
     if (roster)
@@ -333,6 +390,7 @@ void roster_release(struct roster *roster)
         release_state(roster->states[i]);
     release_definitions(roster->definitions);
     arena_dispose(&roster->arena);
+    roster_release(roster->base);
     free(roster);
 }
 

@@ -30,8 +30,9 @@ struct roster_rollout {
  * of all commits that do. */
 struct roster_definitions {
     _Atomic uint32_t references;
-    uint64_t key;           /* of all versions that it was made of */
-    struct catalog catalog; /* rollouts, plans and metrics in force; nothing else */
+    uint64_t key; /* of all versions that it was made of */
+    /* Rollouts, plans and metrics in force, and flags that are watched; nothing else. */
+    struct catalog catalog;
     struct zone_files zones;
     struct arena arena;
     struct roster_rollout *items; /* each as it stands without a file; sorted as roster->items */
@@ -49,7 +50,8 @@ struct roster {
     struct arena arena;
     struct roster_rollout *items; /* sorted by name: by environment, then rollout */
     size_t count;
-    uint64_t key; /* of all versions that it was made of */
+    uint64_t key;        /* of all versions that it was made of */
+    struct roster *base; /* whose rollouts these are, with others beside them; or NULL */
 };
 
 /* Of what is in force in `inventory`. `previous` (or NULL) is taken over instead, with another
@@ -58,6 +60,11 @@ struct roster {
 enum status roster_make(const struct inventory *inventory, const struct schema_set *schemas,
                         struct file_reader reader, struct roster *previous, struct roster **out,
                         struct error *error) MUST_CHECK;
+/* The rollouts of `base`, with others beside them that are none: what is measured as if it were one
+ * (steering_watch.h). `others` are sorted by name, none of which `base` has; what they point to
+ * must live in `arena`, which the roster takes over. STATUS_NO_MEMORY; the arena is given back. */
+enum status roster_join(struct roster *base, const struct roster_rollout *others, size_t count,
+                        struct arena *arena, struct roster **out) MUST_CHECK;
 struct roster *roster_reference(struct roster *roster);
 void roster_release(struct roster *roster);                        /* NULL is fine */
 const struct catalog *roster_catalog(const struct roster *roster); /* of definitions->catalog */

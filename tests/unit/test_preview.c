@@ -70,7 +70,8 @@ static char *preview(const struct roster *roster, const struct rollout_state *st
                                       mirror_reader(mirror),
                                       roster,
                                       roster_find(roster, TEXT("production/shop-release")),
-                                      state};
+                                      state,
+                                      NULL};
     buffer_init(&out, 0);
     ck_assert_ptr_nonnull(task.item);
     ck_assert_ok(preview_flag(&task, &out, &failure));
