@@ -210,7 +210,7 @@ until_true "all customers on control" everybody_is_back
 evidence=$(story --format='%(trailers:key=Weir-Evidence,valueonly)' -1 | sed -n 's/, ln E.*//p')
 happened() { printf '    %-31s %s%6d ms%s  %s\n' "$1" "$bold$4" "$2" "$plain" "$3"; }
 printf '    %s%-31s %9s  %s%s\n' "$dim" what 'took' after "$plain"
-happened 'weir asks for the errors' $(($(milliseconds "$failing" "$noticed") - back)) 'they began (it asks every second)' ''
+happened 'weir has seen enough errors' $(($(milliseconds "$failing" "$noticed") - back)) 'they began; it asks every second' ''
 happened 'customers are back on control' "$back" 'the answer that showed them' "$green"
 happened 'the revert is on the remote' "$(milliseconds "$noticed" "$reverted")" 'that: users first, Git second' ''
 say "" "What weir saw: $yellow$evidence$plain. Now all 200 customers have the old checkout again."
