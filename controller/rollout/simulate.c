@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../../rules/judge_bake.h"
+#include "../clock.h"
+
 #define GATES_MAX PHASE_METRICS_MAX
 #define TEXT_MAX 600
 #define EVIDENCE_MAX 96
@@ -13,7 +16,7 @@ struct gauge {
     const struct metric *metric;
     const struct simulate_measurement *last; /* in this phase */
     bool failed;                             /* latched */
-    int64_t covered, covered_from;           /* as the bake counts */
+    struct coverage coverage;                /* of the bake */
     char evidence[EVIDENCE_MAX];             /* of the failure that latched */
 };
 
@@ -84,6 +87,13 @@ static bool fails_too_often(const struct play *play, const struct metric *metric
     return metric->limits.failure >= 0 && failures > metric->limits.failure;
 }
 
+/* Since when its bake counts, in nanoseconds; after all measurements where it does not. */
+static int64_t bake_of(const struct play *play)
+{
+    int64_t from = walk_bake_from(&play->state);
+    return from == WALK_NEVER ? INT64_MAX - 1 : from * NANOSECONDS_PER_SECOND;
+}
+
 /* "0.031 > 0.01". */
 static void note_failure(struct gauge *gauge, const struct simulate_measurement *measurement)
 {
@@ -97,6 +107,19 @@ static void note_failure(struct gauge *gauge, const struct simulate_measurement 
                  low ? metric->minimum : metric->maximum);
 }
 
+/* Just as a controller counts it (metrics/probe.h), or what it measured would lead elsewhere here.
+ */
+static void cover(const struct play *play, struct gauge *gauge, int64_t finished)
+{
+    const struct measurement measurement = {.time = finished * NANOSECONDS_PER_SECOND,
+                                            .verdict = VERDICT_SUCCESS};
+    int64_t from = bake_of(play);
+    if (gauge->coverage.from != from)
+        coverage_begin(&gauge->coverage, from, INT64_MAX);
+    coverage_add(&gauge->coverage, &measurement,
+                 gauge->metric->limits.interval * NANOSECONDS_PER_SECOND);
+}
+
 static void take(struct play *play, size_t index)
 {
     const struct simulate_measurement *measurement = &play->task->measurements[index];
@@ -104,18 +127,9 @@ static void take(struct play *play, size_t index)
     if (at == play->known.gate_count || measurement->finished <= play->state.since)
         return;
     struct gauge *gauge = &play->gauges[at];
-    int64_t bake_from = walk_bake_from(&play->state);
-    if (gauge->covered_from != bake_from) {
-        gauge->covered_from = bake_from;
-        gauge->covered = 0;
-    }
-    int64_t from =
-        gauge->last && gauge->last->finished > bake_from ? gauge->last->finished : bake_from;
-    int64_t gap = from < measurement->finished ? measurement->finished - from : 0;
-    int64_t most = 2 * gauge->metric->limits.interval;
     enum walk_verdict verdict = verdict_of(gauge->metric, measurement);
     if (verdict == WALK_SUCCESS)
-        gauge->covered += gap < most ? gap : most;
+        cover(play, gauge, measurement->finished);
     if (verdict == WALK_FAILURE && !gauge->failed && fails_too_often(play, gauge->metric, index))
         note_failure(gauge, measurement);
     gauge->last = measurement;
@@ -133,7 +147,9 @@ static void read_gauge(struct play *play, size_t at)
         gate->verdict = verdict_of(gauge->metric, gauge->last);
         gate->fresh = play->now - gate->finished <= 2 * gauge->metric->limits.interval;
     }
-    gate->covered = gauge->covered_from == walk_bake_from(&play->state) ? gauge->covered : 0;
+    gate->covered = gauge->coverage.from == bake_of(play)
+                        ? gauge->coverage.covered / NANOSECONDS_PER_SECOND
+                        : 0;
     if (gate->verdict == WALK_FAILURE)
         gate->verdict = WALK_INCONCLUSIVE; /* within its limit */
     if (gauge->failed) {

@@ -85,7 +85,8 @@ def test_git_is_down(release, receiver):
     assert_told_once(release, receiver)
 
 
-def test_a_push_whose_answer_never_arrives(release, receiver):
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_push_whose_answer_never_arrives(release, receiver, dies):
     with release.traffic():
         begin(release)
         signs = pathlib.Path(release.folder)
@@ -98,6 +99,9 @@ def test_a_push_whose_answer_never_arrives(release, receiver):
         weir.wait_until(lambda: recording(release)["outcome"] == "unknown", lambda: recording(release))
     assert release.actions() == ["start", "rollback"], "the branch has it"
     assert release.weir.status()["overrideCount"] == 1, "weir does not know"
+    if dies:
+        release.restart()
+        assert release.weir.status()["overrideCount"] == 1, "nor does who comes after it"
     release.until_safe()
     release.git_up()
     release.weir.fetch()

@@ -1,10 +1,11 @@
 """Two controllers and a breach that one of them sees while Git is away: the other one, and a third on an empty disk,
-never put the bad state back at the target that they share."""
+never put the bad state back at the target that they share. And a breach that both see."""
 import contextlib
 
 import pytest
 import releasing
 import weir
+from test_notify import Receiver, channel, configured, webhook
 
 UNRELATED = """\
 apiVersion: weir/v1
@@ -14,12 +15,12 @@ spec: {variants: {plain: hello, loud: HELLO}, default: plain}
 """
 
 
-class Blind(weir.Controller):
-    """Over the same remote and target; it may not ask Prometheus."""
+class Other(weir.Controller):
+    """Over the same remote and target; without more options it may not ask Prometheus, and is blind."""
 
-    def __init__(self, release, data):
+    def __init__(self, release, data, *options):
         super().__init__("--repo", release.place(), "--data", data, "--listen", "127.0.0.1:0", "--poll", "1h",
-                         "--allow-host", f"127.0.0.1:{release.redis.port}")
+                         "--allow-host", f"127.0.0.1:{release.redis.port}", *options)
 
     def is_safe(self):
         return not any(self.value(releasing.FLAG, {"targetingKey": f"user-{i}"}) for i in range(releasing.USERS))
@@ -54,7 +55,7 @@ def repair_drift(release, other):
 def test_who_saw_nothing_undoes_nothing(tmp_path, first, second):
     with contextlib.ExitStack() as stack:
         release = stack.enter_context(releasing.Release(tmp_path))
-        other = stack.enter_context(Blind(release, tmp_path / "other"))
+        other = stack.enter_context(Other(release, tmp_path / "other"))
         with release.traffic():
             release.begin(releasing.TEN)
             release.until("start")
@@ -74,7 +75,7 @@ def test_who_saw_nothing_undoes_nothing(tmp_path, first, second):
             release.weir.kill()
             first(release, other)
             second(release, other)
-            third = stack.enter_context(Blind(release, tmp_path / "third"))
+            third = stack.enter_context(Other(release, tmp_path / "third"))
             third.wait_ready()
             weir.wait_until(third.is_safe, lambda: f"the third has learned of it\n{third.log()}")
             assert other.is_safe(), "and so has the second"
@@ -90,3 +91,37 @@ def test_who_saw_nothing_undoes_nothing(tmp_path, first, second):
             assert True not in watch.values(), watch.seen
         assert release.actions() == ["start", "rollback"]
         release.until_safe()
+
+
+def test_what_both_see_is_recorded_once(tmp_path):
+    with contextlib.ExitStack() as stack:
+        receiver = stack.enter_context(Receiver())
+        news = configured(tmp_path, webhook(receiver.url))
+        release = stack.enter_context(releasing.Release(tmp_path, news))
+        other = stack.enter_context(Other(release, tmp_path / "other", *release.options))
+        both = (release.weir, other)
+        with release.traffic():
+            release.begin(releasing.TEN)
+            release.until("start")
+            release.until_exposed()
+            other.fetch()
+            weir.wait_until(lambda: not other.is_safe(), lambda: f"the other one exposes, too\n{other.log()}")
+            release.git_down()  # else the first to push is the only one that sees it
+            release.breaks()
+            for controller in both:
+                weir.wait_until(lambda: (release.rollout(controller) or {}).get("override"),
+                                lambda: f"it has seen it\n{controller.log()}")
+        own = [release.rollout(controller)["override"] for controller in both]
+        assert own[0]["intent"] == own[1]["intent"] and own[0]["by"] == own[1]["by"] == "weir"
+        release.git_up()
+        for controller in both:
+            controller.fetch()
+        release.until("rollback")
+        for controller in both:
+            controller.fetch()
+            release.until_settled(controller)
+            weir.wait_until(lambda: channel(controller)["waiting"] == 0, "nothing waits to be told")
+        assert release.actions() == ["start", "rollback"]
+        release.until_safe()
+        ids = {(event["data"]["event"], event["source"], event["id"]) for event in receiver.events}
+        assert sorted(event for event, _, _ in ids) == ["rollout.rolled-back", "rollout.started"], receiver.events

@@ -147,8 +147,13 @@ def test_errors_and_gaps_never_advance(definitions, tmp_path):
     path = measurements(tmp_path, lambda minute: None if 1440 <= minute < 3 * 1440 else {"verdict": "success"})
     assert begins(play(definitions, "--measurements", path))["canary", "running"] == "2027-01-18T08:00:00Z"
     path = measurements(tmp_path, lambda minute: {"verdict": "success"} if minute % 10 == 0 else None)
-    timeline = play(definitions, "--measurements", path)  # every tenth covers two minutes
+    timeline = play(definitions, "--measurements", path)
     assert [span["phase"] for span in timeline["timeline"]] == ["staff"]
+    # As in a controller a measurement covers its interval, a minute: every other one takes eight days for four.
+    path = measurements(tmp_path, lambda minute: {"verdict": "success"} if minute % 2 == 0 else None)
+    assert begins(play(definitions, "--measurements", path))["canary", "running"] == "2027-01-19T08:00:30Z"
+    path = measurements(tmp_path, lambda minute: {"verdict": "success"} if minute % 5 else None)
+    assert begins(play(definitions, "--measurements", path))["canary", "running"] == "2027-01-18T08:00:00Z"
 
 
 def test_picture(definitions):
