@@ -19,6 +19,7 @@ struct view {
     const struct status_look *look;
     struct buffer words;    /* one cell, or line, while it is put together */
     struct buffer problems; /* written below the table */
+    struct buffer flags;    /* likewise: those that bake */
     size_t problem_count;
     bool measured; /* somebody measures */
 };
@@ -369,6 +370,49 @@ static void write_table(struct view *view, const struct node *list)
     free(rows);
 }
 
+/* --- flags without a rollout -------------------------------------------------------------------
+ */
+
+/* One line: why it is told, since when, and what is served in its place. */
+static void write_flag(struct view *view, const struct node *item)
+{
+    struct text environment = text_member(view, item, "environment"),
+                flag = text_member(view, item, "flag"), status = text_member(view, item, "status"),
+                as_of = text_member(view, item, "asOf"), by = text_member(view, item, "by");
+    const struct node *override = node_get(item, "override"), *capped = node_get(item, "capped");
+    bool is_open = override && override->type == NODE_MAP, is_watched = is_status(item, "watched");
+    const char *look = "";
+    struct text gates = gates_of(view, item, &look);
+    struct buffer *out = begin(view);
+    buffer_printf(out, "flag %.*s/%.*s is %.*s", SHOW(environment), SHOW(flag), SHOW(status));
+    if (as_of.length)
+        buffer_printf(out, " as of %.*s", SHOW(status_cut(as_of, COMMIT_SHOWN)));
+    if (by.length)
+        buffer_printf(out, " by %.*s", SHOW(by));
+    buffer_append_string(out, " since ");
+    add_instant(view, out, item, "since");
+    add_behind_colon(view, out, item, "reason");
+    if (is_watched)
+        buffer_printf(out, "; %.*s", SHOW(gates));
+    if (is_open) {
+        struct text action = text_member(view, override, "action");
+        buffer_printf(out, "; %.*s is served, and Git does not say it yet", SHOW(action));
+        add_behind_colon(view, out, override, "evidence");
+    }
+    if (capped && capped->type == NODE_BOOL && capped->boolean)
+        buffer_append_string(out, "; it broke, and too much was taken back within the hour");
+    if (is_watched && !is_open)
+        status_write_wrapped(&view->flags, kept(view), 2, view->look->width);
+    else
+        finish_problem(view);
+}
+
+static void write_flags(struct view *view, const struct node *answer)
+{
+    for (const struct node *item = first_of(answer, "flags"); item; item = item->next)
+        write_flag(view, item);
+}
+
 static void write_origin(struct view *view, const struct node *answer, size_t count)
 {
     const struct style *style = view->look->style;
@@ -398,13 +442,17 @@ size_t rollouts_view(struct buffer *out, struct arena *arena, const struct node 
     size_t count = list && list->type == NODE_LIST ? list->count : 0;
     buffer_init(&view.words, 0);
     buffer_init(&view.problems, 0);
+    buffer_init(&view.flags, 0);
     if (count)
         write_table(&view, list);
+    write_flags(&view, answer);
+    buffer_append_text(out, buffer_text(&view.flags));
     buffer_append_text(out, buffer_text(&view.problems));
     write_origin(&view, answer, count);
-    if ((view.problems.failed || view.words.failed) && !out->failed)
+    if ((view.problems.failed || view.words.failed || view.flags.failed) && !out->failed)
         out->failed = STATUS_NO_MEMORY;
     buffer_dispose(&view.problems);
+    buffer_dispose(&view.flags);
     buffer_dispose(&view.words);
     return view.problem_count;
 }

@@ -39,6 +39,7 @@ enum status core_new(const struct core_parts *parts, struct mirror *mirror, stru
     steering.clock = parts->clock;
     steering.telemetry = parts->telemetry;
     steering.inventory = &core->effective.inventory;
+    steering.effective = &core->effective;
     steering.schemas = core->schemas;
     steering.mirror = mirror;
     steering.fleet = parts->fleet;

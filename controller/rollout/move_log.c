@@ -192,7 +192,8 @@ enum status move_bar_author(struct mirror *mirror, const char *commit, const str
 {
     const struct rollout *rollout = item->rollout;
     const struct phase_plan *plan =
-        rollout->plan.text.length ? catalog_phase_plan(roster_catalog(roster), rollout->plan.text) : NULL;
+        rollout->plan.text.length ? catalog_phase_plan(roster_catalog(roster), rollout->plan.text)
+                                  : NULL;
     const struct text paths[] = {rollout->name.place.path,
                                  plan ? plan->name.place.path : (struct text){0}};
     task->author = (struct text){0};
@@ -222,14 +223,14 @@ struct counting {
 
 static bool count_rollback(void *context, const struct path_log_entry *entry)
 {
-    static const enum walk_kind kinds[] = {WALK_ROLLBACK, WALK_STEP_BACK, WALK_KILL};
+    static const char *const actions[] = {"rollback", "step-back", "kill", "revert", "pin"};
     struct counting *counting = context;
     const char *by = path_log_value(entry, "Weir-By"),
                *action = path_log_value(entry, "Weir-Action");
     if (entry->time < counting->since || !by || strcmp(by, "weir") != 0 || !action)
         return true;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (strcmp(action, walk_kind_name(kinds[i])) == 0)
+    for (size_t i = 0; i < COUNT_OF(actions); i++) {
+        if (strcmp(action, actions[i]) == 0)
             counting->count++;
     }
     return true;

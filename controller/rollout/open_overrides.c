@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "../effective.h"
 #include "../log.h"
 
 void open_overrides_init(struct open_overrides *set, struct store *store)
@@ -251,6 +252,11 @@ static void choose(const struct open_overrides *set, struct text environment,
     told->count = kept;
 }
 
+static const struct effective_pins *pins_of(const struct open_overrides *set)
+{
+    return set->effective ? set->effective->pins : NULL;
+}
+
 static size_t count_recorded(const struct open_overrides *set, const struct roster *roster,
                              struct text environment)
 {
@@ -261,34 +267,47 @@ static size_t count_recorded(const struct open_overrides *set, const struct rost
         if (text_equal(roster->items[i].rollout->environment.text, environment))
             count += roster->items[i].state->intent_count;
     }
+    const struct effective_pins *pins = pins_of(set);
+    for (size_t i = 0; pins && i < pins->count; i++) {
+        const struct flag_pin *pin = pins->items[i].pin;
+        count += text_equal(pin->environment, environment) ? pin->intent_count : 0;
+    }
     return count;
+}
+
+static bool record(struct override_set *told, const struct text *intents, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!arena_copy(&told->arena, intents[i], &told->recorded[told->recorded_count]))
+            return false;
+        told->recorded_count++;
+    }
+    return true;
 }
 
 static bool list_recorded(const struct open_overrides *set, const struct roster *roster,
                           struct text environment, struct override_set *told)
 {
+    bool good = true;
     told->recorded_count = 0;
-    for (size_t i = 0; i < set->voided_count; i++) {
-        if (!text_equal(set->voided[2 * i], environment))
-            continue;
-        if (!arena_copy(&told->arena, set->voided[2 * i + 1],
-                        &told->recorded[told->recorded_count]))
-            return false;
-        told->recorded_count++;
+    for (size_t i = 0; i < set->voided_count && good; i++) {
+        if (text_equal(set->voided[2 * i], environment))
+            good = record(told, &set->voided[2 * i + 1], 1);
     }
-    for (size_t i = 0; roster && i < roster->count; i++) {
+    for (size_t i = 0; roster && i < roster->count && good; i++) {
         const struct rollout_state *state = roster->items[i].state;
-        if (!text_equal(roster->items[i].rollout->environment.text, environment))
-            continue;
-        for (size_t j = 0; j < state->intent_count; j++) {
-            if (!arena_copy(&told->arena, state->intents[j], &told->recorded[told->recorded_count]))
-                return false;
-            told->recorded_count++;
-        }
+        if (text_equal(roster->items[i].rollout->environment.text, environment))
+            good = record(told, state->intents, state->intent_count);
     }
-    if (told->recorded_count)
+    const struct effective_pins *pins = pins_of(set);
+    for (size_t i = 0; pins && i < pins->count && good; i++) {
+        const struct flag_pin *pin = pins->items[i].pin;
+        if (text_equal(pin->environment, environment))
+            good = record(told, pin->intents, pin->intent_count);
+    }
+    if (good && told->recorded_count)
         qsort(told->recorded, told->recorded_count, sizeof *told->recorded, by_text);
-    return true;
+    return good;
 }
 
 static enum status tell(const struct open_overrides *set, const struct roster *roster,

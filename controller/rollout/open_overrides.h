@@ -10,9 +10,12 @@
 #include "override.h"
 #include "roster.h"
 
+struct effective;
+
 struct open_overrides {
-    struct store *store;     /* borrowed; NULL: they do not outlive the process */
-    struct override **items; /* a reference on each; oldest first */
+    const struct effective *effective; /* borrowed: whose pins record intents too; or NULL */
+    struct store *store;               /* borrowed; NULL: they do not outlive the process */
+    struct override **items;           /* a reference on each; oldest first */
     size_t count, size;
     unsigned unkept;     /* that the store would not take */
     struct text *voided; /* environment and intent in turn, NUL-terminated, owned; newest last */

@@ -264,6 +264,47 @@ void rollout_status_entry(struct buffer *out, const struct rollout_entry *entry)
     buffer_append_char(out, '}');
 }
 
+void rollout_status_flags(struct buffer *out)
+{
+    buffer_append_string(out, "],\"flags\":[");
+}
+
+/* "killed", "pinned" or "watched" */
+static const char *flag_status(const struct rollout_flag *flag)
+{
+    bool is_killed = (flag->pin && flag->pin->is_killed) ||
+                     (flag->override && flag->override->action == VERB_KILL);
+    return is_killed ? "killed" : flag->pin ? "pinned" : "watched";
+}
+
+void rollout_status_flag(struct buffer *out, const struct rollout_flag *flag)
+{
+    const struct flag_pin *pin = flag->pin;
+    const struct override *override = flag->override;
+    bool first = out->length && out->data[out->length - 1] == '[';
+    write_text(out, first ? "{\"flag\":" : ",{\"flag\":", flag->flag);
+    write_text(out, ",\"environment\":", flag->environment);
+    write_name(out, ",\"status\":", flag_status(flag));
+    write_instant(out, ",\"since\":", pin ? pin->since : flag->since, 0);
+    write_instant(out, ",\"until\":", flag->until, 0);
+    write_text(out, ",\"asOf\":", pin ? pin->as_of : TEXT(""));
+    write_text(out, ",\"by\":", pin ? pin->by : TEXT(""));
+    write_text(out, ",\"reason\":", pin ? pin->reason : TEXT(""));
+    buffer_printf(out, ",\"capped\":%s", flag->is_capped ? "true" : "false");
+    write_gates(out, flag->measured);
+    if (override) {
+        write_text(out, ",\"override\":{\"intent\":", override->intent);
+        write_name(out, ",\"action\":", walk_verb_name(override->action));
+        write_text(out, ",\"by\":", override->by);
+        write_text(out, ",\"note\":", override->note);
+        write_text(out, ",\"evidence\":", override->evidence);
+        write_instant(out, ",\"since\":", override->since, 0);
+        buffer_append_string(out, "}}");
+    } else {
+        buffer_append_string(out, ",\"override\":null}");
+    }
+}
+
 void rollout_status_end(struct buffer *out)
 {
     buffer_append_string(out, "]}\n");

@@ -3,12 +3,15 @@
  *
  *     rollout_status_begin(out, commit);
  *     rollout_status_entry(out, &entry);    (for each that rollout_filter_passes())
+ *     rollout_status_flags(out);
+ *     rollout_status_flag(out, &flag);      (likewise: flags that are killed, pinned, under bake)
  *     rollout_status_end(out);
  *
  * Pure: all that is told is handed in, nothing is kept. Failures stay in the buffer (buffer.h). */
 #ifndef WEIR_ROLLOUT_STATUS_H
 #define WEIR_ROLLOUT_STATUS_H
 
+#include "../../rules/flag_pin.h"
 #include "../metrics/metrics.h"
 #include "override.h"
 #include "roster.h"
@@ -39,6 +42,17 @@ struct rollout_entry {
 
 void rollout_status_begin(struct buffer *out, const char *commit); /* "" or NULL: none */
 void rollout_status_entry(struct buffer *out, const struct rollout_entry *entry);
+/* A flag that is killed or pinned, or under bake since a commit changed what it serves. */
+struct rollout_flag {
+    struct text environment, flag;
+    const struct flag_pin *pin;          /* that holds it; NULL: none does */
+    int64_t since, until;                /* of the bake, instants; `until` 0: there is none */
+    bool is_capped;                      /* it broke, and was not taken back: the blast cap */
+    const struct metrics_view *measured; /* NULL: measurements are not known here */
+    const struct override *override;     /* open for the flag itself; or NULL */
+};
+void rollout_status_flags(struct buffer *out);
+void rollout_status_flag(struct buffer *out, const struct rollout_flag *flag);
 void rollout_status_end(struct buffer *out);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "../log.h"
 #include "../telemetry_families.h"
-#include "steering_private.h"
+#include "steering_watch.h"
 
 #define RETRY_MOVED (10 * NANOSECONDS_PER_MILLISECOND)
 #define RETRY_FIRST (500 * NANOSECONDS_PER_MILLISECOND)
@@ -32,6 +32,7 @@ enum status steering_new(const struct steering_parts *parts, struct steering **o
         parts->clock->monotonic(parts->clock->self) / NANOSECONDS_PER_SECOND;
     buffer_init(&steering->status, 0);
     open_overrides_init(&steering->overrides, parts->store);
+    steering->overrides.effective = parts->effective;
     enum status status = open_overrides_load(&steering->overrides, error);
     if (status != STATUS_OK) {
         steering_free(steering);
@@ -52,6 +53,7 @@ void steering_free(struct steering *steering)
     if (!steering)
         return;
     open_overrides_dispose(&steering->overrides);
+    steering_watch_free(steering->watches);
     for (size_t i = 0; i < steering->mail.adopted_count; i++)
         override_release(steering->mail.adopted[i].override);
     free(steering->mail.adopted);
@@ -90,6 +92,7 @@ enum status steering_take(struct steering *steering, const char *commit, struct 
 {
     const struct steering_parts *parts = &steering->parts;
     struct roster *roster = NULL;
+    char before[COMMIT_TEXT_SIZE];
     enum status status = roster_make(parts->inventory, parts->schemas, mirror_reader(parts->mirror),
                                      steering->roster, &roster, error);
     if (status != STATUS_OK)
@@ -97,7 +100,11 @@ enum status steering_take(struct steering *steering, const char *commit, struct 
     roster_release(steering->roster);
     steering->roster = roster;
     bool is_other = strcmp(steering->commit, commit) != 0;
+    memcpy(before, steering->commit, sizeof before);
     snprintf(steering->commit, sizeof steering->commit, "%s", commit);
+    status = steering_watch_take(steering, before, error);
+    if (status != STATUS_OK)
+        return status;
     if (is_other)
         open_overrides_forget_voided(&steering->overrides);
     settle_overrides(steering);

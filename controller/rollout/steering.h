@@ -17,6 +17,7 @@
 #include "recorder.h"
 #include "rollout_status.h"
 
+struct effective;
 struct fleet;
 struct steering;
 
@@ -37,6 +38,7 @@ struct steering_parts {
     const struct clock *clock;
     struct telemetry *telemetry;
     const struct inventory *inventory; /* what is in force; core's */
+    struct effective *effective;       /* the same, and what is served of it */
     const struct schema_set *schemas;
     struct mirror *mirror; /* core's handle */
     struct fleet *fleet;

@@ -3,7 +3,7 @@
 
 #include "../targets/target.h"
 #include "approvals.h"
-#include "steering_private.h"
+#include "steering_watch.h"
 
 #define DRIFT_MOST 60             /* seconds */
 #define DRIFT_TRUST INT64_C(3600) /* of steady clocks, after which they are believed again */
@@ -138,6 +138,18 @@ static bool mark(struct steering *steering, bool *soon)
     return marked;
 }
 
+bool steering_is_behind(const struct steering *steering, struct text environment)
+{
+    struct target_status *targets = calloc(FLEET_MAX_TARGETS, sizeof *targets);
+    if (!targets)
+        return true;
+    size_t count =
+        steering->parts.fleet ? fleet_status(steering->parts.fleet, targets, FLEET_MAX_TARGETS) : 0;
+    bool behind = is_behind(targets, count, environment);
+    free(targets);
+    return behind;
+}
+
 static bool some_wait(const struct steering *steering)
 {
     for (size_t i = 0; i < steering->exposure_count; i++) {
@@ -157,16 +169,6 @@ void steering_check_exposure(struct steering *steering, bool changed, bool *soon
     }
     if (some_wait(steering) && mark(steering, soon))
         changed = true;
-    const struct steering_measures *measures = &steering->parts.measures;
-    if (!changed || !measures->watch)
-        return;
-    int64_t *exposed = calloc(steering->exposure_count + 1, sizeof *exposed);
-    if (!exposed) {
-        *soon = true;
-        return;
-    }
-    for (size_t i = 0; i < steering->exposure_count; i++)
-        exposed[i] = steering->exposures[i].since;
-    measures->watch(measures->self, steering->roster, exposed);
-    free(exposed);
+    if (changed)
+        steering_watch_give(steering);
 }

@@ -2,7 +2,7 @@
 #include "../../rules/excerpt.h"
 #include "../git/path_log.h"
 #include "../log.h"
-#include "steering_private.h"
+#include "steering_watch.h"
 
 /* --- one that nobody decided ----------------------------------------------------------------- */
 
@@ -88,8 +88,6 @@ static bool is_pinned(const struct steering *steering, const struct override *ov
 static const char *is_over_without(const struct steering *steering, const struct override *override)
 {
     const struct entry *flag = inventory_find(steering->parts.inventory, KIND_FLAG, override->flag);
-    if (override->rollout.length == 0)
-        return NULL;
     if (!flag || !flag->in_force)
         return "the flag is gone";
     if (was_recorded(steering, override))
@@ -103,6 +101,8 @@ static const char *is_over_without(const struct steering *steering, const struct
 const char *steering_is_over(const struct steering *steering, const struct override *override)
 {
     char name[2 * DESK_NAME_SIZE + 64];
+    if (override->rollout.length == 0)
+        return steering_flag_is_over(steering, override);
     snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
     const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
     if (steering_is_made_up(override))

@@ -49,10 +49,13 @@ struct steering_entry {
     struct buffer json;
 };
 
+struct watches; /* steering_watch.h */
+
 struct steering {
     struct steering_parts parts;
     struct open_overrides overrides;
-    struct roster *roster; /* NULL: nothing is in force */
+    struct roster *roster;   /* NULL: nothing is in force */
+    struct watches *watches; /* NULL: none was taken yet */
     char commit[COMMIT_TEXT_SIZE];
     uint32_t overlay; /* of what is published */
     struct steering_request *requests;
@@ -76,6 +79,8 @@ struct steering {
     pthread_mutex_t view_lock; /* of what stands below: written by turns, read by anybody */
     struct steering_entry *view;
     size_t view_count;
+    struct steering_entry *view_flags;
+    size_t view_flag_count;
     char view_commit[COMMIT_TEXT_SIZE];
     struct buffer status;
 };
@@ -115,6 +120,8 @@ void steering_check_clocks(struct steering *steering);
  * the metrics when something of it changed. */
 void steering_check_exposure(struct steering *steering, bool changed, bool *soon);
 bool steering_is_exposed(const struct steering *steering, size_t index);
+/* Some target of the environment has not acknowledged what is published. */
+bool steering_is_behind(const struct steering *steering, struct text environment);
 
 /* Where it stands on the tip, with the approvals that count; NULL without memory. */
 const struct rollout_state *steering_state(const struct steering *steering, size_t index,
@@ -146,7 +153,15 @@ struct turn {
     size_t move_size;
     uint32_t rollbacks; /* automatic ones within the hour */
     bool has_counted, has_opened, is_full;
+    bool is_soon; /* to be looked at again within a moment */
     int64_t next; /* wall seconds at which something may be due */
 };
+
+/* Automatic rollbacks within the hour, as the log has them and those that are not in it yet. Asked
+ * only where one may be decided: it reads the log. */
+uint32_t steering_count_rollbacks(struct turn *turn);
+/* Opens an override, whose generation is filled in: open_overrides_add(). */
+enum status steering_open_override(struct turn *turn, const struct override *from,
+                                   struct error *error);
 
 #endif

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "../log.h"
-#include "steering_private.h"
+#include "steering_watch.h"
 
 bool steering_request_is_done(const struct steering_request *request)
 {
@@ -77,7 +77,12 @@ static const struct roster_rollout *item_of(const struct steering *steering,
 static void tell_ended(struct steering *steering, struct steering_request *request,
                        const struct roster_rollout *item)
 {
-    if (item && (item->state->course == COURSE_ROLLED_BACK || item->state->course == COURSE_KILLED))
+    const struct flag_pin *pin = steering_flag_pin(steering, text_of(request->request.environment),
+                                                   text_of(request->request.rollout));
+    bool is_down =
+        item ? item->state->course == COURSE_ROLLED_BACK || item->state->course == COURSE_KILLED
+             : pin && pin->is_killed;
+    if (is_down)
         steering_answer(steering, request, DESK_NOTHING, "it is so already, or safer");
     else
         steering_answer(steering, request, DESK_FAILED,
@@ -94,8 +99,11 @@ void steering_settle_requests(struct steering *steering, const char *commit)
         const struct roster_rollout *item = item_of(steering, &request->request);
         if (steering_request_is_done(request))
             continue;
-        if (commit && item && request->intent[0] &&
-            rollout_state_has_intent(item->state, text_of(request->intent))) {
+        bool is_recorded = item
+                               ? request->intent[0] &&
+                                     rollout_state_has_intent(item->state, text_of(request->intent))
+                               : steering_flag_has(steering, request);
+        if (commit && is_recorded) {
             snprintf(request->request.commit, sizeof request->request.commit, "%s", commit);
             steering_answer(steering, request, DESK_RECORDED, "");
         } else if (commit && request->request.state == DESK_SERVED &&

@@ -5,8 +5,9 @@
 #include "../../rules/hash.h"
 #include "../log.h"
 #include "../telemetry_families.h"
+#include "flag_move.h"
 #include "preview.h"
-#include "steering_private.h"
+#include "steering_watch.h"
 
 #define LONGEST_WAIT (60 * NANOSECONDS_PER_SECOND)
 #define SOON (250 * NANOSECONDS_PER_MILLISECOND)
@@ -16,9 +17,7 @@
 
 /* --- the machine's question ------------------------------------------------------------------ */
 
-/* Automatic rollbacks within the hour, as the log has them and those that are not in it yet. Asked
- * only where one may be decided: it reads the log. */
-static uint32_t count_rollbacks(struct turn *turn)
+uint32_t steering_count_rollbacks(struct turn *turn)
 {
     struct steering *steering = turn->steering;
     struct error error;
@@ -69,7 +68,7 @@ static enum status ask(struct turn *turn, size_t index, bool of_tip, struct walk
     task->targets_behind = !steering_is_exposed(steering, index);
     task->blast_cap = steering->parts.blast_cap;
     if (may_break(&stance->known))
-        task->automatic_rollbacks = count_rollbacks(turn);
+        task->automatic_rollbacks = steering_count_rollbacks(turn);
     return status;
 }
 
@@ -132,13 +131,30 @@ static enum status fill_fragment(struct turn *turn, size_t index,
     return preview_flag(&task, out, error);
 }
 
+enum status steering_open_override(struct turn *turn, const struct override *from,
+                                   struct error *error)
+{
+    struct steering *steering = turn->steering;
+    struct generation generation = {0};
+    struct override named = *from;
+    if (mirror_generation(steering->parts.mirror, steering->commit, &generation, error) ==
+        STATUS_OK)
+        generation.overlay = steering->overlay + 1;
+    generation_format(generation, named.generation);
+    struct override *override = override_new(&named);
+    if (!override)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
+    enum status status = open_overrides_open(&steering->overrides, override, error);
+    override_release(override);
+    return status;
+}
+
 static enum status open_it(struct turn *turn, size_t index, const struct walk_decision *decision,
                            struct text by, struct text note, struct text fragment,
                            struct error *error)
 {
     struct steering *steering = turn->steering;
     const struct roster_rollout *item = &steering->roster->items[index];
-    struct generation generation = {0};
     struct override from = {.intent = text_of(decision->intent),
                             .environment = item->rollout->environment.text,
                             .flag = item->rollout->flag.text,
@@ -151,16 +167,7 @@ static enum status open_it(struct turn *turn, size_t index, const struct walk_de
                             .evidence = decision->evidence,
                             .fragment = fragment,
                             .since = turn->now};
-    if (mirror_generation(steering->parts.mirror, steering->commit, &generation, error) ==
-        STATUS_OK)
-        generation.overlay = steering->overlay + 1;
-    generation_format(generation, from.generation);
-    struct override *override = override_new(&from);
-    if (!override)
-        return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
-    enum status status = open_overrides_open(&steering->overrides, override, error);
-    override_release(override);
-    return status;
+    return steering_open_override(turn, &from, error);
 }
 
 static void log_opened(const struct turn *turn, size_t index, const struct walk_decision *decision,
@@ -277,9 +284,7 @@ static void answer_request(struct turn *turn, struct steering_request *request)
     if (request->request.state != DESK_WAITING)
         return;
     if (!find_item(steering, &request->request, &index)) {
-        steering_answer(steering, request, DESK_REFUSED,
-                        steering->roster ? "there is no such rollout in force"
-                                         : "nothing is in force yet");
+        steering_flag_answer(turn, request);
         return;
     }
     if (decide_verb(turn, index, &request->request, &decision) != STATUS_OK) {
@@ -312,7 +317,8 @@ static enum status record_override(struct turn *turn, const struct override *ove
     struct walk_decision decision = {0};
     struct walk_task task;
     snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
-    const struct roster_rollout *item = roster_find(steering->roster, text_of(name));
+    const struct roster_rollout *item =
+        override->rollout.length ? roster_find(steering->roster, text_of(name)) : NULL;
     if (!item || rollout_state_has_intent(item->state, override->intent))
         return STATUS_OK;
     size_t index = (size_t)(item - steering->roster->items);
@@ -469,6 +475,8 @@ static uint64_t find_key(const struct turn *turn)
     uint64_t key = hash_text_seeded(text_of(proposal->tip), (uint64_t)(turn->now / 60));
     for (size_t i = 0; i < proposal->count; i++)
         key = hash_text_seeded(text_of(proposal->moves[i].decision->intent), key);
+    for (size_t i = 0; i < proposal->flag_count; i++)
+        key = hash_text_seeded(flag_move_intent(&proposal->flags[i]), key);
     return key;
 }
 
@@ -495,7 +503,7 @@ static void propose(struct turn *turn)
     if (!steering->parts.propose)
         return;
     proposal->key = find_key(turn);
-    if (proposal->count == 0) {
+    if (proposal->count == 0 && proposal->flag_count == 0) {
         if (steering->is_proposed)
             steering->parts.propose(steering->parts.context, NULL);
         steering->is_proposed = false;
@@ -570,6 +578,10 @@ int64_t steering_turn(struct steering *steering)
     }
     if (status == STATUS_OK)
         status = tick_all(&turn);
+    if (status == STATUS_OK)
+        status = steering_watch_turn(&turn);
+    if (status == STATUS_OK)
+        status = steering_flag_record(&turn);
     if (turn.has_opened)
         steering_republish(steering);
     if (status == STATUS_OK)
@@ -578,7 +590,7 @@ int64_t steering_turn(struct steering *steering)
         propose(&turn);
     else
         log_event(LOG_LEVEL_ERROR, "turn_failed", "error", "no memory", NULL);
-    int64_t wait = next_turn(&turn, soon || status != STATUS_OK);
+    int64_t wait = next_turn(&turn, soon || turn.is_soon || status != STATUS_OK);
     proposal_free(turn.proposal);
     return wait;
 }

@@ -3,7 +3,8 @@
 
 #include "../../rules/json.h"
 #include "../status_write.h"
-#include "steering_private.h"
+#include "rollout_status.h"
+#include "steering_watch.h"
 
 static void write_override(struct buffer *out, const struct override *override)
 {
@@ -92,48 +93,66 @@ static enum status write_entry(const struct steering *steering, const struct tur
     return out->json.failed;
 }
 
+/* Takes the place of a list that others read; what was there before is given back. */
+static void put(struct steering_entry **list, size_t *count, struct steering_entry **made,
+                size_t *made_count)
+{
+    struct steering_entry *before = *list;
+    size_t before_count = *count;
+    *list = *made;
+    *count = *made_count;
+    *made = before;
+    *made_count = before_count;
+}
+
 static void show_rollouts(struct steering *steering, const struct turn *turn)
 {
-    size_t count = steering->roster->count, made = 0;
-    struct steering_entry *view = calloc(count + 1, sizeof *view);
+    size_t count = steering->roster->count, made = 0, flag_count = 0;
+    struct steering_entry *view = calloc(count + 1, sizeof *view), *flags = NULL;
     enum status status = view ? STATUS_OK : STATUS_NO_MEMORY;
     while (made < count && status == STATUS_OK)
         status = write_entry(steering, turn, made, &view[made]), made++;
-    if (status != STATUS_OK) { /* the one before stays */
-        if (view)
-            free_view(view, made);
-        return;
+    if (status == STATUS_OK)
+        status = steering_flags_show(steering, turn, &flags, &flag_count);
+    if (status == STATUS_OK) { /* else those before stay */
+        pthread_mutex_lock(&steering->view_lock);
+        put(&steering->view, &steering->view_count, &view, &made);
+        put(&steering->view_flags, &steering->view_flag_count, &flags, &flag_count);
+        memcpy(steering->view_commit, steering->commit, sizeof steering->view_commit);
+        pthread_mutex_unlock(&steering->view_lock);
     }
-    pthread_mutex_lock(&steering->view_lock);
-    struct steering_entry *before = steering->view;
-    size_t before_count = steering->view_count;
-    steering->view = view;
-    steering->view_count = count;
-    memcpy(steering->view_commit, steering->commit, sizeof steering->view_commit);
-    pthread_mutex_unlock(&steering->view_lock);
-    free_view(before, before_count);
+    free_view(view, made);
+    free_view(flags, flag_count);
 }
 
 void steering_free_view(struct steering *steering)
 {
     free_view(steering->view, steering->view_count);
+    free_view(steering->view_flags, steering->view_flag_count);
+}
+
+static void write_list(const struct steering_entry *list, size_t count,
+                       const struct rollout_filter *filter, struct buffer *out)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < count; i++) {
+        if (!rollout_filter_passes(filter, text_of(list[i].environment)))
+            continue;
+        struct text json = buffer_text(&list[i].json);
+        /* Each begins with its comma. */
+        buffer_append(out, json.data + is_first, json.length - is_first);
+        is_first = false;
+    }
 }
 
 void steering_write_rollouts(struct steering *steering, const struct rollout_filter *filter,
                              struct buffer *out)
 {
-    bool is_first = true;
     pthread_mutex_lock(&steering->view_lock);
     rollout_status_begin(out, steering->view_commit);
-    for (size_t i = 0; i < steering->view_count; i++) {
-        const struct steering_entry *entry = &steering->view[i];
-        if (!rollout_filter_passes(filter, text_of(entry->environment)))
-            continue;
-        struct text json = buffer_text(&entry->json);
-        /* Each begins with its comma. */
-        buffer_append(out, json.data + is_first, json.length - is_first);
-        is_first = false;
-    }
+    write_list(steering->view, steering->view_count, filter, out);
+    rollout_status_flags(out);
+    write_list(steering->view_flags, steering->view_flag_count, filter, out);
     rollout_status_end(out);
     pthread_mutex_unlock(&steering->view_lock);
 }
@@ -145,6 +164,7 @@ void steering_show(struct steering *steering, const struct turn *turn)
         show_rollouts(steering, turn);
     buffer_init(&status, 0);
     write_overrides(&status, &steering->overrides);
+    buffer_printf(&status, ",\"pins\":%zu", steering_flags_pinned(steering));
     write_recording(&status, steering);
     pthread_mutex_lock(&steering->view_lock);
     if (!status.failed) {
