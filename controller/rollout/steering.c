@@ -10,6 +10,8 @@
 #define RETRY_FIRST (500 * NANOSECONDS_PER_MILLISECOND)
 #define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
 #define RETRY_MOVED_LONGEST (2 * NANOSECONDS_PER_SECOND)
+#define ADOPTED_MOST                                                                               \
+    (OVERRIDES_MAX - 1000) /* of those open: the rest is for what is decided here */
 
 /* --- making and unmaking --------------------------------------------------------------------- */
 
@@ -231,6 +233,8 @@ static void take_outcome(struct steering *steering, enum recorder_outcome outcom
 static bool adopt(struct steering *steering, struct override *override)
 {
     struct error error;
+    if (steering->overrides.count >= ADOPTED_MOST)
+        return false; /* the target reports it again */
     enum status status = open_overrides_add(&steering->overrides, override, &error);
     if (status != STATUS_OK && status != STATUS_SYSTEM)
         return false;

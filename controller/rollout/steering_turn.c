@@ -254,18 +254,11 @@ static void carry_out(struct turn *turn, size_t index, struct steering_request *
     struct steering *steering = turn->steering;
     struct text by = text_of(request->request.by), note = text_of(request->request.note);
     snprintf(request->intent, sizeof request->intent, "%s", decision->intent);
-    if (!decision->needs_override) {
-        if (!add_move(turn, index, decision, by, note, decision->evidence))
-            steering_answer(steering, request, DESK_FAILED, "no memory");
-        return;
-    }
     /* Its record follows with those of all open overrides. */
-    enum status status = override_it(turn, index, decision, by, note);
-    if (status == STATUS_OK)
+    if (decision->needs_override && override_it(turn, index, decision, by, note) == STATUS_OK)
         steering_answer(steering, request, DESK_SERVED, "");
-    else
-        steering_answer(steering, request, DESK_FAILED,
-                        status == STATUS_NO_MEMORY ? "no memory" : "it could not be served");
+    else if (!add_move(turn, index, decision, by, note, decision->evidence))
+        steering_answer(steering, request, DESK_FAILED, "no memory");
 }
 
 static void answer_request(struct turn *turn, struct steering_request *request)
@@ -367,9 +360,9 @@ static enum status act(struct turn *turn, size_t index)
         return STATUS_OK;
     if (decision->needs_override) {
         enum status status = override_it(turn, index, decision, TEXT("weir"), TEXT(""));
-        if (status != STATUS_OK)
-            return status == STATUS_NO_MEMORY ? status : STATUS_OK;
-        turn->rollbacks++;
+        if (status == STATUS_NO_MEMORY)
+            return status;
+        turn->rollbacks++; /* what cannot be served here is said to the others */
     }
     if (!decision->needs_commit)
         return STATUS_OK;

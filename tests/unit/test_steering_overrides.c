@@ -251,9 +251,57 @@ START_TEST(overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap)
 }
 END_TEST
 
+/* Whoever may write to a target writes as many as weir takes. */
+START_TEST(others_leave_room_for_what_is_decided_here)
+{
+    char intent[INTENT_TEXT_SIZE];
+    steers_forgets = true; /* thousands of fsyncs say nothing more */
+    set_up();
+    for (unsigned i = 0; i < OVERRIDES_MAX; i++) {
+        snprintf(intent, sizeof intent, "%064x", i);
+        const struct override like = made_up(intent, "banner", "");
+        find(&like, false);
+    }
+    core_turn(one.core);
+    ck_assert_uint_gt(steering_open(core_steering(one.core)), OVERRIDES_MAX / 2);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    tear_down();
+}
+END_TEST
+
+/* A disk that fails: what it would serve cannot be compiled, but the branch can be told. */
+START_TEST(what_cannot_be_served_here_is_recorded_for_the_others)
+{
+    char tip[COMMIT_TEXT_SIZE];
+    set_up();
+    memcpy(tip, one.tip, sizeof tip);
+    steers_close(&one);
+    shell("cd one/clone.git && mkdir ../packs && mv objects/pack/*.pack ../packs/ 2>/dev/null; "
+          "rm -f objects/pack/*; for p in ../packs/*.pack; do [ ! -f $p ] || git unpack-objects -q "
+          "<$p; done");
+    steers_open(&one, "one");
+    memcpy(one.tip, tip, sizeof tip);
+    steers_take(&one);
+    shell("b=$(git -C work rev-parse main:flags/shop.yaml) && "
+          "rm one/clone.git/objects/$(echo $b | cut -c1-2)/$(echo $b | cut -c3-)");
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_gt(steers_exposed(&one, &staff), 400);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
+                     "Revert \"Advance production/shop-release to half\"");
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
           a_name_that_was_used_before_breaks_like_any_other,
           what_breaks_after_a_step_back_takes_users_off_before_git_says_either,
           an_override_that_no_decision_comes_to_is_turned_down,
           no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout,
-          overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap)
+          overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap,
+          others_leave_room_for_what_is_decided_here,
+          what_cannot_be_served_here_is_recorded_for_the_others)
