@@ -10,6 +10,11 @@
 #define RETRY_FIRST (500 * NANOSECONDS_PER_MILLISECOND)
 #define RETRY_LONGEST (60 * NANOSECONDS_PER_SECOND)
 #define RETRY_MOVED_LONGEST (2 * NANOSECONDS_PER_SECOND)
+#define OVERLAY_MOST                                                                               \
+    (UINT32_MAX / 2) /* no controller comes to it: somebody else wrote it there                    \
+                      */
+#define ADOPTED_MOST                                                                               \
+    (OVERRIDES_MAX - 1000) /* of those open: the rest is for what is decided here */
 
 /* --- making and unmaking --------------------------------------------------------------------- */
 
@@ -238,6 +243,8 @@ static void take_outcome(struct steering *steering, enum recorder_outcome outcom
 static bool adopt(struct steering *steering, struct override *override)
 {
     struct error error;
+    if (steering->overrides.count >= ADOPTED_MOST)
+        return false; /* the target reports it again */
     enum status status = open_overrides_add(&steering->overrides, override, &error);
     if (status != STATUS_OK && status != STATUS_SYSTEM)
         return false;
@@ -278,7 +285,8 @@ static bool take_held(struct steering *steering, struct generation held)
     if (!steering->roster ||
         mirror_generation(steering->parts.mirror, steering->commit, &own, &error) != STATUS_OK)
         return false;
-    if (own.epoch != held.epoch || own.level != held.level || held.overlay < steering->overlay)
+    if (own.epoch != held.epoch || own.level != held.level || held.overlay < steering->overlay ||
+        held.overlay > OVERLAY_MOST)
         return false;
     steering->overlay = held.overlay;
     return true;

@@ -210,6 +210,49 @@ static enum status override_it(struct turn *turn, size_t index,
     return is_open ? STATUS_OK : status; /* the store's failure keeps nothing from users */
 }
 
+/* --- what is served, and Git does not say yet ------------------------------------------------- */
+
+static enum status record_override(struct turn *turn, const struct override *override)
+{
+    struct steering *steering = turn->steering;
+    char name[2 * DESK_NAME_SIZE + 64];
+    struct walk_decision decision = {0};
+    struct walk_task task;
+    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
+    const struct roster_rollout *item =
+        override->rollout.length ? roster_find(steering->roster, text_of(name)) : NULL;
+    if (!item || rollout_state_has_intent(item->state, override->intent))
+        return STATUS_OK;
+    size_t index = (size_t)(item - steering->roster->items);
+    const struct walk_verb verb = {.kind = override->action,
+                                   .by = override->by,
+                                   .note = override->note,
+                                   .intent = override->intent,
+                                   .run = override->run};
+    enum status status = ask(turn, index, !turn->stances[index].has_moved, &task);
+    if (status == STATUS_OK)
+        status = walk_verb(&task, turn->stances[index].state, &verb, turn->arena, &decision);
+    if (status != STATUS_OK || !decision.state)
+        return status;
+    if (!add_move(turn, index, &decision, override->by, override->note, override->evidence))
+        return STATUS_NO_MEMORY;
+    return STATUS_OK;
+}
+
+/* Those of a rollout, or of all (NULL). What the turn says already is passed over. */
+static enum status record_overrides(struct turn *turn, const struct roster_rollout *item)
+{
+    struct open_overrides *overrides = &turn->steering->overrides;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
+        const struct override *override = overrides->items[i];
+        if (!item || (text_equal(override->environment, item->rollout->environment.text) &&
+                      text_equal(override->rollout, item->rollout->name.text)))
+            status = record_override(turn, override);
+    }
+    return status;
+}
+
 /* --- people ---------------------------------------------------------------------------------- */
 
 static void join_reasons(const struct walk_decision *decision, char out[DESK_TEXT_SIZE])
@@ -243,7 +286,13 @@ static enum status decide_verb(struct turn *turn, size_t index, const struct des
     struct walk_task task;
     struct error error;
     struct walk_verb verb = {.kind = request->verb, .lifts = request->lifts};
-    enum status status = ask(turn, index, !turn->stances[index].has_moved, &task);
+    bool goes_back = verb.kind == VERB_STEP_BACK || verb.kind == VERB_ROLLBACK ||
+                     verb.kind == VERB_KILL; /* asked twice it is one */
+    enum status status = STATUS_OK;
+    if (!goes_back) /* what else is asked is asked of what is served */
+        status = record_overrides(turn, &steering->roster->items[index]);
+    if (status == STATUS_OK)
+        status = ask(turn, index, !turn->stances[index].has_moved, &task);
     if (status == STATUS_OK && (!arena_copy(turn->arena, text_of(request->by), &verb.by) ||
                                 !arena_copy(turn->arena, text_of(request->note), &verb.note)))
         status = STATUS_NO_MEMORY;
@@ -261,18 +310,11 @@ static void carry_out(struct turn *turn, size_t index, struct steering_request *
     struct steering *steering = turn->steering;
     struct text by = text_of(request->request.by), note = text_of(request->request.note);
     snprintf(request->intent, sizeof request->intent, "%s", decision->intent);
-    if (!decision->needs_override) {
-        if (!add_move(turn, index, decision, by, note, decision->evidence))
-            steering_answer(steering, request, DESK_FAILED, "no memory");
-        return;
-    }
     /* Its record follows with those of all open overrides. */
-    enum status status = override_it(turn, index, decision, by, note);
-    if (status == STATUS_OK)
+    if (decision->needs_override && override_it(turn, index, decision, by, note) == STATUS_OK)
         steering_answer(steering, request, DESK_SERVED, "");
-    else
-        steering_answer(steering, request, DESK_FAILED,
-                        status == STATUS_NO_MEMORY ? "no memory" : "it could not be served");
+    else if (!add_move(turn, index, decision, by, note, decision->evidence))
+        steering_answer(steering, request, DESK_FAILED, "no memory");
 }
 
 static void answer_request(struct turn *turn, struct steering_request *request)
@@ -308,44 +350,6 @@ static void answer_people(struct turn *turn)
     steering_sweep(steering);
 }
 
-/* --- what is served, and Git does not say yet ------------------------------------------------- */
-
-static enum status record_override(struct turn *turn, const struct override *override)
-{
-    struct steering *steering = turn->steering;
-    char name[2 * DESK_NAME_SIZE + 64];
-    struct walk_decision decision = {0};
-    struct walk_task task;
-    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
-    const struct roster_rollout *item =
-        override->rollout.length ? roster_find(steering->roster, text_of(name)) : NULL;
-    if (!item || rollout_state_has_intent(item->state, override->intent))
-        return STATUS_OK;
-    size_t index = (size_t)(item - steering->roster->items);
-    const struct walk_verb verb = {.kind = override->action,
-                                   .by = override->by,
-                                   .note = override->note,
-                                   .intent = override->intent,
-                                   .run = override->run};
-    enum status status = ask(turn, index, !turn->stances[index].has_moved, &task);
-    if (status == STATUS_OK)
-        status = walk_verb(&task, turn->stances[index].state, &verb, turn->arena, &decision);
-    if (status != STATUS_OK || !decision.state)
-        return status;
-    if (!add_move(turn, index, &decision, override->by, override->note, override->evidence))
-        return STATUS_NO_MEMORY;
-    return STATUS_OK;
-}
-
-static enum status record_overrides(struct turn *turn)
-{
-    struct open_overrides *overrides = &turn->steering->overrides;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++)
-        status = record_override(turn, overrides->items[i]);
-    return status;
-}
-
 /* --- what time and measurements ask for ------------------------------------------------------- */
 
 /* People are told once a move that it waits for them. */
@@ -373,9 +377,9 @@ static enum status act(struct turn *turn, size_t index)
         return STATUS_OK;
     if (decision->needs_override) {
         enum status status = override_it(turn, index, decision, TEXT("weir"), TEXT(""));
-        if (status != STATUS_OK)
-            return status == STATUS_NO_MEMORY ? status : STATUS_OK;
-        turn->rollbacks++;
+        if (status == STATUS_NO_MEMORY)
+            return status;
+        turn->rollbacks++; /* what cannot be served here is said to the others */
     }
     if (!decision->needs_commit)
         return STATUS_OK;
@@ -574,7 +578,7 @@ int64_t steering_turn(struct steering *steering)
     enum status status = begin_turn(&turn) ? STATUS_OK : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         answer_people(&turn);
-        status = record_overrides(&turn);
+        status = record_overrides(&turn, NULL);
     }
     if (status == STATUS_OK)
         status = tick_all(&turn);

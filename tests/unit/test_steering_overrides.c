@@ -5,7 +5,9 @@
 #define METRICS                                                                                    \
     "---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: errors}\nspec:\n  role: breaker\n"   \
     "  prometheus: {address: 'http://127.0.0.1:9090', query: up}\n  thresholdRange: {max: 0.01}\n"
-#define PHASES "[{name: ten, percent: 10, bake: 1h}, {name: half, percent: 50, bake: 1w}]"
+#define PHASES                                                                                     \
+    "[{name: ten, percent: 10, bake: 1h}, {name: half, percent: 50, bake: 1w}, {name: most, "      \
+    "percent: 90, bake: 1w}]"
 #define MORE "  start: 2026-01-01T00:00:00Z\n  metrics: [errors]\n"
 
 static struct steers one;
@@ -156,6 +158,34 @@ START_TEST(what_breaks_after_a_step_back_takes_users_off_before_git_says_either)
 }
 END_TEST
 
+/* The hold that the step back comes with is not in Git yet, and counts. */
+START_TEST(nobody_advances_what_is_served_one_phase_back)
+{
+    set_up();
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK).state, DESK_SERVED);
+    unsigned few = steers_exposed(&one, &staff);
+    ck_assert(few > 60 && few < 140);
+    struct desk_request answer = do_verb(VERB_ADVANCE);
+    ck_assert_msg(answer.state == DESK_REFUSED && strstr(answer.words, "step-back"), "%s",
+                  answer.words);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), few);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_step_back_asked_twice_is_one)
+{
+    set_up();
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK).state, DESK_SERVED);
+    unsigned few = steers_exposed(&one, &staff);
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK).state, DESK_SERVED);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), few);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    tear_down();
+}
+END_TEST
+
 /* --- what somebody put there ------------------------------------------------------------------ */
 
 #define EXPOSING                                                                                   \
@@ -251,9 +281,84 @@ START_TEST(overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap)
 }
 END_TEST
 
+/* Whoever may write to a target writes as many as weir takes. */
+START_TEST(others_leave_room_for_what_is_decided_here)
+{
+    char intent[INTENT_TEXT_SIZE];
+    steers_forgets = true; /* thousands of fsyncs say nothing more */
+    set_up();
+    for (unsigned i = 0; i < OVERRIDES_MAX; i++) {
+        snprintf(intent, sizeof intent, "%064x", i);
+        const struct override like = made_up(intent, "banner", "");
+        find(&like, false);
+    }
+    core_turn(one.core);
+    ck_assert_uint_gt(steering_open(core_steering(one.core)), OVERRIDES_MAX / 2);
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    tear_down();
+}
+END_TEST
+
+/* A disk that fails: what it would serve cannot be compiled, but the branch can be told. */
+START_TEST(what_cannot_be_served_here_is_recorded_for_the_others)
+{
+    char tip[COMMIT_TEXT_SIZE];
+    set_up();
+    memcpy(tip, one.tip, sizeof tip);
+    steers_close(&one);
+    shell("cd one/clone.git && mkdir ../packs && mv objects/pack/*.pack ../packs/ 2>/dev/null; "
+          "rm -f objects/pack/*; for p in ../packs/*.pack; do [ ! -f $p ] || git unpack-objects -q "
+          "<$p; done");
+    steers_open(&one, "one");
+    memcpy(one.tip, tip, sizeof tip);
+    steers_take(&one);
+    shell("b=$(git -C work rev-parse main:flags/shop.yaml) && "
+          "rm one/clone.git/objects/$(echo $b | cut -c1-2)/$(echo $b | cut -c3-)");
+    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    core_turn(one.core);
+    ck_assert_uint_gt(steers_exposed(&one, &staff), 400);
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
+                     "Revert \"Advance production/shop-release to half\"");
+    tear_down();
+}
+END_TEST
+
+static uint32_t overlay_after(uint32_t held)
+{
+    struct snapshot *snapshot = hub_acquire(&one.hub);
+    struct generation generation = snapshot->generation;
+    snapshot_release(snapshot);
+    generation.overlay = held;
+    steering_outrun(core_steering(one.core), generation);
+    core_turn(one.core);
+    snapshot = hub_acquire(&one.hub);
+    uint32_t overlay = snapshot->generation.overlay;
+    snapshot_release(snapshot);
+    return overlay;
+}
+
+/* Whoever may write a generation to a target does not bring this one's to its end. */
+START_TEST(generations_do_not_run_out)
+{
+    set_up();
+    ck_assert_uint_eq(overlay_after(5), 6);
+    ck_assert_uint_eq(overlay_after(UINT32_MAX), 6);
+    ck_assert_uint_eq(overlay_after(UINT32_MAX - 1), 6);
+    ck_assert_uint_eq(overlay_after(8), 9);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
           a_name_that_was_used_before_breaks_like_any_other,
           what_breaks_after_a_step_back_takes_users_off_before_git_says_either,
-          an_override_that_no_decision_comes_to_is_turned_down,
+          nobody_advances_what_is_served_one_phase_back, a_step_back_asked_twice_is_one,
+          an_override_that_no_decision_comes_to_is_turned_down, generations_do_not_run_out,
           no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout,
-          overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap)
+          overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap,
+          others_leave_room_for_what_is_decided_here,
+          what_cannot_be_served_here_is_recorded_for_the_others)
