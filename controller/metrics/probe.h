@@ -91,6 +91,11 @@ bool probe_continue(struct probe *probe, const struct roster_rollout *item,
                     const struct metric *metric, const struct probe_settings *settings,
                     int64_t exposed, int64_t now) MUST_CHECK;
 
+/* What a metric says of its measurements, for judge_limits.h; and a verdict of those in the words
+ * of the machine. */
+struct metric_limits probe_metric_limits(const struct metric *metric);
+enum walk_verdict probe_walk_verdict(enum verdict verdict);
+
 /* The digest of all that a metric says: name, places and comments change nothing. */
 void probe_digest(const struct metric *metric, uint8_t out[PROBE_DIGEST_SIZE]);
 

@@ -22,9 +22,6 @@ bool probe_window_is_short(const struct probe *probe, const struct probe_span *s
 
 /* Begins the bake's coverage where the state says, unless it began there already. */
 void probe_cover(struct probe *probe);
-/* The metric's limits, as judge_limits.h has them. */
-struct metric_limits probe_metric_limits(const struct metric *metric);
-enum walk_verdict probe_walk_verdict(enum verdict verdict);
 /* Counts a measurement towards the limits and the bake. */
 void probe_add(struct probe *probe, const struct measurement *measurement);
 /* A new phase begins: the evidence of the last is multiplied on with its next look. */

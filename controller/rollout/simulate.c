@@ -6,6 +6,7 @@
 
 #include "../../rules/judge_bake.h"
 #include "../clock.h"
+#include "../metrics/probe.h"
 
 #define GATES_MAX PHASE_METRICS_MAX
 #define TEXT_MAX 600
@@ -14,10 +15,9 @@
 /* What is known of one metric at the play's instant. */
 struct gauge {
     const struct metric *metric;
-    const struct simulate_measurement *last; /* in this phase */
-    bool failed;                             /* latched */
-    struct coverage coverage;                /* of the bake */
-    char evidence[EVIDENCE_MAX];             /* of the failure that latched */
+    struct metric_result result; /* of this phase; its storage is of play->results */
+    struct coverage coverage;    /* of the bake */
+    char evidence[EVIDENCE_MAX]; /* of the failure that latched */
 };
 
 struct play {
@@ -32,6 +32,7 @@ struct play {
     int64_t asked;           /* since when only approvals are missing; 0: they are not */
     int64_t now;
     struct arena scratch;
+    struct arena results;
     struct walk_decision decision;
 };
 
@@ -46,45 +47,43 @@ static size_t gauge_of(const struct play *play, struct text metric)
 }
 
 /* The metrics of the phase that it is in; all that was known is of another. */
-static void reset_gauges(struct play *play)
+static enum status reset_gauges(struct play *play)
 {
     const struct phase *phase = walk_phase(&play->state);
+    struct error error;
+    arena_reset(&play->results);
     play->known.gate_count = 0;
     play->since = play->state.since;
     for (size_t i = 0; phase && i < phase->metric_count && i < GATES_MAX; i++) {
         const struct metric *metric = catalog_metric(play->task->catalog, phase->metrics[i].text);
         if (!metric)
             continue;
-        size_t at = play->known.gate_count++;
+        struct metric_limits limits = probe_metric_limits(metric);
+        size_t at = play->known.gate_count, size = metric_result_least(&limits);
+        struct measurement *storage = ARENA_ARRAY(&play->results, struct measurement, size);
         play->gates[at] = (struct walk_gate){.metric = metric->name.text, .role = metric->role};
         play->gauges[at] = (struct gauge){.metric = metric};
+        if (!storage || metric_result_init(&play->gauges[at].result, &limits, storage, size,
+                                           &error) != STATUS_OK)
+            return STATUS_NO_MEMORY;
+        play->known.gate_count++;
     }
+    return STATUS_OK;
 }
 
-static enum walk_verdict verdict_of(const struct metric *metric,
-                                    const struct simulate_measurement *measurement)
+static enum verdict verdict_of(const struct metric *metric,
+                               const struct simulate_measurement *measurement)
 {
+    static const enum verdict given[] = {
+        [WALK_SUCCESS] = VERDICT_SUCCESS,           [WALK_NO_DATA] = VERDICT_NO_DATA,
+        [WALK_INCONCLUSIVE] = VERDICT_INCONCLUSIVE, [WALK_ERROR] = VERDICT_ERROR,
+        [WALK_FAILURE] = VERDICT_FAILURE,
+    };
     if (measurement->has_verdict)
-        return measurement->verdict;
+        return given[measurement->verdict];
     bool low = metric->has_minimum && !(measurement->value >= metric->minimum),
          high = metric->has_maximum && !(measurement->value <= metric->maximum);
-    return low || high ? WALK_FAILURE : WALK_SUCCESS;
-}
-
-/* Of this metric, in this phase and within the window that its limits count in. */
-static bool fails_too_often(const struct play *play, const struct metric *metric, size_t index)
-{
-    const struct simulate_measurement *list = play->task->measurements;
-    int64_t window = metric->limits.window, from = play->state.since;
-    int32_t failures = 0;
-    if (window && list[index].finished - window > from)
-        from = list[index].finished - window;
-    for (size_t i = index + 1; i-- > 0 && list[i].finished > from;) {
-        if (text_equal(list[i].metric, metric->name.text) &&
-            verdict_of(metric, &list[i]) == WALK_FAILURE)
-            failures++;
-    }
-    return metric->limits.failure >= 0 && failures > metric->limits.failure;
+    return low || high ? VERDICT_FAILURE : VERDICT_SUCCESS;
 }
 
 /* Since when its bake counts, in nanoseconds; after all measurements where it does not. */
@@ -99,7 +98,6 @@ static void note_failure(struct gauge *gauge, const struct simulate_measurement 
 {
     const struct metric *metric = gauge->metric;
     bool low = metric->has_minimum && !(measurement->value >= metric->minimum);
-    gauge->failed = true;
     if (measurement->has_verdict)
         snprintf(gauge->evidence, EVIDENCE_MAX, "measured as a failure");
     else
@@ -107,19 +105,8 @@ static void note_failure(struct gauge *gauge, const struct simulate_measurement 
                  low ? metric->minimum : metric->maximum);
 }
 
-/* Just as a controller counts it (metrics/probe.h), or what it measured would lead elsewhere here.
- */
-static void cover(const struct play *play, struct gauge *gauge, int64_t finished)
-{
-    const struct measurement measurement = {.time = finished * NANOSECONDS_PER_SECOND,
-                                            .verdict = VERDICT_SUCCESS};
-    int64_t from = bake_of(play);
-    if (gauge->coverage.from != from)
-        coverage_begin(&gauge->coverage, from, INT64_MAX);
-    coverage_add(&gauge->coverage, &measurement,
-                 gauge->metric->limits.interval * NANOSECONDS_PER_SECOND);
-}
-
+/* Limits and bake just as a controller counts them (metrics/probe.h), or what it measured would
+ * lead elsewhere here. */
 static void take(struct play *play, size_t index)
 {
     const struct simulate_measurement *measurement = &play->task->measurements[index];
@@ -127,35 +114,38 @@ static void take(struct play *play, size_t index)
     if (at == play->known.gate_count || measurement->finished <= play->state.since)
         return;
     struct gauge *gauge = &play->gauges[at];
-    enum walk_verdict verdict = verdict_of(gauge->metric, measurement);
-    if (verdict == WALK_SUCCESS)
-        cover(play, gauge, measurement->finished);
-    if (verdict == WALK_FAILURE && !gauge->failed && fails_too_often(play, gauge->metric, index))
+    struct measurement made = {.time = measurement->finished * NANOSECONDS_PER_SECOND,
+                               .verdict = verdict_of(gauge->metric, measurement)};
+    struct error error; /* of one that is older than the newest: they are sorted */
+    int64_t from = bake_of(play);
+    bool had_failed = gauge->result.failed;
+    if (metric_result_add(&gauge->result, made, &error) != STATUS_OK)
+        return;
+    if (!had_failed && gauge->result.failed)
         note_failure(gauge, measurement);
-    gauge->last = measurement;
+    if (made.verdict == VERDICT_NO_DATA && gauge->result.limits.on_no_data == NO_DATA_PASS)
+        made.verdict = VERDICT_SUCCESS;
+    if (gauge->coverage.from != from)
+        coverage_begin(&gauge->coverage, from, INT64_MAX);
+    coverage_add(&gauge->coverage, &made, gauge->result.limits.interval);
 }
 
 static void read_gauge(struct play *play, size_t at)
 {
     struct walk_gate *gate = &play->gates[at];
     const struct gauge *gauge = &play->gauges[at];
+    const struct metric_result *result = &gauge->result;
+    int64_t now = play->now * NANOSECONDS_PER_SECOND;
     gate->enough_sample = true;
-    gate->fresh = false;
-    gate->verdict = WALK_NO_DATA;
-    if (gauge->last) {
-        gate->finished = gauge->last->finished;
-        gate->verdict = verdict_of(gauge->metric, gauge->last);
-        gate->fresh = play->now - gate->finished <= 2 * gauge->metric->limits.interval;
-    }
+    gate->fresh = metric_result_fresh(result, now);
+    gate->verdict = probe_walk_verdict(metric_result_gate(result, now));
+    gate->finished =
+        result->length ? result->measurements[result->length - 1].time / NANOSECONDS_PER_SECOND : 0;
     gate->covered = gauge->coverage.from == bake_of(play)
                         ? gauge->coverage.covered / NANOSECONDS_PER_SECOND
                         : 0;
-    if (gate->verdict == WALK_FAILURE)
-        gate->verdict = WALK_INCONCLUSIVE; /* within its limit */
-    if (gauge->failed) {
-        gate->verdict = WALK_FAILURE;
+    if (result->failed)
         gate->evidence = text_of(gauge->evidence);
-    }
 }
 
 static void measure_well(struct play *play, size_t at)
@@ -168,11 +158,12 @@ static void measure_well(struct play *play, size_t at)
     gate->covered = from < play->now ? play->now - from : 0;
 }
 
-static void measure(struct play *play)
+static enum status measure(struct play *play)
 {
     const struct simulate_task *task = play->task;
+    enum status status = STATUS_OK;
     if (play->since != play->state.since || play->known.gate_count == 0)
-        reset_gauges(play);
+        status = reset_gauges(play);
     while (play->next_measurement < task->measurement_count &&
            task->measurements[play->next_measurement].finished <= play->now)
         take(play, play->next_measurement++);
@@ -191,6 +182,7 @@ static void measure(struct play *play)
         play->gates[at].finished = play->now;
         play->gates[at].evidence = TEXT("a breach, as asked for");
     }
+    return status;
 }
 
 /* The next instant at which something new is known. */
@@ -337,9 +329,10 @@ static enum status approve(struct play *play)
 static enum status decide(struct play *play)
 {
     bool starts = play->state.course == COURSE_PENDING && !play->task->rollout->has_start;
-    enum status status = STATUS_OK;
-    measure(play);
+    enum status status = measure(play);
     play->known.now = play->now;
+    if (status != STATUS_OK)
+        return status;
     if (starts) {
         int64_t next = WALK_NEVER;
         status = say(play, VERB_START, TEXT("whoever starts it"));
@@ -416,11 +409,13 @@ enum status simulate_play(const struct simulate_task *task, struct simulate_time
                                      .zone = task->zone,
                                      .gates = play->gates};
     arena_init(&play->scratch, 0);
+    arena_init(&play->results, 0);
     enum status status = play->known.phases ? begin(play) : STATUS_NOT_FOUND;
     while (status == STATUS_OK && play->now < task->to)
         status = step(play);
     out->state = play->state;
     arena_dispose(&play->scratch);
+    arena_dispose(&play->results);
     free(play);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "phase plan \"%.64s\" does not exist",

@@ -32,7 +32,6 @@ apiVersion: weir/v1
 kind: Environment
 metadata: {name: production}
 """}
-INTERVAL = 1  # seconds from one measurement to the next
 METRIC = """\
 apiVersion: weir/v1
 kind: Metric
@@ -60,7 +59,7 @@ spec:
   metrics: [checkout-errors]
   phases: {phases}
 """
-WALK = "[{name: one, percent: 1}, {name: ten, percent: 10, bake: 6s}, {name: all, percent: 100, bake: 4w}]"
+WALK = "[{name: one, percent: 1, bake: 3s}, {name: ten, percent: 10, bake: 4w}, {name: all, percent: 100, bake: 4w}]"
 TEN = "[{name: ten, percent: 10, bake: 4w}, {name: all, percent: 100, bake: 4w}]"
 USERS = 150
 
@@ -171,12 +170,11 @@ class Release(World):
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
-    def files(self, phases):
-        return {"metrics/errors.yaml": METRIC.format(url=self.prometheus.url, interval=INTERVAL),
-                "rollouts/checkout.yaml": ROLLOUT.format(flag=FLAG, phases=phases)}
-
-    def begin(self, phases):
-        return self.push(self.files(phases), "Release the new checkout")
+    def begin(self, phases, interval=1):
+        """`interval`: seconds from one measurement to the next."""
+        return self.push({"metrics/errors.yaml": METRIC.format(url=self.prometheus.url, interval=interval),
+                          "rollouts/checkout.yaml": ROLLOUT.format(flag=FLAG, phases=phases)},
+                         "Release the new checkout")
 
     def push(self, files, message, controller=None):
         """A person's commit, on whatever the branch is now; weir may push between the pull and the push."""

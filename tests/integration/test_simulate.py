@@ -192,3 +192,12 @@ def test_unknown_rollout(definitions):
     for name in ("checkout", "staging/checkout-v2"):
         done = subprocess.run([weir.program(), "simulate", name, definitions], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (2, f'weir: rollout "{name}" does not exist\n')
+
+
+def test_limits_count_as_in_a_controller(definitions, tmp_path):
+    """One inconclusive measurement is one too many while the window lasts, however many successes follow."""
+    limits = DEFINITIONS.replace("thresholdRange: {max: 0.01}}", "thresholdRange: {max: 0.01}, window: 30d}")
+    assert limits != DEFINITIONS
+    (tmp_path / "definitions.yaml").write_text(limits)
+    path = measurements(tmp_path, lambda minute: {"verdict": "inconclusive" if minute == 60 else "success"})
+    assert [span["phase"] for span in play(definitions, "--measurements", path)["timeline"]] == ["staff"]
