@@ -217,13 +217,16 @@ def bench_breach(build, table, quick):
 
 def bench_watch(build, table, quick):
     """What `weir run` takes of a core while it measures, and nothing happens."""
-    del quick  # no more than a minute, the metrics' interval, and no less
+    del quick  # the metrics' interval is a minute: less would see none of them, or all
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
         measured = stack.enter_context(Measured(folder / "measured.log"))
-        source = f'http: {{url: "http://{measured.address}/value?flag={{{{flag}}}}", query: /value}}'
-        walking.make_repository(folder / "flags.git", walking.ROLLOUTS,
-                                lambda number: walking.metric(number, source, "  interval: 1m\n"))
+
+        def metric(number):  # each asks for something else: of one question weir asks once
+            url = f"http://{measured.address}/value?flag={{{{flag}}}}&of={number}"
+            return walking.metric(number, f'http: {{url: "{url}", query: /value}}', "  interval: 1m\n")
+
+        walking.make_repository(folder / "flags.git", walking.ROLLOUTS, metric)
         server = stack.enter_context(serving.Server(
             [f"{build}/weir", "run", "--repo", folder / "flags.git", "--listen", "127.0.0.1:0", "--data",
              folder / "data", "--allow-host", measured.address], folder / "log"))
