@@ -1,5 +1,5 @@
-"""From a breach to safety: a metric is answered badly, and users are on control again, at every target, with the Git server
-up or down; then the revert is on the branch. And what it takes to measure a thousand rollouts all day long."""
+"""From a breach to safety: a metric is answered badly, and users are on control again, at every target, with the Git
+server up or down; then the revert is on the branch. And what it takes to measure a thousand rollouts all day long."""
 import contextlib
 import json
 import pathlib
@@ -240,6 +240,7 @@ def bench_watch(build, table, quick):
         asked, used, passed = (measured.ask("/asked") - asked, server.cpu_seconds() - used, time.monotonic() - begin)
         if asked < all_of_them * passed / 60 / 2:
             raise RuntimeError(f"only {asked} measurements in {passed:.0f} s")
-    table.add("watch.start", "weir run on 1 000 rollouts × 5 metrics: ready → started, all measured once", started, "ms")
+    table.add("watch.start", "weir run on 1 000 rollouts × 5 metrics: ready → started, all measured once", started,
+              "ms")
     table.add("watch.cpu", "  then each metric every minute: of a core", used / passed * 100, "%",
               beside=f"{asked / passed:.0f} measurements a second")
