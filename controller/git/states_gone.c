@@ -5,6 +5,8 @@
 struct looking {
     struct mirror *mirror;
     git_tree *tip;
+    git_tree *older; /* an environment's folder as it was before the commit looked at last, and so
+                      * is after the next one; or NULL */
     states_gone_visit *visit;
     void *context;
     char commit[COMMIT_TEXT_SIZE];
@@ -18,14 +20,17 @@ static git_tree *root_of(const git_commit *commit)
 }
 
 /* The folder of that name, or NULL. */
-static git_tree *folder_of(struct mirror *mirror, const git_tree *tree, const char *name)
+static git_tree *folder_of(const struct looking *looking, const git_tree *tree, const char *name)
 {
     git_tree *folder = NULL;
     const git_tree_entry *entry = tree ? git_tree_entry_byname(tree, name) : NULL;
-    if (!entry || git_tree_entry_type(entry) != GIT_OBJECT_TREE ||
-        git_tree_lookup(&folder, mirror->repository, git_tree_entry_id(entry)) != 0)
+    if (!entry || git_tree_entry_type(entry) != GIT_OBJECT_TREE)
         return NULL;
-    return folder;
+    const git_oid *id = git_tree_entry_id(entry);
+    bool known = looking->older && git_oid_equal(git_tree_id(looking->older), id);
+    int code = known ? git_tree_dup(&folder, looking->older)
+                     : git_tree_lookup(&folder, looking->mirror->repository, id);
+    return code == 0 ? folder : NULL;
 }
 
 static void tell(struct looking *looking, const char *environment, const git_tree_entry *entry)
@@ -68,12 +73,12 @@ static void compare_states(struct looking *looking, const git_tree *before, cons
         now = after ? git_tree_entry_byname(after, name) : NULL;
         if (now && git_oid_equal(git_tree_entry_id(now), git_tree_entry_id(entry)))
             continue;
-        git_tree *old = folder_of(looking->mirror, before, name),
-                 *new = folder_of(looking->mirror, after, name);
+        git_tree *old = folder_of(looking, before, name), *new = folder_of(looking, after, name);
         if (old)
             compare_folder(looking, name, old, new);
-        git_tree_free(old);
         git_tree_free(new);
+        git_tree_free(looking->older);
+        looking->older = old;
     }
 }
 
@@ -90,8 +95,8 @@ static bool compare(struct looking *looking, const git_commit *commit, const git
     git_tree *after = root_of(commit), *before = root_of(parent);
     bool readable = after && before;
     if (readable && !same_states(before, after)) {
-        git_tree *old = folder_of(looking->mirror, before, "state"),
-                 *new = folder_of(looking->mirror, after, "state");
+        git_tree *old = folder_of(looking, before, "state"),
+                 *new = folder_of(looking, after, "state");
         if (old)
             compare_states(looking, old, new);
         git_tree_free(old);
@@ -140,6 +145,7 @@ enum status mirror_states_gone(struct mirror *mirror, const char *commit, const 
         return mirror_fail(error, STATUS_SYSTEM, "commit %s cannot be read", commit);
     }
     status = walk(&looking, found, until, stop, error);
+    git_tree_free(looking.older);
     git_tree_free(looking.tip);
     return status;
 }

@@ -1,6 +1,6 @@
 # bench.mk - `make bench` prints a table and writes build/bench.json; BENCH_QUICK=1 for a short run,
-# BENCH_ONLY="compile load evaluate instructions serve push follow webhook rollouts play breach watch" for some of it. `make bench-instructions` counts again;
-# UPDATE=1 stores. Never fails on time. See tests/bench/README.md.
+# BENCH_ONLY="compile load evaluate instructions serve push follow webhook rollouts play breach watch" for some
+# of it. `make bench-instructions` counts again; UPDATE=1 stores. Never fails on time. See tests/bench/README.md.
 
 BENCH_PROGRAMS := $(patsubst %,$(BUILD)/tests/bench/%,compile evaluate load follow rollouts play fixed)
 BENCH_LINKED := $(filter-out %/fixed %/follow %/rollouts %/play,$(BENCH_PROGRAMS))

@@ -1,5 +1,5 @@
-"""From a breach to safety: a metric is answered badly, and users are on control again, at every target, with the Git server
-up or down; then the revert is on the branch. And what it takes to measure a thousand rollouts all day long."""
+"""From a breach to safety: a metric is answered badly, and users are on control again, at every target, with the Git
+server up or down; then the revert is on the branch. And what it takes to measure a thousand rollouts all day long."""
 import contextlib
 import json
 import pathlib
@@ -217,13 +217,16 @@ def bench_breach(build, table, quick):
 
 def bench_watch(build, table, quick):
     """What `weir run` takes of a core while it measures, and nothing happens."""
-    del quick  # no more than a minute, the metrics' interval, and no less
+    del quick  # the metrics' interval is a minute: less would see none of them, or all
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
         measured = stack.enter_context(Measured(folder / "measured.log"))
-        source = f'http: {{url: "http://{measured.address}/value?flag={{{{flag}}}}", query: /value}}'
-        walking.make_repository(folder / "flags.git", walking.ROLLOUTS,
-                                lambda number: walking.metric(number, source, "  interval: 1m\n"))
+
+        def metric(number):  # each asks for something else: of one question weir asks once
+            url = f"http://{measured.address}/value?flag={{{{flag}}}}&of={number}"
+            return walking.metric(number, f'http: {{url: "{url}", query: /value}}', "  interval: 1m\n")
+
+        walking.make_repository(folder / "flags.git", walking.ROLLOUTS, metric)
         server = stack.enter_context(serving.Server(
             [f"{build}/weir", "run", "--repo", folder / "flags.git", "--listen", "127.0.0.1:0", "--data",
              folder / "data", "--allow-host", measured.address], folder / "log"))
@@ -237,6 +240,7 @@ def bench_watch(build, table, quick):
         asked, used, passed = (measured.ask("/asked") - asked, server.cpu_seconds() - used, time.monotonic() - begin)
         if asked < all_of_them * passed / 60 / 2:
             raise RuntimeError(f"only {asked} measurements in {passed:.0f} s")
-    table.add("watch.start", "weir run on 1 000 rollouts × 5 metrics: ready → started, all measured once", started, "ms")
+    table.add("watch.start", "weir run on 1 000 rollouts × 5 metrics: ready → started, all measured once", started,
+              "ms")
     table.add("watch.cpu", "  then each metric every minute: of a core", used / passed * 100, "%",
               beside=f"{asked / passed:.0f} measurements a second")

@@ -1,5 +1,5 @@
-"""A service that is asked how a variant does, in a process of its own so that nothing else delays its answers: by default
-it does well, and from when it is told otherwise badly. It notes when it first answered so.
+"""A service that is asked how a variant does, in a process of its own so that nothing else delays its answers: well at
+first, and badly from when it is told to say so. It notes when it first did.
 
     GET /value?flag=F      what a metric asks: {"value": 0.001} or {"value": 0.5}
     GET /break?flag=F      F does badly from now on
@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         if place.path == "/value" and flag in broken:
-            told.setdefault(flag, time.monotonic_ns())
+            told.setdefault(flag, time.monotonic_ns())  # it leaves when this returns
 
     def log_message(self, *arguments):
         pass

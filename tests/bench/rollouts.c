@@ -231,7 +231,7 @@ static void time_moves(struct controller *controller)
 static void time_rosters(struct controller *controller, const char *const *commits, size_t count)
 {
     struct error error = {0};
-    double times[ROSTERS], same[ROSTERS];
+    double times[ROSTERS] = {0}, same[ROSTERS] = {0};
     struct roster *roster = NULL;
     struct effective effective;
     struct schema_set *schemas = catalog_schemas(&error);

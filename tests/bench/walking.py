@@ -1,5 +1,5 @@
-"""Many rollouts in one repository: what a turn over them costs in process, what twelve weeks of them cost to play ahead,
-and what measuring them all takes from a running controller."""
+"""Many rollouts in one repository: what a turn over them costs in process, and what twelve weeks of them cost to play
+ahead."""
 import pathlib
 import tempfile
 
@@ -74,7 +74,8 @@ def bench_rollouts(build, table, quick):
         folder = pathlib.Path(name)
         make_repository(folder / "remote.git", ROLLOUTS,
                         lambda number: metric(number, "prometheus: {address: 'http://127.0.0.1:9', query: up}"))
-        measured = inprocess.figures([f"{build}/tests/bench/rollouts", folder / "remote.git", folder / "data", ROLLOUTS])
+        measured = inprocess.figures(
+            [f"{build}/tests/bench/rollouts", folder / "remote.git", folder / "data", ROLLOUTS])
     for key, (what, unit, most) in TURN.items():
         table.add(key, what, measured[key], unit, most=most)
 
