@@ -205,7 +205,7 @@ static int64_t exposed_of(const struct steering *steering, const struct roster_r
 {
     const struct watches *watches = steering->watches;
     const struct roster_rollout *own = roster_find(steering->roster, text_of(item->name));
-    struct watch key;
+    struct watch key = {0};
     if (own) {
         size_t index = (size_t)(own - steering->roster->items);
         return steering_is_exposed(steering, index) ? steering->exposures[index].since : INT64_MAX;
