@@ -263,15 +263,19 @@ void steering_watch_give(struct steering *steering)
 
 /* --- a breach -------------------------------------------------------------------------------- */
 
+/* A breaker before all others: no cap keeps it. */
 static const struct walk_gate *find_breach(const struct metrics_view *known)
 {
+    const struct walk_gate *found = NULL;
     for (size_t i = 0; i < known->gate_count; i++) {
         const struct walk_gate *gate = &known->gates[i];
-        bool acts = gate->role == METRIC_BREAKER || gate->role == METRIC_GUARDRAIL;
-        if (acts && (gate->verdict == WALK_FAILURE || gate->silent))
+        bool fails = gate->verdict == WALK_FAILURE || gate->silent;
+        if (fails && gate->role == METRIC_BREAKER)
             return gate;
+        if (fails && gate->role == METRIC_GUARDRAIL && !found)
+            found = gate;
     }
-    return NULL;
+    return found;
 }
 
 static struct text evidence_of(const struct walk_gate *gate, char *out, size_t size)
@@ -290,9 +294,11 @@ static bool is_capped(struct turn *turn, struct watch *watch, const struct roste
 {
     const struct steering_parts *parts = &turn->steering->parts;
     uint32_t most = parts->blast_cap ? parts->blast_cap : WALK_BLAST_CAP;
+    if (gate->role == METRIC_BREAKER)
+        return false;
     if (watch->is_capped)
         return true;
-    if (gate->role == METRIC_BREAKER || steering_count_rollbacks(turn) < most)
+    if (steering_count_rollbacks(turn) < most)
         return false;
     watch->is_capped = true;
     log_event(LOG_LEVEL_ERROR, "watch_held", "flag", watch->name, "reason",

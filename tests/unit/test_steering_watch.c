@@ -326,7 +326,8 @@ START_TEST(the_blast_cap_holds_a_guardrail_but_no_breaker)
     steers_gate.role = METRIC_BREAKER;
     core_turn(one.core);
     steers_blast_cap = 0;
-    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1); /* a person decides by now */
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    ck_assert_uint_eq(on(&one), 0);
     tear_down();
 }
 END_TEST
