@@ -91,26 +91,36 @@ static void note_served(struct watches *watches, const char *commit, int64_t now
     snprintf(served->commit, sizeof served->commit, "%s", commit);
 }
 
+/* A commit that cannot be compared is taken for a person's: what it changed is measured. */
+static bool is_of_weir(const struct steering *steering, const char *before)
+{
+    struct error error = {0};
+    bool is_state = false;
+    enum status status = before[0] ? watch_is_state(steering->parts.mirror, before,
+                                                    steering->commit, &is_state, &error)
+                                   : STATUS_OK;
+    if (status != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "commit_not_compared", "commit", steering->commit, "error",
+                  error.message, NULL);
+    return status == STATUS_OK && is_state;
+}
+
 /* All of them as the commit in force has them. */
-static enum status note_all(struct steering *steering, const char *before, struct error *error)
+static void note_all(struct steering *steering, const char *before)
 {
     const struct effective *at = steering->parts.effective;
     struct watches *watches = steering->watches;
     int64_t now = clock_seconds(steering->parts.clock);
     bool is_asked = false, is_state = false;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < watches->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->items[i];
-        if (!is_asked && before[0] && watch_differs(watch, at)) {
-            status =
-                watch_is_state(steering->parts.mirror, before, steering->commit, &is_state, error);
+        if (!is_asked && watch_differs(watch, at)) {
+            is_state = is_of_weir(steering, before);
             is_asked = true;
         }
-        if (status == STATUS_OK)
-            watch_note(watch, at, is_state, now);
+        watch_note(watch, at, is_state, now);
         watches->has_unknown = watches->has_unknown || watch->is_sought;
     }
-    return status;
 }
 
 enum status steering_watch_take(struct steering *steering, const char *before, struct error *error)
@@ -130,7 +140,8 @@ enum status steering_watch_take(struct steering *steering, const char *before, s
     if (strcmp(before, steering->commit) != 0 && watches->has_begun)
         note_served(watches, steering->commit, clock_seconds(steering->parts.clock));
     watches->has_begun = true;
-    return note_all(steering, before, error);
+    note_all(steering, before);
+    return STATUS_OK;
 }
 
 /* --- what is measured ------------------------------------------------------------------------ */
