@@ -8,8 +8,10 @@
 #include "../controller/rollout/pin.h"
 #include "clone.h"
 #include "commands.h"
+#include "controller_client.h"
 #include "git_options.h"
 #include "pin_view.h"
+#include "verb.h"
 
 /* What the work in the clone needs, and what came of it. */
 struct unpinning {
@@ -129,8 +131,28 @@ static int go(struct unpinning *unpinning, const struct arguments *arguments,
     return code;
 }
 
+static int ask_controller(const struct arguments *arguments)
+{
+    struct pin_task task;
+    const struct verb_call call = {.arguments = arguments,
+                                   .name = "unpin",
+                                   .kind = VERB_UNPIN,
+                                   .rollout = argument_operand(arguments, 0),
+                                   .reason = argument_given(arguments, "reason")};
+    if (!parse_name(call.rollout, &task))
+        return command_fail("\"%.140s\" is not ENVIRONMENT/FLAG, like production/checkout-v2",
+                            call.rollout);
+    return verb_by_controller(&call);
+}
+
 static int run(const struct arguments *arguments)
 {
+    if (argument_given(arguments, "controller"))
+        return ask_controller(arguments);
+    if (!argument_given(arguments, "repo"))
+        return command_fail("where is \"%.120s\"? use --controller URL, or --repo URL|PATH: the "
+                            "repository that controllers follow, not a working copy of it",
+                            argument_operand(arguments, 0));
     struct unpinning *unpinning = calloc(1, sizeof *unpinning);
     struct config config;
     if (!unpinning)
@@ -151,7 +173,6 @@ static const struct option options[] = {
     {.name = "repo",
      .type = OPTION_STRING,
      .argument = "URL|PATH",
-     .required = true,
      .complete = COMPLETE_FOLDER,
      .help = "the repository that controllers follow: a URL, or the path of a bare one"},
     {.name = "branch",
@@ -172,6 +193,17 @@ static const struct option options[] = {
      .complete = COMPLETE_FILE,
      .help = "sign by SSH with this key (default: git's user.signingKey, if it signs by SSH)"},
     {.name = "dry-run", .type = OPTION_FLAG, .help = "show what would be pushed, and push nothing"},
+    {.name = "controller",
+     .letter = 'c',
+     .type = OPTION_STRING,
+     .argument = "URL",
+     .help = "ask this running controller instead"},
+    CONTROLLER_TOKEN_OPTIONS("by which --controller knows you"),
+    {.name = "wait",
+     .type = OPTION_STRING,
+     .argument = "DURATION",
+     .standard = "90s",
+     .help = "how long to wait for what --controller makes of it"},
     FORMAT_OPTION,
     GIT_OPTIONS,
     SAFE_DIRECTORY_OPTION,
@@ -198,6 +230,8 @@ const struct command unpin_command = {
     .operands = operands,
     .examples = "weir unpin production/checkout-v2 --repo https://git.example.com/flags.git\n"
                 "weir unpin production/checkout-v2 --repo git@example.com:flags.git --dry-run  # "
-                "look first\n",
+                "look first\n"
+                "weir unpin production/checkout-v2 --controller https://weir.example.com "
+                "--token-file token\n",
     .run = run,
 };

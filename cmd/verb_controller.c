@@ -216,7 +216,8 @@ static bool has_moved(const struct node *before, const struct node *after)
 static enum status look_after(struct asking *asking, struct error *error)
 {
     int64_t deadline = now() + PATIENCE_SHOWN, pause = PAUSE_FIRST;
-    bool moves = is_in(asking, DESK_RECORDED) || is_in(asking, DESK_SERVED);
+    /* Where a flag stands that has no rollout is not waited for. */
+    bool moves = asking->before && (is_in(asking, DESK_RECORDED) || is_in(asking, DESK_SERVED));
     for (;;) {
         enum status status = look(asking, &asking->after, error);
         bool shown = is_in(asking, DESK_SERVED) ? has_override(asking->after)

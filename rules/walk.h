@@ -157,6 +157,7 @@ enum walk_verb_kind {
     VERB_ROLLBACK,
     VERB_KILL,
     VERB_UNKILL,
+    VERB_UNPIN, /* of a flag; a rollout refuses it */
     VERB_COUNT,
 };
 const char *walk_verb_name(enum walk_verb_kind verb); /* "step-back" */

@@ -308,6 +308,9 @@ static void act(struct walk *walk, const struct walk_verb *verb)
     case VERB_UNKILL:
         unkill(walk);
         break;
+    case VERB_UNPIN:
+        refuse_here(walk, VERB_UNPIN, "flags are pinned, rollouts are not");
+        break;
     case VERB_STEP_BACK:
     case VERB_ROLLBACK:
     case VERB_KILL:

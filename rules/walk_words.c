@@ -34,7 +34,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_START] = "start",         [VERB_PAUSE] = "pause",       [VERB_RESUME] = "resume",
     [VERB_ADVANCE] = "advance",     [VERB_APPROVE] = "approve",   [VERB_HALT] = "halt",
     [VERB_STEP_BACK] = "step-back", [VERB_ROLLBACK] = "rollback", [VERB_KILL] = "kill",
-    [VERB_UNKILL] = "unkill",
+    [VERB_UNKILL] = "unkill",       [VERB_UNPIN] = "unpin",
 };
 
 static const char *const cause_names[] = {

@@ -275,12 +275,13 @@ static void kill(struct turn *turn, struct steering_request *request, const stru
     buffer_dispose(&fragment);
 }
 
-/* A kill that Git does not know yet is recorded before it is lifted. */
-static bool has_kill(const struct steering *steering, const struct desk_request *asked)
+/* What Git does not know yet is recorded before it is lifted. */
+static bool is_unrecorded(const struct steering *steering, const struct desk_request *asked)
 {
+    enum walk_verb_kind action = asked->verb == VERB_UNKILL ? VERB_KILL : VERB_ROLLBACK;
     for (size_t i = 0; i < steering->overrides.count; i++) {
         const struct override *override = steering->overrides.items[i];
-        if (override->rollout.length == 0 && override->action == VERB_KILL &&
+        if (override->rollout.length == 0 && override->action == action &&
             text_is(override->environment, asked->environment) &&
             text_is(override->flag, asked->rollout))
             return true;
@@ -288,10 +289,11 @@ static bool has_kill(const struct steering *steering, const struct desk_request 
     return false;
 }
 
-static void unkill(struct turn *turn, struct steering_request *request)
+static void let_go(struct turn *turn, struct steering_request *request)
 {
     const struct desk_request *asked = &request->request;
-    if (add_pin(turn, (struct pin_task){.verb = PIN_UNKILL,
+    enum pin_verb verb = asked->verb == VERB_UNKILL ? PIN_UNKILL : PIN_UNPIN;
+    if (add_pin(turn, (struct pin_task){.verb = verb,
                                         .environment = text_of(asked->environment),
                                         .flag = text_of(asked->rollout),
                                         .by = text_of(asked->by),
@@ -301,22 +303,36 @@ static void unkill(struct turn *turn, struct steering_request *request)
         steering_answer(turn->steering, request, DESK_FAILED, "no memory");
 }
 
+static bool is_so(const struct flag_pin *pin, enum walk_verb_kind verb)
+{
+    if (verb == VERB_UNPIN)
+        return !pin || !pin->as_of.length;
+    return (verb == VERB_KILL) == (pin && pin->is_killed);
+}
+
+static bool is_for_flags(enum walk_verb_kind verb)
+{
+    return verb == VERB_KILL || verb == VERB_UNKILL || verb == VERB_UNPIN;
+}
+
 void steering_flag_answer(struct turn *turn, struct steering_request *request)
 {
     struct steering *steering = turn->steering;
     const struct desk_request *asked = &request->request;
     struct text environment = text_of(asked->environment), flag = text_of(asked->rollout);
     const struct flag_pin *pin = steering_flag_pin(steering, environment, flag);
-    bool is_kill = asked->verb == VERB_KILL, is_killed = pin && pin->is_killed;
+    bool is_kill = asked->verb == VERB_KILL;
     if (!pin && !find_fragment(steering, environment, flag)) {
-        steering_answer(steering, request, DESK_REFUSED, "there is no such rollout in force");
-    } else if (!is_kill && asked->verb != VERB_UNKILL) {
         steering_answer(steering, request, DESK_REFUSED,
-                        "there is no such rollout in force; a flag of that name can be killed and "
-                        "unkilled");
-    } else if (!is_kill && has_kill(steering, asked)) {
-        return; /* until the kill is recorded */
-    } else if (is_kill == is_killed) {
+                        asked->verb == VERB_UNPIN ? "there is no such flag in force"
+                                                  : "there is no such rollout in force");
+    } else if (!is_for_flags(asked->verb)) {
+        steering_answer(steering, request, DESK_REFUSED,
+                        "there is no such rollout in force; a flag of that name can be killed, "
+                        "unkilled and unpinned");
+    } else if (!is_kill && is_unrecorded(steering, asked)) {
+        return; /* until it is */
+    } else if (is_so(pin, asked->verb)) {
         steering_answer(steering, request, DESK_NOTHING, "it is so already, or safer");
     } else if (flag_pin_intent(environment, flag, pin ? pin->seq : 0,
                                text_of(walk_verb_name(asked->verb)),
@@ -325,6 +341,6 @@ void steering_flag_answer(struct turn *turn, struct steering_request *request)
     } else if (is_kill) {
         kill(turn, request, pin);
     } else {
-        unkill(turn, request);
+        let_go(turn, request);
     }
 }

@@ -69,6 +69,8 @@ static const struct roster_rollout *item_of(const struct steering *steering,
                                             const struct desk_request *request)
 {
     char name[2 * DESK_NAME_SIZE];
+    if (request->verb == VERB_UNPIN) /* the flag of that name */
+        return NULL;
     snprintf(name, sizeof name, "%s/%s", request->environment, request->rollout);
     return steering->roster ? roster_find(steering->roster, text_of(name)) : NULL;
 }

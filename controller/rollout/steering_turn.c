@@ -325,7 +325,7 @@ static void answer_request(struct turn *turn, struct steering_request *request)
     size_t index;
     if (request->request.state != DESK_WAITING)
         return;
-    if (!find_item(steering, &request->request, &index)) {
+    if (request->request.verb == VERB_UNPIN || !find_item(steering, &request->request, &index)) {
         steering_flag_answer(turn, request);
         return;
     }

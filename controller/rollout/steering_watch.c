@@ -91,26 +91,36 @@ static void note_served(struct watches *watches, const char *commit, int64_t now
     snprintf(served->commit, sizeof served->commit, "%s", commit);
 }
 
+/* A commit that cannot be compared is taken for a person's: what it changed is measured. */
+static bool is_of_weir(const struct steering *steering, const char *before)
+{
+    struct error error = {0};
+    bool is_state = false;
+    enum status status = before[0] ? watch_is_state(steering->parts.mirror, before,
+                                                    steering->commit, &is_state, &error)
+                                   : STATUS_OK;
+    if (status != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "commit_not_compared", "commit", steering->commit, "error",
+                  error.message, NULL);
+    return status == STATUS_OK && is_state;
+}
+
 /* All of them as the commit in force has them. */
-static enum status note_all(struct steering *steering, const char *before, struct error *error)
+static void note_all(struct steering *steering, const char *before)
 {
     const struct effective *at = steering->parts.effective;
     struct watches *watches = steering->watches;
     int64_t now = clock_seconds(steering->parts.clock);
     bool is_asked = false, is_state = false;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < watches->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < watches->count; i++) {
         struct watch *watch = &watches->items[i];
-        if (!is_asked && before[0] && watch_differs(watch, at)) {
-            status =
-                watch_is_state(steering->parts.mirror, before, steering->commit, &is_state, error);
+        if (!is_asked && watch_differs(watch, at)) {
+            is_state = is_of_weir(steering, before);
             is_asked = true;
         }
-        if (status == STATUS_OK)
-            watch_note(watch, at, is_state, now);
+        watch_note(watch, at, is_state, now);
         watches->has_unknown = watches->has_unknown || watch->is_sought;
     }
-    return status;
 }
 
 enum status steering_watch_take(struct steering *steering, const char *before, struct error *error)
@@ -130,7 +140,8 @@ enum status steering_watch_take(struct steering *steering, const char *before, s
     if (strcmp(before, steering->commit) != 0 && watches->has_begun)
         note_served(watches, steering->commit, clock_seconds(steering->parts.clock));
     watches->has_begun = true;
-    return note_all(steering, before, error);
+    note_all(steering, before);
+    return STATUS_OK;
 }
 
 /* --- what is measured ------------------------------------------------------------------------ */
@@ -205,7 +216,7 @@ static int64_t exposed_of(const struct steering *steering, const struct roster_r
 {
     const struct watches *watches = steering->watches;
     const struct roster_rollout *own = roster_find(steering->roster, text_of(item->name));
-    struct watch key;
+    struct watch key = {0};
     if (own) {
         size_t index = (size_t)(own - steering->roster->items);
         return steering_is_exposed(steering, index) ? steering->exposures[index].since : INT64_MAX;
@@ -263,15 +274,19 @@ void steering_watch_give(struct steering *steering)
 
 /* --- a breach -------------------------------------------------------------------------------- */
 
+/* A breaker before all others: no cap keeps it. */
 static const struct walk_gate *find_breach(const struct metrics_view *known)
 {
+    const struct walk_gate *found = NULL;
     for (size_t i = 0; i < known->gate_count; i++) {
         const struct walk_gate *gate = &known->gates[i];
-        bool acts = gate->role == METRIC_BREAKER || gate->role == METRIC_GUARDRAIL;
-        if (acts && (gate->verdict == WALK_FAILURE || gate->silent))
+        bool fails = gate->verdict == WALK_FAILURE || gate->silent;
+        if (fails && gate->role == METRIC_BREAKER)
             return gate;
+        if (fails && gate->role == METRIC_GUARDRAIL && !found)
+            found = gate;
     }
-    return NULL;
+    return found;
 }
 
 static struct text evidence_of(const struct walk_gate *gate, char *out, size_t size)
@@ -290,9 +305,11 @@ static bool is_capped(struct turn *turn, struct watch *watch, const struct roste
 {
     const struct steering_parts *parts = &turn->steering->parts;
     uint32_t most = parts->blast_cap ? parts->blast_cap : WALK_BLAST_CAP;
+    if (gate->role == METRIC_BREAKER)
+        return false;
     if (watch->is_capped)
         return true;
-    if (gate->role == METRIC_BREAKER || steering_count_rollbacks(turn) < most)
+    if (steering_count_rollbacks(turn) < most)
         return false;
     watch->is_capped = true;
     log_event(LOG_LEVEL_ERROR, "watch_held", "flag", watch->name, "reason",

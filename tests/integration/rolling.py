@@ -12,7 +12,8 @@ import yaml
 from serving import bearer, tokens  # noqa: F401  (a fixture)
 
 API = yaml.safe_load((weir.ROOT / "schemas" / "control.yaml").read_text())
-VERBS = ["start", "pause", "resume", "advance", "approve", "halt", "step-back", "rollback", "kill", "unkill"]
+VERBS = ["start", "pause", "resume", "advance", "approve", "halt", "step-back", "rollback", "kill", "unkill",
+         "unpin"]
 SHOP = """\
 apiVersion: weir/v1
 kind: Environment

@@ -23,8 +23,8 @@ METRIC = """\
 apiVersion: weir/v1
 kind: Metric
 metadata: {{name: errors}}
-spec: {{role: guardrail, http: {{url: "http://127.0.0.1:{port}/errors?flag={{{{flag}}}}", query: /rate}}, thresholdRange: {{max: 0.05}},
-  interval: 1s}}
+spec: {{role: guardrail, http: {{url: "http://127.0.0.1:{port}/errors?flag={{{{flag}}}}", query: /rate}},
+  thresholdRange: {{max: 0.05}}, interval: 1s}}
 """
 ENVIRONMENT = "apiVersion: weir/v1\nkind: Environment\nmetadata: {name: production}\n"
 
@@ -72,8 +72,9 @@ def make_repository(tmp_path, source):
         "flags/other.yaml": FLAG.format(name="other", default="off", more="")})
     weir.git(repository.work, "add", "--all")
     date = f"{int(time.time()) - 86400} +0000"
-    subprocess.run(["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m", "first"],
-                   cwd=repository.work, env=weir.environment(GIT_COMMITTER_DATE=date, GIT_AUTHOR_DATE=date), check=True)
+    subprocess.run(["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m",
+                    "first"], cwd=repository.work, check=True,
+                   env=weir.environment(GIT_COMMITTER_DATE=date, GIT_AUTHOR_DATE=date))
     weir.git(repository.work, "push", "--quiet", "origin", "HEAD")
     return repository
 
@@ -122,13 +123,16 @@ def test_a_commit_that_breaks_a_watched_flag_is_taken_back(repository, source, t
     assert log(repository).count("Revert") == 1
 
 
-def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repository, source, tmp_path):
+def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repository, source, tmp_path,
+                                                                       tokens):  # noqa: F811
+    token = tmp_path / "token"
+    token.write_text(tokens.create("operator", "production", name="ada"))
     with serve(repository, source, tmp_path) as controller:
         weir.wait_until(lambda: controller.is_ready() and controller.value("shop") is False, "served")
         repository.commit({"flags/shop.yaml": FLAG.format(name="shop", default="on", more=WATCH),
                            "flags/other.yaml": FLAG.format(name="other", default="on", more="")}, "Both for all")
         weir.wait_until(lambda: controller.value("shop") is True, "served to all")
-    with serve(repository, source, tmp_path) as controller:
+    with serve(repository, source, tmp_path, "--tokens", tokens.path) as controller:
         source.rate = 0.3
         weir.wait_until(lambda: controller.value("shop") is False, lambda: controller.log())
         weir.wait_until(lambda: "Pin flag production/shop" in log(repository), lambda: controller.log())
@@ -140,9 +144,21 @@ def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repositor
         assert len(branches) == 1
         shown = weir.run("rollouts", "--controller", f"http://127.0.0.1:{controller.port}")
         assert shown.code == 1 and "flag production/shop is pinned as of" in shown.out, shown
+        source.rate = 0
+        arguments = ("--controller", f"http://127.0.0.1:{controller.port}", "--token-file", token)
+        done = weir.run("unpin", "production/shop", *arguments)
+        assert done.code == 0, done
+        assert controller.value("shop") is True
+        assert "Unpin flag production/shop" in log(repository)
+        assert weir.git(repository.bare, "log", "-1", "--format=%an") == "ada"
+        done = weir.run("unpin", "production/shop", *arguments)
+        assert done.code == 0 and "is so already" in done.out, done
+        done = weir.run("unpin", "production/none", *arguments)
+        assert done.code == 1 and "no such flag" in done.err, done
 
 
-def test_a_flag_without_a_rollout_is_killed_while_the_branch_is_away(repository, source, tmp_path, tokens):  # noqa: F811
+def test_a_flag_without_a_rollout_is_killed_while_the_branch_is_away(repository, source, tmp_path,
+                                                                     tokens):  # noqa: F811
     ada = bearer(tokens.create("operator", "production", name="ada"))
     away = repository.bare.with_name("away.git")
 

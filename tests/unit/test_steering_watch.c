@@ -210,6 +210,31 @@ START_TEST(a_restart_finds_the_bake_in_history_and_the_override_in_the_store)
 }
 END_TEST
 
+static bool breaks_fresh(const struct roster_rollout *item)
+{
+    return steers_measures && strcmp(item->name, "production/flags/fresh") == 0;
+}
+
+START_TEST(a_flag_that_was_none_before_goes_by_a_revert_alone)
+{
+    set_up();
+    steers_breaks = breaks_fresh;
+    put("flags/fresh.yaml", FLAG("fresh", "on", WATCH));
+    char *bad = commit_now(), expected[100];
+    snprintf(expected, sizeof expected, "This reverts commit %s.", bad);
+    catch_up(&one);
+    break_it();
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_ptr_nonnull(one.proposal);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_ptr_nonnull(strstr(log_of("%b"), expected));
+    ck_assert_str_eq(
+        shell("git -C remote.git ls-tree --name-only main flags/ | grep -c fresh; true"), "0");
+    tear_down();
+}
+END_TEST
+
 START_TEST(two_controllers_take_it_back_once)
 {
     set_up();
@@ -301,7 +326,8 @@ START_TEST(the_blast_cap_holds_a_guardrail_but_no_breaker)
     steers_gate.role = METRIC_BREAKER;
     core_turn(one.core);
     steers_blast_cap = 0;
-    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1); /* a person decides by now */
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    ck_assert_uint_eq(on(&one), 0);
     tear_down();
 }
 END_TEST
@@ -352,7 +378,7 @@ UNIT_MAIN("steering_watch", a_breach_is_served_at_once_and_the_commit_reverted,
           a_commit_of_more_than_the_flag_is_pinned_and_its_revert_proposed,
           what_finished_its_bake_is_not_measured_any_more, what_nobody_changed_is_not_measured,
           a_restart_finds_the_bake_in_history_and_the_override_in_the_store,
-          two_controllers_take_it_back_once,
+          a_flag_that_was_none_before_goes_by_a_revert_alone, two_controllers_take_it_back_once,
           a_remote_that_is_away_for_longer_than_the_bake_gets_the_revert_when_it_is_back,
           a_person_who_was_faster_ends_the_override_without_a_commit_of_weir,
           the_blast_cap_holds_a_guardrail_but_no_breaker,
