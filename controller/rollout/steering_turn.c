@@ -434,6 +434,8 @@ static enum status tick(struct turn *turn, size_t index)
     enum status status = ask(turn, index, !stance->has_moved, &task);
     if (status == STATUS_OK)
         status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
+    if (open && open->action != VERB_STEP_BACK)
+        return status; /* nobody is on the variant, whose silence says nothing now */
     if (status == STATUS_OK && (open || stance->has_moved))
         return take_further(turn, index, open);
     if (status != STATUS_OK || turn->is_full)

@@ -186,6 +186,29 @@ START_TEST(a_step_back_asked_twice_is_one)
 }
 END_TEST
 
+/* On control the variant says nothing while control speaks: that is no crash. */
+START_TEST(who_is_off_the_variant_already_is_not_killed_for_its_silence)
+{
+    set_up();
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_ROLLBACK).state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    pass(60);
+    steers_measure(WALK_NO_DATA, "");
+    steers_gate.role = METRIC_BREAKER;
+    steers_gate.silent = true;
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    shell("mv away.git remote.git");
+    pass(61);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_str_eq(shell("git -C remote.git show main:state/production/shop-release.yaml | grep "
+                           "course: | tr -d ' '"),
+                     "course:rolledBack");
+    tear_down();
+}
+END_TEST
+
 /* --- what somebody put there ------------------------------------------------------------------ */
 
 #define EXPOSING                                                                                   \
@@ -356,6 +379,7 @@ END_TEST
 UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
           a_name_that_was_used_before_breaks_like_any_other,
           what_breaks_after_a_step_back_takes_users_off_before_git_says_either,
+          who_is_off_the_variant_already_is_not_killed_for_its_silence,
           nobody_advances_what_is_served_one_phase_back, a_step_back_asked_twice_is_one,
           an_override_that_no_decision_comes_to_is_turned_down, generations_do_not_run_out,
           no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout,
