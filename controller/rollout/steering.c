@@ -258,10 +258,9 @@ static bool take_adopted(struct steering *steering, struct steering_adopted *ado
     bool is_new = false;
     for (size_t i = 0; i < count; i++) {
         struct override *override = adopted[i].override;
-        /* Refs are for what the branch is to say: that of a flag without a rollout is none. */
         bool known = open_overrides_find(&steering->overrides, override->intent) != NULL,
              none = steering_is_made_up(override) ||
-                    (adopted[i].is_remote && !override->rollout.length),
+                    (adopted[i].is_remote && steering_flag_is_made_up(override)),
              over = !known && (none || (steering->roster && steering_is_over(steering, override)));
         if (!known && !over)
             is_new = adopt(steering, override) || is_new;

@@ -25,6 +25,17 @@ bool steering_is_made_up(const struct override *override)
     return override->action != VERB_ROLLBACK || !text_equal(override->intent, text_of(intent));
 }
 
+bool steering_flag_is_made_up(const struct override *override)
+{
+    char intent[INTENT_TEXT_SIZE];
+    const struct text action =
+        override->action == VERB_KILL ? text_of(walk_verb_name(VERB_KILL)) : TEXT("revert");
+    return !override->rollout.length &&
+           (flag_pin_intent(override->environment, override->flag, override->seq, action, intent) !=
+                STATUS_OK ||
+            !text_equal(override->intent, text_of(intent)));
+}
+
 /* --- one whose rollout is gone ---------------------------------------------------------------- */
 
 struct looking {

@@ -96,6 +96,8 @@ void steering_republish(struct steering *steering);
 
 /* No decision on the state that it names comes to its intent: somebody put it there. */
 bool steering_is_made_up(const struct override *override);
+/* Likewise of a flag without a rollout. */
+bool steering_flag_is_made_up(const struct override *override);
 /* Why an override is over at the tip that was taken; NULL: it is not. What is in force there was
  * computed from the state that holds its intent: that is equal or safer. */
 const char *steering_is_over(const struct steering *steering, const struct override *override);

@@ -388,14 +388,6 @@ static enum status act(struct turn *turn, size_t index)
                : STATUS_NO_MEMORY;
 }
 
-static bool takes_more(enum walk_verb_kind action, const struct override *open)
-{
-    if (!open)
-        return true;
-    const struct override other = {.action = action, .run = open->run, .seq = open->seq};
-    return action != open->action && override_wins(&other, open);
-}
-
 /* What is decided of a rollout may not be on the branch for long, and what is served of it may be
  * too much: until Git says it, the tip's evidence goes on, and a breach of it that asks for less
  * than is served is served too. Nothing else is done about such a rollout. */
@@ -410,7 +402,7 @@ static enum status take_further(struct turn *turn, size_t index, const struct ov
     if (status == STATUS_OK)
         status = walk_tick(&task, state, turn->arena, &decision);
     if (status != STATUS_OK || !decision.needs_override ||
-        !takes_more(action_of(decision.kind), open))
+        (open && decision.kind == WALK_STEP_BACK)) /* it is one */
         return status;
     const struct rollout_state *moved = stance->state;
     stance->state = state; /* it is decided on the tip */
@@ -434,6 +426,8 @@ static enum status tick(struct turn *turn, size_t index)
     enum status status = ask(turn, index, !stance->has_moved, &task);
     if (status == STATUS_OK)
         status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
+    if (open && open->action != VERB_STEP_BACK)
+        return status; /* nobody is on the variant, whose silence says nothing now */
     if (status == STATUS_OK && (open || stance->has_moved))
         return take_further(turn, index, open);
     if (status != STATUS_OK || turn->is_full)

@@ -186,6 +186,29 @@ START_TEST(a_step_back_asked_twice_is_one)
 }
 END_TEST
 
+/* On control the variant says nothing while control speaks: that is no crash. */
+START_TEST(who_is_off_the_variant_already_is_not_killed_for_its_silence)
+{
+    set_up();
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_ROLLBACK).state, DESK_SERVED);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    pass(60);
+    steers_measure(WALK_NO_DATA, "");
+    steers_gate.role = METRIC_BREAKER;
+    steers_gate.silent = true;
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    shell("mv away.git remote.git");
+    pass(61);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_str_eq(shell("git -C remote.git show main:state/production/shop-release.yaml | grep "
+                           "course: | tr -d ' '"),
+                     "course:rolledBack");
+    tear_down();
+}
+END_TEST
+
 /* --- what somebody put there ------------------------------------------------------------------ */
 
 #define EXPOSING                                                                                   \
@@ -254,12 +277,28 @@ START_TEST(an_override_that_no_decision_comes_to_is_turned_down)
 END_TEST
 
 /* Whoever may push refs, though not to the branch, cannot have any flag as they like. */
-START_TEST(no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout)
+START_TEST(a_ref_of_the_remote_speaks_for_a_flag_as_a_decision_would)
 {
-    set_up();
-    struct override like = made_up(nobodys, "shop", "");
-    turns_down(&like, true);
-    tear_down();
+    static const struct {
+        enum walk_verb_kind action;
+        struct text decided;
+    } cases[] = {{VERB_KILL, TEXT("kill")}, {VERB_ROLLBACK, TEXT("revert")}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char intent[INTENT_TEXT_SIZE];
+        set_up();
+        struct override like = made_up(nobodys, "shop", "");
+        like.action = cases[i].action;
+        turns_down(&like, true);
+        ck_assert_int_eq(
+            flag_pin_intent(like.environment, like.flag, like.seq, cases[i].decided, intent),
+            STATUS_OK);
+        like.intent = text_of(intent);
+        like.since = wall_seconds;
+        find(&like, true);
+        core_turn(one.core);
+        ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+        tear_down();
+    }
 }
 END_TEST
 
@@ -356,9 +395,10 @@ END_TEST
 UNIT_MAIN("steering_overrides", a_name_that_was_used_before_is_killed_like_any_other,
           a_name_that_was_used_before_breaks_like_any_other,
           what_breaks_after_a_step_back_takes_users_off_before_git_says_either,
+          who_is_off_the_variant_already_is_not_killed_for_its_silence,
           nobody_advances_what_is_served_one_phase_back, a_step_back_asked_twice_is_one,
           an_override_that_no_decision_comes_to_is_turned_down, generations_do_not_run_out,
-          no_ref_of_the_remote_speaks_for_a_flag_without_a_rollout,
+          a_ref_of_the_remote_speaks_for_a_flag_as_a_decision_would,
           overrides_of_flags_and_of_times_to_come_do_not_spend_the_blast_cap,
           others_leave_room_for_what_is_decided_here,
           what_cannot_be_served_here_is_recorded_for_the_others)
