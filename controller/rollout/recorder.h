@@ -12,7 +12,7 @@
 #include "move.h"
 #include "override.h"
 
-#define PROPOSAL_MOVES_MAX 1000
+#define PROPOSAL_MOVES_MAX 100 /* more wait for the next tip: a kill shall not wait for them */
 
 struct flag_move; /* flag_move.h */
 
