@@ -155,6 +155,8 @@ static bool disguise(const struct watch *watch, const struct flag *flag, struct 
     struct rollout_state *state = ARENA_NEW(arena, struct rollout_state);
     struct phase *phase = ARENA_NEW(arena, struct phase);
     struct text name, environment, short_name;
+    /* What was measured before the flag was let go says nothing of it, be it of the same second. */
+    uint32_t run = watch->pin_seq < UINT32_MAX ? watch->pin_seq + 1 : UINT32_MAX;
     if (!rollout || !state || !phase || !arena_copy(arena, text_of(watch->name), &name) ||
         !arena_copy(arena, text_of(watch->environment), &environment))
         return false;
@@ -173,7 +175,7 @@ static bool disguise(const struct watch *watch, const struct flag *flag, struct 
     *state = (struct rollout_state){.name.text = name,
                                     .environment = environment,
                                     .rollout = short_name,
-                                    .run = 1,
+                                    .run = run,
                                     .seq = 1,
                                     .course = COURSE_RUNNING,
                                     .since = watch->since,
@@ -238,7 +240,8 @@ static uint64_t find_key(const struct steering *steering, int64_t now)
             continue;
         const struct text instants[] = {{(const char *)&watch->since, sizeof watch->since},
                                         {(const char *)&watch->exposed, sizeof watch->exposed},
-                                        {(const char *)&watch->bake, sizeof watch->bake}};
+                                        {(const char *)&watch->bake, sizeof watch->bake},
+                                        {(const char *)&watch->pin_seq, sizeof watch->pin_seq}};
         key = hash_text_seeded(text_of(watch->name), key);
         for (size_t j = 0; j < COUNT_OF(instants); j++)
             key = hash_text_seeded(instants[j], key);

@@ -152,7 +152,7 @@ def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repositor
         assert "Unpin flag production/shop" in log(repository)
         assert weir.git(repository.bare, "log", "-1", "--format=%an") == "ada"
         done = weir.run("unpin", "production/shop", *arguments)
-        assert done.code == 0 and "is so already" in done.out, done
+        assert done.code == 0 and "is so already" in done.out, (done, log(repository))
         done = weir.run("unpin", "production/none", *arguments)
         assert done.code == 1 and "no such flag" in done.err, done
 
