@@ -307,13 +307,17 @@ def test_a_redis_that_is_started_anew_empty_is_filled_without_a_commit(repositor
 
 
 def test_nobody_undoes_an_override_that_it_has_not_seen_the_reason_for(repository, tmp_path, redis):
-    """Another controller put it there. Two that never heard of it push commits, and a third starts on an empty disk."""
+    """Another controller put it there. Two that never heard of it push commits, and a third starts on an empty disk. The
+    branch takes no commit of weir's, which would end it."""
     def stands():
         meta, held = redis.hash("{weir:production}:meta"), redis.hash("{weir:production}:doc")["banner"]
         assert held == fragment, (held, meta)
         assert len(redis.hash("{weir:production}:overrides")) == 1
 
     commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})
+    hook = repository.bare / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nwhile read old new ref; do test \"$(git log -1 --format=%cn $new)\" != weir || exit 1; done\n")
+    hook.chmod(0o755)
     with with_redis(repository, tmp_path, redis, "one") as one, with_redis(repository, tmp_path, redis, "two") as two:
         for running in (one, two):
             in_sync(running, "redis", commit)
