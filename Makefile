@@ -179,7 +179,10 @@ demo:
 TEST_KINDS = $(sort $(foreach word,$(TESTS),$(firstword $(subst /, ,$(word)))))
 TEST_PROGRAMS = $(if $(TESTS), \
   $(if $(filter unit,$(TESTS)),unit-programs,$(patsubst %,$(BUILD)/tests/%,$(filter unit/%,$(TESTS)))) \
-  $(patsubst %,%-programs,$(filter conformance fuzz,$(TEST_KINDS))),unit-programs conformance-programs fuzz-programs)
+  $(patsubst %,%-programs,$(filter conformance fuzz,$(TEST_KINDS))) $(if $(filter integration,$(TEST_KINDS)),$(INTEGRATION_PROGRAMS)), \
+  unit-programs conformance-programs fuzz-programs $(INTEGRATION_PROGRAMS))
+# What tests in Python run beside weir itself.
+INTEGRATION_PROGRAMS = drivers $(BUILD)/tests/crash/weir $(BUILD)/tests/conformance/rollout_server
 test:
 	$(DEPS) build test
 	$(MAKE_ALL) all $(TEST_PROGRAMS)

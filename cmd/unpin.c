@@ -228,10 +228,8 @@ const struct command unpin_command = {
         "that is killed stays so.",
     .options = options,
     .operands = operands,
-    .examples = "weir unpin production/checkout-v2 --repo https://git.example.com/flags.git\n"
-                "weir unpin production/checkout-v2 --repo git@example.com:flags.git --dry-run  # "
-                "look first\n"
-                "weir unpin production/checkout-v2 --controller https://weir.example.com "
-                "--token-file token\n",
+    .examples = "weir unpin production/checkout-v2 --repo flags.git\n"
+                "weir unpin production/checkout-v2 --repo flags.git --dry-run  # look first\n"
+                "weir unpin production/checkout-v2 -c http://127.0.0.1:8080  # by a controller\n",
     .run = run,
 };
