@@ -24,15 +24,18 @@ static void point(const char *name)
 
 /* --- the store ------------------------------------------------------------------------------- */
 
-enum status __real_store_override_put(struct store *store, const struct store_override *override,
-                                      struct error *error);
-enum status __wrap_store_override_put(struct store *store, const struct store_override *override,
-                                      struct error *error);
-enum status __wrap_store_override_put(struct store *store, const struct store_override *override,
-                                      struct error *error)
+enum status __real_store_override_put_again(struct store *store,
+                                            const struct store_override *override,
+                                            struct error *error);
+enum status __wrap_store_override_put_again(struct store *store,
+                                            const struct store_override *override,
+                                            struct error *error);
+enum status __wrap_store_override_put_again(struct store *store,
+                                            const struct store_override *override,
+                                            struct error *error)
 {
     point("decided");
-    enum status status = __real_store_override_put(store, override, error);
+    enum status status = __real_store_override_put_again(store, override, error);
     point("kept");
     return status;
 }
