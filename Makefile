@@ -210,11 +210,14 @@ differential:
 THREADS := pthread_create|state_keeper_start|feed_start|events_start|threads_crew|http_server_start|fleet_new|worker_start|serving_start|notifier_start|news_start|metrics_start|http_site\.h
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 UNSANITIZED := flagd_schema flagd_strict gitserver proxy
-SANITIZED = $(filter-out $(UNSANITIZED:%=integration/test_%),$(patsubst tests/%.py,%,$(wildcard tests/integration/test_*.py)))
+# These run under TSan; what they bring to run under ASan, unit tests do too.
+UNADDRESSED := metrics crash_points
+SANITIZED = $(filter-out $(patsubst %,integration/test_%,$(UNSANITIZED) $(UNADDRESSED)),$(patsubst tests/%.py,%,$(wildcard tests/integration/test_*.py)))
 sanitize:
 	+@failed=; \
 	echo 'not run again under sanitizers: portability, sdk and e2e, which bring much of others to run, and $(UNSANITIZED:%=integration/test_%),'; \
-	echo '  which judge documents and the servers of the tests by programs of others; what they ask of weir, others ask here too'; \
+	echo '  which judge documents and the servers of the tests by programs of others; what they ask of weir, others ask here too;'; \
+	echo '  under TSan alone: $(UNADDRESSED:%=integration/test_%)'; \
 	$(MAKE) --no-print-directory SANITIZER=address test TESTS="unit conformance fuzz $(SANITIZED)" || failed=1; \
 	$(MAKE) --no-print-directory SANITIZER=thread test TESTS="$(THREADED) integration/test_run integration/test_targets integration/test_serving \
 	  integration/test_serving_limits integration/test_restart integration/test_edge integration/test_hooks integration/test_systemd integration/test_target_http integration/test_commit_status integration/test_metrics integration/test_notify integration/test_crash_points integration/test_control" || failed=1; \
