@@ -175,6 +175,14 @@ static void ask(struct measuring *measuring, size_t index)
               &measuring->slots[index]);
 }
 
+/* How old an answer may be: half an interval, and of this phase. Phases begin at whole seconds. */
+static int64_t age_of(const struct task *task, int64_t now)
+{
+    int64_t half = interval_of(task) / 2;
+    int64_t own = now - (task->probe->item->state->since + 1) * NANOSECONDS_PER_SECOND;
+    return own < 0 ? 0 : own < half ? own : half;
+}
+
 /* Under the lock. NULL: nothing is asked now. */
 static struct measuring *begin(struct loop *loop, struct task *task)
 {
@@ -197,7 +205,7 @@ static struct measuring *begin(struct loop *loop, struct task *task)
     measuring->loop = loop;
     measuring->task = task;
     measuring->generation = task->generation;
-    measuring->age = interval_of(task) / 2;
+    measuring->age = age_of(task, measuring->started);
     arena_init(&measuring->arena, (size_t)4 << 20);
     for (size_t i = 0; i < measuring->plan.count && !measuring->failed; i++)
         measuring->failed = probe_question(task->probe, &measuring->plan, i, &measuring->arena,
