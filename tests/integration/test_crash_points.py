@@ -92,10 +92,12 @@ def test_one_record_whatever_the_step(line, point):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WEIR", str(CRASHING))
         struck = line.run(env=weir.environment(WEIR_CRASH_POINT=point))
-        weir.wait_until(lambda: struck.value("shop", {"targetingKey": "u"}) is True, "served")
-        assert line.kill(struck).status == 202
-        assert struck.process.wait(weir.PATIENCE) == -9
-        struck.kill()
+        try:
+            weir.wait_until(lambda: struck.value("shop", {"targetingKey": "u"}) is True, "served")
+            assert line.kill(struck).status == 202
+            assert struck.process.wait(weir.PATIENCE) == -9
+        finally:
+            struck.kill()
     line.look_at_target()
     away = line.repository.bare.with_name("away.git")
     shutil.move(line.repository.bare, away)
