@@ -24,8 +24,9 @@ struct metrics_parts {
 
 struct metrics;
 
-/* A store that cannot be opened stops no measuring: it is tried again. */
-
+/* Contacts nobody yet. All that `parts` points to must outlive it. A store that cannot be opened
+ * stops no measuring: it is tried again. STATUS_NO_MEMORY; STATUS_SYSTEM: a thread cannot be
+ * started. */
 enum status metrics_start(const struct metrics_parts *parts, struct metrics **out,
                           struct error *error);
 void metrics_stop(struct metrics *metrics); /* within a second; NULL is fine */
