@@ -29,29 +29,39 @@ static double log_sum(double a, double b)
     return fmax(a, b) + log1p(exp(-fabs(a - b)));
 }
 
-/* Round k lays down 1/(k (k + 1)). */
-static void capital_begin(struct evidence_capital *capital)
+/* What one phase shows is multiplied with what the next shows only where they are about different
+ * units. */
+static bool is_multiplied(const struct evidence_design *design)
+{
+    return design->units == EVIDENCE_INDEPENDENT;
+}
+
+/* Round k lays down 1/(k (k + 1)), and all that earlier ones have left where that `is_kept`. */
+static void capital_begin(struct evidence_capital *capital, bool is_kept)
 {
     double k = ++capital->rounds, part = -log(k * (k + 1));
     capital->stake =
-        capital->rounds == 1 ? part : log_sum(capital->stake + capital->evidence, part);
+        capital->rounds == 1 || !is_kept ? part : log_sum(capital->stake + capital->evidence, part);
     capital->evidence = 0;
 }
 
-/* With what has not been laid down yet: after k rounds 1/(k + 1). */
-static double capital_now(const struct evidence_capital *capital)
+/* With what has not been laid down yet: after k rounds 1/(k + 1). Where nothing is kept each round
+ * is a test of its own, with its part of alpha, and that only. */
+static double capital_now(const struct evidence_capital *capital, bool is_kept)
 {
     if (capital->rounds == 0)
         return 0;
+    if (!is_kept)
+        return capital->stake + capital->evidence;
     return log_sum(capital->stake + capital->evidence, -log((double)capital->rounds + 1));
 }
 
 double evidence_now(const struct evidence *evidence, enum evidence_side side)
 {
-    double phase = capital_now(&evidence->phase[side]);
+    double phase = capital_now(&evidence->phase[side], is_multiplied(&evidence->design));
     if (evidence->design.kind != EVIDENCE_RATE)
         return phase;
-    return log_sum(phase, capital_now(&evidence->recent[side])) - M_LN2;
+    return log_sum(phase, capital_now(&evidence->recent[side], true)) - M_LN2;
 }
 
 bool evidence_shown(const struct evidence *evidence, enum evidence_side side)
@@ -126,9 +136,9 @@ enum status evidence_begin(struct evidence *evidence, int64_t since, double shar
     if (evidence->phases == UINT32_MAX)
         return error_set(error, STATUS_LIMIT, "too many phases");
     for (int side = 0; side < SIDE_COUNT; side++) {
-        capital_begin(&evidence->phase[side]);
+        capital_begin(&evidence->phase[side], is_multiplied(&evidence->design));
         if (evidence->design.kind == EVIDENCE_RATE)
-            capital_begin(&evidence->recent[side]);
+            capital_begin(&evidence->recent[side], true);
     }
     evidence->phases++;
     evidence->share = evidence->design.kind == EVIDENCE_SHARES ? share : 0;
@@ -392,7 +402,7 @@ static void grow_round(struct evidence *evidence, const struct next *next)
     if (round->n >= EVIDENCE_ROUND_HORIZONS * evidence->design.horizon &&
         evidence->recent[SIDE_ABOVE].rounds < UINT32_MAX) {
         for (int side = 0; side < SIDE_COUNT; side++)
-            capital_begin(&evidence->recent[side]);
+            capital_begin(&evidence->recent[side], true);
         *round = (struct sample){0};
     }
     round->n += next->total[ARM_VARIANT].n - before->n;

@@ -5,8 +5,11 @@
  * and however long the rollout takes. That holds because
  * - increments are disjoint in time: a look that overlaps an earlier one, or a counter that went
  *   back, is refused and changes nothing (overlapping windows summed: 74 % false alarms);
- * - each phase has evidence of its own, which is multiplied: pooling phases of different shares
- *   would compare different people (Simpson);
+ * - each phase has evidence of its own: pooling phases of different shares would compare different
+ *   people (Simpson). It is multiplied where each unit counts once, in the first phase that exposed
+ *   it. Who comes in every phase by hash bucket or by request shows the same chance each time, and
+ *   multiplied that is 13 % false alarms: there each phase is a test of its own, with its part of
+ *   alpha (Bonferroni; no independence is asked for);
  * - clustered requests are not units: 37 % false alarms, 20 hash buckets 0.3 %. Bucketed evidence
  *   takes its variance from the differences between buckets, independent units from themselves, and
  *   EVIDENCE_REQUESTS says aloud that it has neither (judge.h then never fails on it).
@@ -42,8 +45,8 @@ enum evidence_kind {
 };
 
 enum evidence_units {
-    EVIDENCE_INDEPENDENT, /* each unit counts once (weir's own events) */
-    EVIDENCE_BUCKETS,     /* counts come by hash bucket of the unit */
+    EVIDENCE_INDEPENDENT, /* each unit counts once, in the first phase that exposed it */
+    EVIDENCE_BUCKETS,     /* counts come by hash bucket of the unit, which comes again */
     EVIDENCE_REQUESTS,    /* neither: nobody knows what belongs to one user */
 };
 

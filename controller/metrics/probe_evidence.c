@@ -185,7 +185,7 @@ static void look_at_ratio(struct take *take, const struct looking *looking, size
     struct probe *probe = take->probe;
     const struct probe_span *span = &take->plan->spans[index];
     const struct evidence_design design = {
-        .kind = EVIDENCE_SHARES, .alpha = PROBE_RATIO_ALPHA, .units = EVIDENCE_INDEPENDENT};
+        .kind = EVIDENCE_SHARES, .alpha = PROBE_RATIO_ALPHA, .units = EVIDENCE_REQUESTS};
     double share, effect = design_effect(probe->evidence);
     struct error error;
     if (!isfinite(effect) || !has_share(probe, span, &share))

@@ -94,6 +94,42 @@ static int run_world(const struct world *world, int runs, uint64_t seed)
     return alarms > ALPHA * runs;
 }
 
+/* Those who come again in each phase, at once or as phases expose them, beside as many of the
+ * control and beside twenty times as many. */
+static int run_again(int runs, uint64_t seed)
+{
+    int failed = 0;
+    for (int i = 0; i < 4; i++) {
+        struct aa_again aa = {
+            .exposed = i == 3 ? 12 : 30,
+            .controls = i == 3 ? 20 : 1,
+            .at_once = i < 2,
+            .requests = i % 2 ? 1 : 0.5,
+            .design = {.kind = EVIDENCE_PROPORTIONS, .units = EVIDENCE_BUCKETS, .alpha = ALPHA}};
+        int alarms = 0, found = 0;
+        for (int run = 0; run < runs; run++) {
+            int day = aa_run_again(&aa, seed + (uint64_t)run * 7919);
+            if (day < 0) {
+                fprintf(stderr, "aa: users who come again: refused\n");
+                exit(2);
+            }
+            alarms += day > 0;
+        }
+        aa.increase = 3;
+        for (int run = 0; run < runs / 10 + 1; run++)
+            found += aa_run_again(&aa, seed + (uint64_t)run * 977) > 0;
+        printf("users who come again%s, %d and %d\n"
+               "    without harm          alarms %5.2f %% of %d rollouts (alpha %.0f %%); +300 %% "
+               "found %5.1f %%\n",
+               aa.at_once ? "" : ", more in each phase", aa.exposed * AA_PHASES,
+               aa.exposed * AA_PHASES * aa.controls, 100.0 * alarms / runs, runs, ALPHA * 100,
+               100.0 * found / (runs / 10 + 1));
+        fflush(stdout);
+        failed += alarms > ALPHA * runs;
+    }
+    return failed;
+}
+
 /* A rate of 0.5 % below a limit of 1 %, 600 requests in each window of five minutes. */
 static int run_limit(int runs, uint64_t seed)
 {
@@ -123,6 +159,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COUNT_OF(worlds); i++)
         failed += run_world(&worlds[i], runs, seed);
+    failed += run_again(runs, seed);
     failed += run_limit(runs < 400 ? runs : 400, seed);
     printf(failed ? "aa: %d worlds had too many false alarms\n" : "aa: no more alarms than alpha\n",
            failed);

@@ -1,9 +1,10 @@
 /* aa.h - simulated rollouts: what gates say of variants without harm and with it.
  *
- * A rollout is twelve weeks, in twelve phases of seven daily looks. Every user counts once, on the
- * day on which they come; users are either all alike, or clustered: each makes many requests and
- * has a rate of their own, and only the requests are counted, by hash bucket. Chance comes from a
- * seed alone, so that a run can be repeated anywhere. */
+ * A rollout is twelve weeks, in twelve phases of seven daily looks. Either every user counts once,
+ * on the day on which they come; then they are all alike, or clustered: each makes many requests
+ * and has a rate of their own, and only the requests are counted, by hash bucket. Or the same users
+ * come on every day from the phase on that exposed them. Chance comes from a seed alone, so that a
+ * run can be repeated anywhere. */
 #ifndef WEIR_AA_H
 #define WEIR_AA_H
 
@@ -70,6 +71,69 @@ static inline int aa_run(const struct aa *aa, uint64_t seed)
         const struct evidence_look look = {.from = day * AA_DAY,
                                            .until = (day + 1) * AA_DAY,
                                            .count = count,
+                                           .arm = {arms[ARM_VARIANT], arms[ARM_CONTROL]}};
+        struct judgement judgement;
+        if (evidence_add(&evidence, &look, NULL) != STATUS_OK)
+            return -1;
+        judge_sequential(&evidence, &judgement);
+        if (judgement.verdict == VERDICT_FAILURE)
+            return day + 1;
+    }
+    return 0;
+}
+
+/* --- users who come again --------------------------------------------------------------------- */
+
+#define AA_MOST_USERS 4096
+
+/* One user in twenty fails always, nobody else ever: what they bring is the same in each phase. */
+struct aa_again {
+    int exposed;  /* users of the variant that each phase adds; all are there from the first
+                     phase on where `at_once` */
+    int controls; /* of the control for each of them: 1, or as many as there are beside 1 % */
+    bool at_once;
+    double requests;               /* of each, a day */
+    double increase;               /* of the variant: 1 is twice as many who fail */
+    struct evidence_design design; /* by bucket */
+};
+
+struct aa_user {
+    bool fails;
+    int bucket;
+};
+
+/* As aa_run. */
+static inline int aa_run_again(const struct aa_again *aa, uint64_t seed)
+{
+    static struct aa_user users[ARM_COUNT][AA_MOST_USERS];
+    struct evidence evidence;
+    uint64_t chance = seed;
+    int all[ARM_COUNT] = {aa->exposed * AA_PHASES, aa->exposed * AA_PHASES * aa->controls};
+    if (all[ARM_CONTROL] > AA_MOST_USERS ||
+        evidence_open(&evidence, &aa->design, NULL) != STATUS_OK)
+        return -1;
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        double rate = arm == ARM_VARIANT ? 0.05 * (1 + aa->increase) : 0.05;
+        for (int i = 0; i < all[arm]; i++)
+            users[arm][i] = (struct aa_user){.fails = chance_uniform(&chance) < rate,
+                                             .bucket = (int)(chance_next(&chance) % AA_BUCKETS)};
+    }
+    for (int day = 0; day < AA_PHASES * AA_DAYS; day++) {
+        struct sample arms[ARM_COUNT][AA_BUCKETS] = {0};
+        if (day % AA_DAYS == 0 && evidence_begin(&evidence, day * AA_DAY, 0, NULL) != STATUS_OK)
+            return -1;
+        int phases = aa->at_once ? AA_PHASES : day / AA_DAYS + 1;
+        for (int arm = 0; arm < ARM_COUNT; arm++) {
+            for (int i = 0; i < all[arm] / AA_PHASES * phases; i++) {
+                double made = floor(1 + 2 * aa->requests * chance_uniform(&chance));
+                struct sample *bucket = &arms[arm][users[arm][i].bucket];
+                bucket->n += made;
+                bucket->sum += users[arm][i].fails ? made : 0;
+            }
+        }
+        const struct evidence_look look = {.from = day * AA_DAY,
+                                           .until = (day + 1) * AA_DAY,
+                                           .count = AA_BUCKETS,
                                            .arm = {arms[ARM_VARIANT], arms[ARM_CONTROL]}};
         struct judgement judgement;
         if (evidence_add(&evidence, &look, NULL) != STATUS_OK)

@@ -57,6 +57,55 @@ START_TEST(clustered_users)
 }
 END_TEST
 
+static int alarms_again(const struct aa_again *aa, int runs)
+{
+    int found = 0;
+    for (int i = 0; i < runs; i++) {
+        int day = aa_run_again(aa, 1 + (uint64_t)i * 7919);
+        ck_assert_int_ge(day, 0);
+        found += day > 0;
+    }
+    return found;
+}
+
+/* Multiplied over phases, the same chance of the same users was found to be harm by 66 of 600. */
+START_TEST(users_who_come_again)
+{
+    struct aa_again aa = {
+        .exposed = 20,
+        .controls = 1,
+        .at_once = true,
+        .requests = 1,
+        .design = {.kind = EVIDENCE_PROPORTIONS, .units = EVIDENCE_BUCKETS, .alpha = 0.05}};
+    ck_assert_int_le(alarms_again(&aa, 600), 30);
+    aa.requests = 0.5;
+    ck_assert_int_le(alarms_again(&aa, 600), 30);
+    aa.exposed = 60;
+    aa.at_once = false;
+    ck_assert_int_le(alarms_again(&aa, 300), 15);
+    aa.increase = 3;
+    ck_assert_int_ge(alarms_again(&aa, 100), 90);
+}
+END_TEST
+
+/* A canary of a few beside all others: the comparison must stand also where the control that is
+ * counted is not a slice of the same size. */
+START_TEST(a_control_that_is_much_larger)
+{
+    struct aa_again aa = {
+        .exposed = 3,
+        .controls = 99,
+        .requests = 4,
+        .design = {.kind = EVIDENCE_PROPORTIONS, .units = EVIDENCE_BUCKETS, .alpha = 0.05}};
+    ck_assert_int_le(alarms_again(&aa, 300), 15);
+    aa.exposed = 12;
+    aa.controls = 20;
+    ck_assert_int_le(alarms_again(&aa, 300), 15);
+    aa.increase = 9;
+    ck_assert_int_ge(alarms_again(&aa, 100), 90);
+}
+END_TEST
+
 /* A true 0.5 % under a limit of 1 %, 600 requests a window: 400 runs of 84 days. Windows of two
  * hours here, since the bound does not know how long a window is. */
 START_TEST(limit_without_harm)
@@ -92,4 +141,5 @@ START_TEST(limit_with_harm)
 }
 END_TEST
 
-UNIT_MAIN("aa", independent_users, clustered_users, limit_without_harm, limit_with_harm)
+UNIT_MAIN("aa", independent_users, clustered_users, users_who_come_again,
+          a_control_that_is_much_larger, limit_without_harm, limit_with_harm)
