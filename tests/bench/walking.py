@@ -56,7 +56,7 @@ def make_repository(path, count, metrics):
 
 
 TURN = {
-    "rollouts.start.decide": ("all 1 000 rollouts start: one turn of core, CPU time", "ms", None),
+    "rollouts.start.decide": ("all 1 000 rollouts start, 100 to a proposal: the turns of core, CPU time", "ms", None),
     "rollouts.start.record": ("  their 1 000 commits made and pushed, to the same disk", "ms", None),
     "rollouts.start.take": ("  the new tip in force", "ms", None),
     "rollouts.turn": ("a turn over 1 000 rollouts × 5 metrics, nothing to do", "ms", 20.0),
