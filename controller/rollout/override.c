@@ -309,13 +309,22 @@ static enum status read_place(const struct node *map, struct override *out, stru
     return STATUS_OK;
 }
 
+bool override_is_absence(const struct override *override)
+{
+    return override->fragment.length == 0;
+}
+
 /* It is compiled once for nothing, so that one which cannot be served is found out here. */
 static enum status read_fragment(const struct node *map, struct override *out, struct error *error)
 {
     const struct program_settings settings = {0};
     struct fragment *fragment = NULL;
     struct error cause = {0};
-    if (!read_text(map, "fragment", &out->fragment) || out->fragment.length == 0)
+    if (!read_text(map, "fragment", &out->fragment))
+        return odd(error, "fragment", "a flag's JSON as a string");
+    if (override_is_absence(out) && out->action == VERB_ROLLBACK && out->rollout.length == 0)
+        return STATUS_OK; /* a watched flag that was none before it broke */
+    if (override_is_absence(out))
         return odd(error, "fragment", "a flag's JSON as a string");
     if (out->fragment.length > OVERRIDE_FRAGMENT_MAX)
         return error_set(error, STATUS_LIMIT, "an override's \"fragment\" is larger than %zu bytes",

@@ -33,7 +33,7 @@ struct override {
     struct text by;       /* "weir", or who asked */
     struct text note;     /* one line, or empty */
     struct text evidence; /* "checkout-errors: 0.031 > 0.01, …", or empty */
-    struct text fragment; /* the flag's JSON */
+    struct text fragment; /* the flag's JSON; empty: there is no such flag */
     int64_t since;        /* wall seconds */
     char generation[GENERATION_TEXT_SIZE]; /* by which it was first served */
 };
@@ -54,6 +54,10 @@ bool override_goes_before(const struct override *a, const struct override *b);
 struct override *override_new(const struct override *from);
 struct override *override_reference(struct override *override); /* NULL is fine */
 void override_release(struct override *override);               /* NULL is fine */
+
+/* It says that there is no such flag, as before a commit that brought it and broke it. Only a
+ * rollback of a flag without a rollout may say so. */
+bool override_is_absence(const struct override *override);
 
 /* Which of two for one flag is served: the safer action (kill, rollback, step-back); of the same
  * the later run, then seq, then the smaller intent, so that all choose alike. */

@@ -352,7 +352,7 @@ static bool is_capped(struct turn *turn, struct watch *watch, const struct roste
     return true;
 }
 
-/* What there is to take back is served; what was no flag before is only recorded. */
+/* What it was is served: no flag, where it was none before. */
 static enum status take_back(struct turn *turn, struct watch *watch, const struct revert *revert,
                              struct text evidence)
 {
@@ -365,8 +365,6 @@ static enum status take_back(struct turn *turn, struct watch *watch, const struc
                             .evidence = evidence,
                             .fragment = buffer_text(&revert->json),
                             .since = turn->now};
-    if (!revert->found)
-        return steering_flag_take_back(turn, &from);
     enum status status = steering_flag_override(turn, &from);
     if (status == STATUS_REFUSED) /* it was, and Git said so */
         snprintf(watch->nothing, sizeof watch->nothing, "%s", turn->steering->commit);

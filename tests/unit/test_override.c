@@ -114,6 +114,31 @@ START_TEST(test_after_others)
 }
 END_TEST
 
+/* Of what a rollout releases, or kills, there is always something to serve. */
+START_TEST(test_that_there_is_no_such_flag)
+{
+    struct override like = override_like(INTENT_A, "checkout", "");
+    struct buffer json;
+    for (unsigned way = 0; way < 3; way++) {
+        like.rollout = way == 1 ? TEXT("checkout") : TEXT("");
+        like.action = way == 2 ? VERB_KILL : VERB_ROLLBACK;
+        struct override *override = override_new(&like), *again = NULL;
+        struct error error = {0};
+        buffer_init(&json, 0);
+        override_write(override, &json);
+        enum status status = override_read(buffer_text(&json), &again, &error);
+        ck_assert((status == STATUS_OK) == (way == 0));
+        if (again) {
+            check_equal(again, override);
+            ck_assert(override_is_absence(again));
+        }
+        override_release(again);
+        override_release(override);
+        buffer_dispose(&json);
+    }
+}
+END_TEST
+
 START_TEST(test_the_largest)
 {
     struct buffer fragment, json, line;
@@ -403,6 +428,6 @@ START_TEST(test_memory_that_runs_out)
 END_TEST
 
 UNIT_MAIN("override", test_a_copy_says_the_same, test_what_is_written_is_canonical_and_reads_back,
-          test_after_others, test_the_largest, test_hostile, test_hostile_words,
-          test_which_of_two_is_served, test_sets, test_how_they_are_named,
+          test_after_others, test_that_there_is_no_such_flag, test_the_largest, test_hostile,
+          test_hostile_words, test_which_of_two_is_served, test_sets, test_how_they_are_named,
           test_memory_that_runs_out)
