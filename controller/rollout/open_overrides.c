@@ -37,6 +37,22 @@ static enum status grow(struct open_overrides *set)
     return STATUS_OK;
 }
 
+/* Into the list, which has room. Those of one rollout stand as they were decided, in whatever order
+ * they are found. */
+static void put_in(struct open_overrides *set, struct override *override)
+{
+    size_t at = 0;
+    while (at < set->count && !(override->rollout.length &&
+                                text_equal(set->items[at]->environment, override->environment) &&
+                                text_equal(set->items[at]->rollout, override->rollout) &&
+                                override_goes_before(override, set->items[at])))
+        at++;
+    memmove(set->items + at + 1, set->items + at, (set->count - at) * sizeof *set->items);
+    set->items[at] = override;
+    set->count++;
+    set->changes++;
+}
+
 const struct override *open_overrides_find(const struct open_overrides *set, struct text intent)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -77,7 +93,7 @@ static bool take_stored(void *context, const struct store_override *stored)
     if (status == STATUS_OK) {
         status = grow(loading->set);
         if (status == STATUS_OK)
-            loading->set->items[loading->set->count++] = override;
+            put_in(loading->set, override);
         else
             override_release(override);
     }
@@ -136,7 +152,7 @@ static enum status add(struct open_overrides *set, struct override *override, bo
     status = keep(set, override, again, error);
     if (status == STATUS_REFUSED)
         return status;
-    set->items[set->count++] = override_reference(override);
+    put_in(set, override_reference(override));
     if (status == STATUS_OK)
         return status;
     set->unkept++;
@@ -168,6 +184,7 @@ void open_overrides_close(struct open_overrides *set, size_t index, int64_t now)
                   error.message, NULL);
     override_release(override);
     set->count--;
+    set->changes++;
     for (size_t i = index; i < set->count; i++)
         set->items[i] = set->items[i + 1];
 }

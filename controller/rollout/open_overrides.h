@@ -15,8 +15,10 @@ struct effective;
 struct open_overrides {
     const struct effective *effective; /* borrowed: whose pins record intents too; or NULL */
     struct store *store;               /* borrowed; NULL: they do not outlive the process */
-    struct override **items;           /* a reference on each; oldest first */
+    struct override **items;           /* a reference on each; oldest first, and those of one
+                                        * rollout in the order of their record */
     size_t count, size;
+    uint64_t changes;    /* rises with each that comes or goes */
     unsigned unkept;     /* that the store would not take */
     struct text *voided; /* environment and intent in turn, NUL-terminated, owned; newest last */
     size_t voided_count;

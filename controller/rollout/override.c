@@ -7,7 +7,7 @@
 
 #define NAME_LENGTH_MAX 63              /* a DNS label, as every name in definitions */
 #define SINCE_MAX INT64_C(253402300799) /* the end of the year 9999 */
-#define OVERRIDE_TEXTS 8                /* of one override */
+#define OVERRIDE_TEXTS 9                /* of one override */
 /* An override is a flat object; the rest is room for what a newer weir says besides. */
 #define NODES_MAX 256
 #define DEPTH_MAX 8
@@ -15,8 +15,9 @@
 static struct text *text_at(struct override *override, size_t index)
 {
     struct text *const texts[OVERRIDE_TEXTS] = {
-        &override->intent, &override->environment, &override->flag,     &override->rollout,
-        &override->by,     &override->note,        &override->evidence, &override->fragment};
+        &override->intent,   &override->environment, &override->flag,
+        &override->rollout,  &override->by,          &override->note,
+        &override->evidence, &override->fragment,    &override->after};
     return texts[index];
 }
 
@@ -58,6 +59,7 @@ struct override *override_new(const struct override *from)
     override->action = from->action;
     override->run = from->run;
     override->seq = from->seq;
+    override->after = from->after;
     override->by = from->by;
     override->note = from->note;
     override->evidence = from->evidence;
@@ -114,6 +116,39 @@ bool override_wins(const struct override *a, const struct override *b)
     return text_compare(a->intent, b->intent) < 0;
 }
 
+/* --- how it is recorded ---------------------------------------------------------------------- */
+
+size_t override_move_count(const struct override *override)
+{
+    return (override->after.length + 1) / (OVERRIDE_INTENT_LENGTH + 1) + 1;
+}
+
+struct walk_verb override_move(const struct override *override, size_t index)
+{
+    if (index + 1 >= override_move_count(override))
+        return (struct walk_verb){.kind = override->action,
+                                  .by = override->by,
+                                  .note = override->note,
+                                  .intent = override->intent,
+                                  .run = override->run};
+    const char *intent = override->after.data + index * (OVERRIDE_INTENT_LENGTH + 1);
+    return (struct walk_verb){.kind = VERB_STEP_BACK,
+                              .by = TEXT("weir"),
+                              .intent = {intent, OVERRIDE_INTENT_LENGTH},
+                              .run = override->run};
+}
+
+bool override_goes_before(const struct override *a, const struct override *b)
+{
+    if (a->run != b->run)
+        return a->run < b->run;
+    if (a->seq != b->seq)
+        return a->seq < b->seq;
+    if (safety(a->action) != safety(b->action))
+        return safety(a->action) < safety(b->action);
+    return text_compare(a->intent, b->intent) < 0;
+}
+
 /* --- writing --------------------------------------------------------------------------------- */
 
 static void write_text(struct buffer *out, const char *name, struct text value)
@@ -131,6 +166,8 @@ static void write_integer(struct buffer *out, const char *name, uint64_t value)
 void override_write(const struct override *override, struct buffer *out)
 {
     write_text(out, "{\"action\":", text_of(walk_verb_name(override->action)));
+    if (override->after.length) /* so that most are as they always were */
+        write_text(out, ",\"after\":", override->after);
     write_text(out, ",\"by\":", override->by);
     write_text(out, ",\"environment\":", override->environment);
     write_text(out, ",\"evidence\":", override->evidence);
@@ -225,6 +262,30 @@ static enum status read_words(const struct node *map, struct override *out, stru
     return STATUS_OK;
 }
 
+/* Intents with a space between two. */
+static bool is_after(struct text text)
+{
+    const size_t step = OVERRIDE_INTENT_LENGTH + 1;
+    if (text.length > OVERRIDE_AFTER_MAX || (text.length + 1) % step != 0)
+        return false;
+    for (size_t i = 0; i < text.length; i += step) {
+        if (!is_intent((struct text){text.data + i, OVERRIDE_INTENT_LENGTH}) ||
+            (i && text.data[i - 1] != ' '))
+            return false;
+    }
+    return true;
+}
+
+/* It may be missing. */
+static enum status read_after(const struct node *map, struct override *out, struct error *error)
+{
+    if (!node_get(map, "after"))
+        return STATUS_OK;
+    if (!read_text(map, "after", &out->after) || (out->after.length && !is_after(out->after)))
+        return odd(error, "after", "a list of intents");
+    return STATUS_OK;
+}
+
 static enum status read_place(const struct node *map, struct override *out, struct error *error)
 {
     struct text action, generation;
@@ -248,13 +309,22 @@ static enum status read_place(const struct node *map, struct override *out, stru
     return STATUS_OK;
 }
 
+bool override_is_absence(const struct override *override)
+{
+    return override->fragment.length == 0;
+}
+
 /* It is compiled once for nothing, so that one which cannot be served is found out here. */
 static enum status read_fragment(const struct node *map, struct override *out, struct error *error)
 {
     const struct program_settings settings = {0};
     struct fragment *fragment = NULL;
     struct error cause = {0};
-    if (!read_text(map, "fragment", &out->fragment) || out->fragment.length == 0)
+    if (!read_text(map, "fragment", &out->fragment))
+        return odd(error, "fragment", "a flag's JSON as a string");
+    if (override_is_absence(out) && out->action == VERB_ROLLBACK && out->rollout.length == 0)
+        return STATUS_OK; /* a watched flag that was none before it broke */
+    if (override_is_absence(out))
         return odd(error, "fragment", "a flag's JSON as a string");
     if (out->fragment.length > OVERRIDE_FRAGMENT_MAX)
         return error_set(error, STATUS_LIMIT, "an override's \"fragment\" is larger than %zu bytes",
@@ -292,6 +362,8 @@ static enum status read_all(struct text json, struct arena *arena, struct overri
         status = read_words(map, out, error);
     if (status == STATUS_OK)
         status = read_place(map, out, error);
+    if (status == STATUS_OK)
+        status = read_after(map, out, error);
     return status == STATUS_OK ? read_fragment(map, out, error) : status;
 }
 

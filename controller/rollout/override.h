@@ -18,6 +18,8 @@
 #define OVERRIDE_LINE_MAX 1024 /* of `by` and of `note`, bytes */
 #define OVERRIDE_EVIDENCE_MAX ((size_t)16 << 10)
 #define OVERRIDE_INTENT_LENGTH 64
+/* Of `after`: no walk goes back further than there are phases. */
+#define OVERRIDE_AFTER_MAX ((size_t)PHASES_MAX * (OVERRIDE_INTENT_LENGTH + 1))
 
 /* Counted and immutable. Texts are its own, NUL-terminated. */
 struct override {
@@ -27,19 +29,35 @@ struct override {
     struct text environment, flag, rollout; /* rollout empty: the kill of a flag without one */
     enum walk_verb_kind action;             /* VERB_STEP_BACK, VERB_ROLLBACK or VERB_KILL */
     uint32_t run, seq;                      /* of the state on which it was decided */
-    struct text by;                         /* "weir", or who asked */
-    struct text note;                       /* one line, or empty */
-    struct text evidence;                   /* "checkout-errors: 0.031 > 0.01, …", or empty */
-    struct text fragment;                   /* the flag's JSON */
-    int64_t since;                          /* wall seconds */
-    char generation[GENERATION_TEXT_SIZE];  /* by which it was first served */
+    struct text after;    /* intents, oldest first, a space between two: see below */
+    struct text by;       /* "weir", or who asked */
+    struct text note;     /* one line, or empty */
+    struct text evidence; /* "checkout-errors: 0.031 > 0.01, …", or empty */
+    struct text fragment; /* the flag's JSON; empty: there is no such flag */
+    int64_t since;        /* wall seconds */
+    char generation[GENERATION_TEXT_SIZE]; /* by which it was first served */
 };
+
+/* Where the branch does not take a step back, the next is decided on the state that the branch will
+ * have by then: `after` names the step backs that this one comes after, so that whoever finds it
+ * without them records all. Most come after none. */
+
+/* How many moves record it: those of `after`, and its own, which is the last. */
+size_t override_move_count(const struct override *override);
+/* One of them, in the order of their record; texts are the override's. */
+struct walk_verb override_move(const struct override *override, size_t index);
+/* Whether of two of one rollout `a` is recorded before `b`: as they were decided. */
+bool override_goes_before(const struct override *a, const struct override *b);
 
 /* A copy of all that `from` says, with one reference; NULL without memory. `from` is not checked:
  * whoever makes one keeps to the bounds above. */
 struct override *override_new(const struct override *from);
 struct override *override_reference(struct override *override); /* NULL is fine */
 void override_release(struct override *override);               /* NULL is fine */
+
+/* It says that there is no such flag, as before a commit that brought it and broke it. Only a
+ * rollback of a flag without a rollout may say so. */
+bool override_is_absence(const struct override *override);
 
 /* Which of two for one flag is served: the safer action (kill, rollback, step-back); of the same
  * the later run, then seq, then the smaller intent, so that all choose alike. */

@@ -366,10 +366,13 @@ enum status roster_join(struct roster *base, const struct roster_rollout *others
                               .base = roster_reference(base)};
     atomic_fetch_add_explicit(&base->definitions->references, 1, memory_order_relaxed);
     while (of_base < base->count || of_others < count) {
-        bool is_base =
-            of_others == count || (of_base < base->count &&
-                                   strcmp(base->items[of_base].name, others[of_others].name) < 0);
-        items[roster->count++] = is_base ? base->items[of_base++] : others[of_others++];
+        int order = of_others == count ? -1
+                    : of_base < base->count
+                        ? strcmp(base->items[of_base].name, others[of_others].name)
+                        : 1;
+        items[roster->count++] = order < 0 ? base->items[of_base] : others[of_others];
+        of_base += order <= 0;
+        of_others += order >= 0;
     }
     *out = roster;
     return STATUS_OK;

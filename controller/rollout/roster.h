@@ -60,9 +60,10 @@ struct roster {
 enum status roster_make(const struct inventory *inventory, const struct schema_set *schemas,
                         struct file_reader reader, struct roster *previous, struct roster **out,
                         struct error *error) MUST_CHECK;
-/* The rollouts of `base`, with others beside them that are none: what is measured as if it were one
- * (steering_watch.h). `others` are sorted by name, none of which `base` has; what they point to
- * must live in `arena`, which the roster takes over. STATUS_NO_MEMORY; the arena is given back. */
+/* The rollouts of `base`, with others beside them or in their place: what is measured as if it were
+ * one (steering_watch.h), or stands elsewhere. `others` are sorted by name, each once; one that
+ * `base` has too is the other's. What they point to, unless it is of `base`, must live in `arena`,
+ * which the roster takes over. STATUS_NO_MEMORY; the arena is given back. */
 enum status roster_join(struct roster *base, const struct roster_rollout *others, size_t count,
                         struct arena *arena, struct roster **out) MUST_CHECK;
 struct roster *roster_reference(struct roster *roster);

@@ -68,15 +68,15 @@ static void free_exposures(struct steering_exposure *list, size_t count)
     free(list);
 }
 
-/* Of the roster's states; what was known of the same ones stays. What stands since before this
- * process began was exposed by another. */
-static bool renew(struct steering *steering)
+/* Of where each stands (steering_stand()). */
+static struct steering_exposure *list_exposures(const struct steering *steering,
+                                                const struct roster_rollout **stand, size_t *made)
 {
     const struct roster *roster = steering->roster;
     struct steering_exposure *list = calloc(roster->count + 1, sizeof *list);
     size_t count = 0;
     for (; list && count < roster->count; count++) {
-        const struct roster_rollout *item = &roster->items[count];
+        const struct roster_rollout *item = stand[count];
         const struct steering_exposure *before =
             find(steering->exposures, steering->exposure_count, item);
         list[count] = (struct steering_exposure){
@@ -84,17 +84,33 @@ static bool renew(struct steering *steering)
             .run = item->state->run,
             .seq = item->state->seq,
             .has_told = before && before->has_told,
-            .barred = approvals_find_barred(steering->parts.mirror, steering->commit, roster, item),
+            .barred = approvals_find_barred(steering->parts.mirror, steering->commit, roster,
+                                            &roster->items[count]),
             .since = before                                 ? before->since
                      : item->state->since < steering->began ? item->state->since
                                                             : INT64_MAX};
         if (!list[count].name)
             break;
     }
-    if (!list || count < roster->count) {
+    *made = count;
+    return list;
+}
+
+/* What was known of the same states stays. What stands since before this process began was exposed
+ * by another. */
+static bool renew(struct steering *steering)
+{
+    struct arena arena;
+    size_t count = 0;
+    arena_init(&arena, 0);
+    const struct roster_rollout **stand = steering_stand(steering, &arena);
+    struct steering_exposure *list = stand ? list_exposures(steering, stand, &count) : NULL;
+    arena_dispose(&arena);
+    if (!list || count < steering->roster->count) {
         free_exposures(list, count);
         return false;
     }
+    steering->stood = steering->overrides.changes;
     free_exposures(steering->exposures, steering->exposure_count);
     steering->exposures = list;
     steering->exposure_count = count;

@@ -6,6 +6,22 @@
 
 /* --- one that nobody decided ----------------------------------------------------------------- */
 
+#define AFTER_LOOK 256 /* moves; whatever else happens between two step backs */
+
+/* Whether what it says that it comes after are step backs of its rollout, before it and in this
+ * order. */
+static bool comes_after_steps(const struct override *override, struct rollout_state state)
+{
+    char intent[INTENT_TEXT_SIZE];
+    size_t found = 0, count = override_move_count(override) - 1;
+    state.seq = override->seq > AFTER_LOOK ? override->seq - AFTER_LOOK : 0;
+    for (; state.seq < override->seq && found < count; state.seq++) {
+        rollout_intent(&state, text_of(walk_verb_name(VERB_STEP_BACK)), intent);
+        found += text_is(override_move(override, found).intent, intent);
+    }
+    return found == count;
+}
+
 /* That no decision on the state it names comes to: somebody put it there, or it is damaged. Whoever
  * may write to a target, or push refs, shall not thereby put words into the branch. */
 bool steering_is_made_up(const struct override *override)
@@ -17,6 +33,8 @@ bool steering_is_made_up(const struct override *override)
     char intent[INTENT_TEXT_SIZE];
     if (!override->rollout.length)
         return false;
+    if (!comes_after_steps(override, state))
+        return true;
     rollout_intent(&state, text_of(walk_verb_name(override->action)), intent);
     if (text_equal(override->intent, text_of(intent)))
         return false;

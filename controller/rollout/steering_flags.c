@@ -65,7 +65,9 @@ const char *steering_flag_is_over(const struct steering *steering, const struct 
         return fragment ? NULL : "the flag has ended";
     if (pin && pin->as_of.length)
         return "the flag is pinned";
-    return fragment && serves(fragment, override->fragment) ? "git says the same" : NULL;
+    bool is_same = override_is_absence(override) ? !fragment
+                                                 : fragment && serves(fragment, override->fragment);
+    return is_same ? "git says the same" : NULL;
 }
 
 /* --- serving ---------------------------------------------------------------------------------- */

@@ -62,7 +62,8 @@ struct steering {
     size_t request_count, request_size;
     struct steering_exposure *exposures; /* sorted by name, as roster->items */
     size_t exposure_count;
-    int64_t began; /* wall seconds */
+    uint64_t stood; /* overrides.changes, of which they are */
+    int64_t began;  /* wall seconds */
 
     /* the proposal that the git thread has */
     uint64_t proposed; /* its key */
@@ -129,6 +130,21 @@ bool steering_is_behind(const struct steering *steering, struct text environment
 const struct rollout_state *steering_state(const struct steering *steering, size_t index,
                                            struct arena *arena);
 
+/* --- steering_stand.c ------------------------------------------------------------------------ */
+
+/* override_move() with texts of the arena: what is made of it may outlive the override. */
+enum status steering_copy_move(const struct override *override, size_t index, struct arena *arena,
+                               struct walk_verb *out);
+/* For each rollout of the roster where it stands once the step backs that are open are recorded:
+ * the roster's own where there are none. Lives in the arena; NULL without memory. */
+const struct roster_rollout **steering_stand(const struct steering *steering, struct arena *arena);
+/* The member `after` of an override (override.h): the step backs that a decision comes after, of a
+ * rollout that is `item` on the tip and `stands` elsewhere by then. */
+enum status steering_name_after(const struct roster_rollout *item,
+                                const struct roster_rollout *stands,
+                                const struct walk_decision *decision, struct arena *arena,
+                                struct text *out);
+
 /* --- steering_view.c ------------------------------------------------------------------------- */
 
 struct turn;
@@ -141,6 +157,7 @@ void steering_free_view(struct steering *steering);
 /* Where a rollout stands in a turn: as on the tip, or after the moves of the turn. */
 struct stance {
     const struct rollout_state *state;
+    const struct roster_rollout *stands; /* steering_stand(), when the turn began */
     struct walk_decision decision; /* what time and measurements ask for; kind WALK_WAIT … */
     struct metrics_view known;
     bool has_moved;
@@ -162,6 +179,22 @@ struct turn {
 /* Automatic rollbacks within the hour, as the log has them and those that are not in it yet. Asked
  * only where one may be decided: it reads the log. */
 uint32_t steering_count_rollbacks(struct turn *turn);
+/* A task of what is known. Of `measured`, whose evidence it is; NULL: of its measurements nothing.
+ */
+enum status steering_ask(struct turn *turn, size_t index, const struct roster_rollout *measured,
+                         struct walk_task *task);
+/* To the proposal, on what stands there in the turn. False without memory. */
+bool steering_add_move(struct turn *turn, size_t index, const struct walk_decision *decision,
+                       struct text by, struct text reason, struct text evidence);
+
+/* --- steering_serve.c ------------------------------------------------------------------------ */
+
+/* Serves what a decision asks for, before it is recorded. */
+enum status steering_serve(struct turn *turn, size_t index, const struct walk_decision *decision,
+                           struct text by, struct text note);
+/* The record of the overrides of a rollout that are open, or of all (NULL). What the turn says
+ * already is passed over. */
+enum status steering_record(struct turn *turn, const struct roster_rollout *item);
 /* Opens an override, whose generation is filled in: open_overrides_add(). */
 enum status steering_open_override(struct turn *turn, const struct override *from,
                                    struct error *error);

@@ -6,7 +6,6 @@
 #include "../log.h"
 #include "../telemetry_families.h"
 #include "flag_move.h"
-#include "preview.h"
 #include "steering_watch.h"
 
 #define LONGEST_WAIT (60 * NANOSECONDS_PER_SECOND)
@@ -48,8 +47,8 @@ static bool may_break(const struct metrics_view *known)
     return false;
 }
 
-/* Of the tip's state, whose evidence it is: after a move nothing is known. */
-static enum status ask(struct turn *turn, size_t index, bool of_tip, struct walk_task *task)
+enum status steering_ask(struct turn *turn, size_t index, const struct roster_rollout *measured,
+                         struct walk_task *task)
 {
     struct steering *steering = turn->steering;
     const struct steering_measures *measures = &steering->parts.measures;
@@ -58,8 +57,8 @@ static enum status ask(struct turn *turn, size_t index, bool of_tip, struct walk
     enum status status = STATUS_OK;
     roster_task(item, turn->now, task);
     stance->known = (struct metrics_view){0};
-    if (measures->view && of_tip)
-        status = measures->view(measures->self, item, turn->now, turn->arena, &stance->known);
+    if (measures->view && measured)
+        status = measures->view(measures->self, measured, turn->now, turn->arena, &stance->known);
     task->gates = stance->known.gates;
     task->gate_count = stance->known.gate_count;
     task->ratio_mismatch = stance->known.ratio_mismatch;
@@ -72,10 +71,16 @@ static enum status ask(struct turn *turn, size_t index, bool of_tip, struct walk
     return status;
 }
 
+/* Whose evidence it is: after a move nothing is known. */
+static const struct roster_rollout *of_tip(const struct turn *turn, size_t index)
+{
+    return turn->stances[index].has_moved ? NULL : &turn->steering->roster->items[index];
+}
+
 /* --- moves ----------------------------------------------------------------------------------- */
 
-static bool add_move(struct turn *turn, size_t index, const struct walk_decision *decision,
-                     struct text by, struct text reason, struct text evidence)
+bool steering_add_move(struct turn *turn, size_t index, const struct walk_decision *decision,
+                       struct text by, struct text reason, struct text evidence)
 {
     struct proposal *proposal = turn->proposal;
     struct stance *stance = &turn->stances[index];
@@ -108,149 +113,6 @@ static bool add_move(struct turn *turn, size_t index, const struct walk_decision
     stance->state = decision->state;
     stance->has_moved = true;
     return true;
-}
-
-/* --- overrides ------------------------------------------------------------------------------- */
-
-static enum walk_verb_kind action_of(enum walk_kind kind)
-{
-    return kind == WALK_KILL ? VERB_KILL : kind == WALK_ROLLBACK ? VERB_ROLLBACK : VERB_STEP_BACK;
-}
-
-static enum status fill_fragment(struct turn *turn, size_t index,
-                                 const struct walk_decision *decision, struct buffer *out,
-                                 struct error *error)
-{
-    struct steering *steering = turn->steering;
-    const struct preview_task task = {.inventory = steering->parts.inventory,
-                                      .schemas = steering->parts.schemas,
-                                      .reader = mirror_reader(steering->parts.mirror),
-                                      .roster = steering->roster,
-                                      .item = &steering->roster->items[index],
-                                      .state = decision->state};
-    return preview_flag(&task, out, error);
-}
-
-enum status steering_open_override(struct turn *turn, const struct override *from,
-                                   struct error *error)
-{
-    struct steering *steering = turn->steering;
-    struct generation generation = {0};
-    struct override named = *from;
-    if (mirror_generation(steering->parts.mirror, steering->commit, &generation, error) ==
-        STATUS_OK)
-        generation.overlay = steering->overlay + 1;
-    generation_format(generation, named.generation);
-    struct override *override = override_new(&named);
-    if (!override)
-        return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
-    enum status status = open_overrides_open(&steering->overrides, override, error);
-    override_release(override);
-    return status;
-}
-
-static enum status open_it(struct turn *turn, size_t index, const struct walk_decision *decision,
-                           struct text by, struct text note, struct text fragment,
-                           struct error *error)
-{
-    struct steering *steering = turn->steering;
-    const struct roster_rollout *item = &steering->roster->items[index];
-    struct override from = {.intent = text_of(decision->intent),
-                            .environment = item->rollout->environment.text,
-                            .flag = item->rollout->flag.text,
-                            .rollout = item->rollout->name.text,
-                            .action = action_of(decision->kind),
-                            .run = decision->state->run,
-                            .seq = decision->state->seq - 1, /* before it */
-                            .by = by,
-                            .note = note,
-                            .evidence = decision->evidence,
-                            .fragment = fragment,
-                            .since = turn->now};
-    return steering_open_override(turn, &from, error);
-}
-
-static void log_opened(const struct turn *turn, size_t index, const struct walk_decision *decision,
-                       struct text by, enum status status, const struct error *error)
-{
-    char evidence[300], who[100];
-    bool good = status == STATUS_OK;
-    snprintf(evidence, sizeof evidence, "%.*s", (int)decision->evidence.length,
-             decision->evidence.data ? decision->evidence.data : "");
-    snprintf(who, sizeof who, "%.*s", (int)by.length, by.data);
-    log_event(good ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, good ? "override_opened" : "override_failed",
-              "rollout", turn->steering->roster->items[index].name, "action",
-              walk_kind_name(decision->kind), "intent", decision->intent, "by", who, "evidence",
-              evidence, "error", good ? "" : error->message, NULL);
-}
-
-/* Serves what a decision asks for, before it is recorded. */
-static enum status override_it(struct turn *turn, size_t index,
-                               const struct walk_decision *decision, struct text by,
-                               struct text note)
-{
-    struct error error = {0};
-    struct buffer fragment;
-    buffer_init(&fragment, 0);
-    enum status status = fill_fragment(turn, index, decision, &fragment, &error);
-    if (status == STATUS_OK)
-        status = open_it(turn, index, decision, by, note, buffer_text(&fragment), &error);
-    buffer_dispose(&fragment);
-    bool is_open =
-        open_overrides_find(&turn->steering->overrides, text_of(decision->intent)) != NULL;
-    turn->has_opened = turn->has_opened || is_open;
-    log_opened(turn, index, decision, by, status, &error);
-    const struct steering_parts *parts = &turn->steering->parts;
-    if (is_open && parts->tell)
-        parts->tell(parts->context, &turn->steering->roster->items[index], decision, TEXT(""), by,
-                    decision->evidence);
-    series_add(telemetry_series(turn->steering->parts.telemetry, &family_overrides_opened,
-                                is_open ? "served" : "failed", NULL),
-               1);
-    return is_open ? STATUS_OK : status; /* the store's failure keeps nothing from users */
-}
-
-/* --- what is served, and Git does not say yet ------------------------------------------------- */
-
-static enum status record_override(struct turn *turn, const struct override *override)
-{
-    struct steering *steering = turn->steering;
-    char name[2 * DESK_NAME_SIZE + 64];
-    struct walk_decision decision = {0};
-    struct walk_task task;
-    snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
-    const struct roster_rollout *item =
-        override->rollout.length ? roster_find(steering->roster, text_of(name)) : NULL;
-    if (!item || rollout_state_has_intent(item->state, override->intent))
-        return STATUS_OK;
-    size_t index = (size_t)(item - steering->roster->items);
-    const struct walk_verb verb = {.kind = override->action,
-                                   .by = override->by,
-                                   .note = override->note,
-                                   .intent = override->intent,
-                                   .run = override->run};
-    enum status status = ask(turn, index, !turn->stances[index].has_moved, &task);
-    if (status == STATUS_OK)
-        status = walk_verb(&task, turn->stances[index].state, &verb, turn->arena, &decision);
-    if (status != STATUS_OK || !decision.state)
-        return status;
-    if (!add_move(turn, index, &decision, override->by, override->note, override->evidence))
-        return STATUS_NO_MEMORY;
-    return STATUS_OK;
-}
-
-/* Those of a rollout, or of all (NULL). What the turn says already is passed over. */
-static enum status record_overrides(struct turn *turn, const struct roster_rollout *item)
-{
-    struct open_overrides *overrides = &turn->steering->overrides;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
-        const struct override *override = overrides->items[i];
-        if (!item || (text_equal(override->environment, item->rollout->environment.text) &&
-                      text_equal(override->rollout, item->rollout->name.text)))
-            status = record_override(turn, override);
-    }
-    return status;
 }
 
 /* --- people ---------------------------------------------------------------------------------- */
@@ -290,9 +152,9 @@ static enum status decide_verb(struct turn *turn, size_t index, const struct des
                      verb.kind == VERB_KILL; /* asked twice it is one */
     enum status status = STATUS_OK;
     if (!goes_back) /* what else is asked is asked of what is served */
-        status = record_overrides(turn, &steering->roster->items[index]);
+        status = steering_record(turn, &steering->roster->items[index]);
     if (status == STATUS_OK)
-        status = ask(turn, index, !turn->stances[index].has_moved, &task);
+        status = steering_ask(turn, index, of_tip(turn, index), &task);
     if (status == STATUS_OK && (!arena_copy(turn->arena, text_of(request->by), &verb.by) ||
                                 !arena_copy(turn->arena, text_of(request->note), &verb.note)))
         status = STATUS_NO_MEMORY;
@@ -311,9 +173,9 @@ static void carry_out(struct turn *turn, size_t index, struct steering_request *
     struct text by = text_of(request->request.by), note = text_of(request->request.note);
     snprintf(request->intent, sizeof request->intent, "%s", decision->intent);
     /* Its record follows with those of all open overrides. */
-    if (decision->needs_override && override_it(turn, index, decision, by, note) == STATUS_OK)
+    if (decision->needs_override && steering_serve(turn, index, decision, by, note) == STATUS_OK)
         steering_answer(steering, request, DESK_SERVED, "");
-    else if (!add_move(turn, index, decision, by, note, decision->evidence))
+    else if (!steering_add_move(turn, index, decision, by, note, decision->evidence))
         steering_answer(steering, request, DESK_FAILED, "no memory");
 }
 
@@ -376,43 +238,41 @@ static enum status act(struct turn *turn, size_t index)
     if (!decision->state)
         return STATUS_OK;
     if (decision->needs_override) {
-        enum status status = override_it(turn, index, decision, TEXT("weir"), TEXT(""));
+        enum status status = steering_serve(turn, index, decision, TEXT("weir"), TEXT(""));
         if (status == STATUS_NO_MEMORY)
             return status;
         turn->rollbacks++; /* what cannot be served here is said to the others */
     }
     if (!decision->needs_commit)
         return STATUS_OK;
-    return add_move(turn, index, decision, TEXT("weir"), TEXT(""), decision->evidence)
+    return steering_add_move(turn, index, decision, TEXT("weir"), TEXT(""), decision->evidence)
                ? STATUS_OK
                : STATUS_NO_MEMORY;
 }
 
 /* What is decided of a rollout may not be on the branch for long, and what is served of it may be
- * too much: until Git says it, the tip's evidence goes on, and a breach of it that asks for less
- * than is served is served too. Nothing else is done about such a rollout. */
-static enum status take_further(struct turn *turn, size_t index, const struct override *open)
+ * too much: it is measured where it stands by then, and a breach there that asks for less than is
+ * served is served too. Nothing else is done about such a rollout. */
+static enum status take_further(struct turn *turn, size_t index)
 {
     struct steering *steering = turn->steering;
-    struct stance *stance = &turn->stances[index];
-    const struct rollout_state *state = steering_state(steering, index, turn->arena);
+    const struct roster_rollout *stands = turn->stances[index].stands;
+    const struct rollout_state *state = stands == &steering->roster->items[index]
+                                            ? steering_state(steering, index, turn->arena)
+                                            : stands->state;
     struct walk_decision decision;
     struct walk_task task;
-    enum status status = state ? ask(turn, index, true, &task) : STATUS_NO_MEMORY;
+    enum status status = state ? steering_ask(turn, index, stands, &task) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = walk_tick(&task, state, turn->arena, &decision);
     if (status != STATUS_OK || !decision.needs_override ||
-        (open && decision.kind == WALK_STEP_BACK)) /* it is one */
+        open_overrides_find(&steering->overrides, text_of(decision.intent)))
         return status;
-    const struct rollout_state *moved = stance->state;
-    stance->state = state; /* it is decided on the tip */
-    status = override_it(turn, index, &decision, TEXT("weir"), TEXT(""));
-    stance->state = moved;
+    status = steering_serve(turn, index, &decision, TEXT("weir"), TEXT(""));
     if (status != STATUS_OK)
         return status == STATUS_NO_MEMORY ? status : STATUS_OK;
     turn->rollbacks++;
-    return record_override(turn,
-                           open_overrides_find(&steering->overrides, text_of(decision.intent)));
+    return steering_record(turn, &steering->roster->items[index]);
 }
 
 static enum status tick(struct turn *turn, size_t index)
@@ -423,13 +283,13 @@ static enum status tick(struct turn *turn, size_t index)
     struct walk_task task;
     const struct override *open = open_overrides_of(
         &steering->overrides, item->rollout->environment.text, item->rollout->name.text);
-    enum status status = ask(turn, index, !stance->has_moved, &task);
+    enum status status = steering_ask(turn, index, of_tip(turn, index), &task);
     if (status == STATUS_OK)
         status = walk_tick(&task, stance->state, turn->arena, &stance->decision);
     if (open && open->action != VERB_STEP_BACK)
         return status; /* nobody is on the variant, whose silence says nothing now */
     if (status == STATUS_OK && (open || stance->has_moved))
-        return take_further(turn, index, open);
+        return take_further(turn, index);
     if (status != STATUS_OK || turn->is_full)
         return status;
     status = act(turn, index);
@@ -529,8 +389,10 @@ static bool begin_turn(struct turn *turn)
     memcpy(proposal->tip, steering->commit, sizeof proposal->tip);
     turn->arena = &proposal->arena;
     turn->stances = ARENA_ARRAY(turn->arena, struct stance, steering->roster->count + 1);
-    bool good = turn->stances != NULL;
+    const struct roster_rollout **stand = steering_stand(steering, turn->arena);
+    bool good = turn->stances && stand;
     for (size_t i = 0; i < steering->roster->count && good; i++) {
+        turn->stances[i].stands = stand[i];
         turn->stances[i].state = steering_state(steering, i, turn->arena);
         good = turn->stances[i].state != NULL;
     }
@@ -568,11 +430,12 @@ int64_t steering_turn(struct steering *steering)
             return LONGEST_WAIT;
         return SOON;
     }
-    steering_check_exposure(steering, false, &soon);
+    bool changed = steering->overrides.changes != steering->stood;
+    steering_check_exposure(steering, changed, &soon);
     enum status status = begin_turn(&turn) ? STATUS_OK : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         answer_people(&turn);
-        status = record_overrides(&turn, NULL);
+        status = steering_record(&turn, NULL);
     }
     if (status == STATUS_OK)
         status = tick_all(&turn);
@@ -588,7 +451,7 @@ int64_t steering_turn(struct steering *steering)
         propose(&turn);
     else
         log_event(LOG_LEVEL_ERROR, "turn_failed", "error", "no memory", NULL);
-    int64_t wait = next_turn(&turn, soon || turn.is_soon || status != STATUS_OK);
+    int64_t wait = next_turn(&turn, soon || turn.is_soon || turn.has_opened || status != STATUS_OK);
     proposal_free(turn.proposal);
     return wait;
 }

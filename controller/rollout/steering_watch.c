@@ -185,27 +185,53 @@ static bool disguise(const struct watch *watch, const struct flag *flag, struct 
     return true;
 }
 
-/* Of those under bake; *out is NULL where none is. */
-static enum status join(const struct steering *steering, int64_t now, struct roster **out)
+/* Flags under bake. */
+static enum status list_baking_flags(const struct steering *steering, int64_t now,
+                                     struct arena *arena, struct roster_rollout *others,
+                                     size_t *count)
 {
     const struct watches *watches = steering->watches;
-    struct roster_rollout *others = calloc(watches->count + 1, sizeof *others);
-    struct arena arena;
-    size_t count = 0;
-    enum status status = others ? STATUS_OK : STATUS_NO_MEMORY;
-    *out = NULL;
-    arena_init(&arena, 0);
-    for (size_t i = 0; i < watches->count && status == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; watches && i < watches->count && status == STATUS_OK; i++) {
         const struct watch *watch = &watches->items[i];
         const struct flag *flag =
             catalog_flag(roster_catalog(steering->roster), text_of(watch->flag));
         if (!flag || !steering_watch_is_baking(watch, now))
             continue;
-        if (disguise(watch, flag, &arena, &others[count]))
-            count++;
+        if (disguise(watch, flag, arena, &others[*count]))
+            ++*count;
         else
             status = STATUS_NO_MEMORY;
     }
+    return status;
+}
+
+static int by_item_name(const void *a, const void *b)
+{
+    return strcmp(((const struct roster_rollout *)a)->name,
+                  ((const struct roster_rollout *)b)->name);
+}
+
+/* Of those under bake, and of those that stand elsewhere than on the tip; *out is NULL where there
+ * are none. */
+static enum status join(const struct steering *steering, int64_t now, struct roster **out)
+{
+    const struct roster *roster = steering->roster;
+    size_t count = 0, most = steering->watches ? steering->watches->count : 0;
+    struct roster_rollout *others = calloc(most + roster->count + 1, sizeof *others);
+    struct arena arena;
+    *out = NULL;
+    arena_init(&arena, 0);
+    const struct roster_rollout **stand = steering_stand(steering, &arena);
+    enum status status = others && stand ? STATUS_OK : STATUS_NO_MEMORY;
+    for (size_t i = 0; i < roster->count && status == STATUS_OK; i++) {
+        if (stand[i] != &roster->items[i])
+            others[count++] = *stand[i];
+    }
+    if (status == STATUS_OK)
+        status = list_baking_flags(steering, now, &arena, others, &count);
+    if (status == STATUS_OK && count)
+        qsort(others, count, sizeof *others, by_item_name);
     if (status == STATUS_OK && count)
         status = roster_join(steering->roster, others, count, &arena, out);
     else
@@ -255,7 +281,7 @@ void steering_watch_give(struct steering *steering)
     struct watches *watches = steering->watches;
     int64_t now = clock_seconds(steering->parts.clock);
     struct roster *joined = NULL;
-    if (watches && join(steering, now, &joined) != STATUS_OK)
+    if (join(steering, now, &joined) != STATUS_OK)
         return; /* what is measured stays, and the key says that it is not this */
     struct roster *roster = joined ? joined : steering->roster;
     int64_t *exposed = calloc(roster->count + 1, sizeof *exposed);
@@ -268,8 +294,10 @@ void steering_watch_give(struct steering *steering)
     if (measures->watch)
         measures->watch(measures->self, roster, exposed);
     free(exposed);
-    if (!watches)
+    if (!watches) {
+        roster_release(joined);
         return;
+    }
     roster_release(watches->measured);
     watches->measured = joined;
     watches->key = find_key(steering, now);
@@ -324,7 +352,7 @@ static bool is_capped(struct turn *turn, struct watch *watch, const struct roste
     return true;
 }
 
-/* What there is to take back is served; what was no flag before is only recorded. */
+/* What it was is served: no flag, where it was none before. */
 static enum status take_back(struct turn *turn, struct watch *watch, const struct revert *revert,
                              struct text evidence)
 {
@@ -337,8 +365,6 @@ static enum status take_back(struct turn *turn, struct watch *watch, const struc
                             .evidence = evidence,
                             .fragment = buffer_text(&revert->json),
                             .since = turn->now};
-    if (!revert->found)
-        return steering_flag_take_back(turn, &from);
     enum status status = steering_flag_override(turn, &from);
     if (status == STATUS_REFUSED) /* it was, and Git said so */
         snprintf(watch->nothing, sizeof watch->nothing, "%s", turn->steering->commit);

@@ -65,8 +65,6 @@ static enum status check_override(const struct store_override *override, struct 
     CHECK(status, check_text(override->generation, STORE_GENERATION_MAXIMUM, "generation", error));
     CHECK(status, check_length(override->fragment, STORE_FRAGMENT_MAXIMUM, "fragment", error));
     CHECK(status, check_text(override->evidence, STORE_JSON_MAXIMUM, "evidence", error));
-    if (status == STATUS_OK && override->fragment.length == 0)
-        return error_set(error, STATUS_INVALID, "fragment is empty");
     return status;
 }
 

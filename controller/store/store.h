@@ -60,7 +60,7 @@ struct store_override {
     struct text environment, flag;
     uint64_t seq;           /* up to INT64_MAX, as all unsigned numbers here */
     struct text generation; /* over which it was made */
-    struct text fragment;   /* bytes, not empty, up to STORE_FRAGMENT_MAXIMUM */
+    struct text fragment;   /* bytes, up to STORE_FRAGMENT_MAXIMUM */
     int64_t since;
     struct text evidence; /* JSON, as its maker wrote it */
     int64_t closed;       /* when it was closed; 0: it is open */

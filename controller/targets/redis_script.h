@@ -11,7 +11,7 @@
  * fragments of others change something it is "merged" until somebody pushes a document that has
  * them: then `base` is the digest of the document beneath and `over` names the flags, separated by
  * spaces, whose fields are not that document's. Of several overrides of one flag the one that
- * override_wins() stands over its field; the others stay beside it, each until it is recorded.
+ * override_wins() stands over its field, which one with an empty fragment takes away; the others stay beside it, each until it is recorded.
  * While fields change the digest is empty: a script that the server breaks off leaves something
  * that no difference fits, and the whole is sent.
  *
@@ -98,7 +98,8 @@ static const char redis_script[] =
     "    type(o.intent) ~= 'string' or type(o.fragment) ~= 'string' or\n"
     "    type(o.run) ~= 'number' or type(o.seq) ~= 'number' or not ranks[o.action] or\n"
     "    #o.intent ~= 64 or string.find(o.intent, '[^0-9a-f]') or\n"
-    "    string.find(o.flag, '[^a-z0-9-]') or o.flag == '' or o.fragment == '' then\n"
+    "    string.find(o.flag, '[^a-z0-9-]') or o.flag == '' or\n"
+    "    o.fragment == '' and (o.rollout ~= '' or o.action ~= 'rollback') then\n"
     "    return nil\n"
     "  end\n"
     "  return {json = json, flag = o.flag, intent = o.intent, fragment = o.fragment,\n"
@@ -213,9 +214,14 @@ static const char redis_script[] =
     /* Of a document that is not there nothing is made by an override alone: it would be taken for
      * whole. */
     "local function put_over(o)\n"
-    "  if (there or mode ~= 'merge') and redis.call('HGET', doc, o.flag) ~= o.fragment then\n"
+    "  if (there or mode ~= 'merge') and\n"
+    "    (redis.call('HGET', doc, o.flag) or '') ~= o.fragment then\n"
     "    begin()\n"
-    "    redis.call('HSET', doc, o.flag, o.fragment)\n"
+    "    if o.fragment == '' then\n"
+    "      redis.call('HDEL', doc, o.flag)\n"
+    "    else\n"
+    "      redis.call('HSET', doc, o.flag, o.fragment)\n"
+    "    end\n"
     "    over[o.flag] = true\n"
     "  end\n"
     "end\n"

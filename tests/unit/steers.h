@@ -95,12 +95,15 @@ SHARED enum status steers_view(void *self, const struct roster_rollout *item, in
 
 /* Since when all targets have what the first rollout's state says, as measuring was told last. */
 static int64_t steers_exposed_since;
+static size_t steers_phase; /* in which it is measured, if in any */
 
 SHARED void steers_watch(void *self, struct roster *roster, const int64_t *exposed)
 {
     (void)self;
-    if (roster->count)
+    if (roster->count) {
         steers_exposed_since = exposed[0];
+        steers_phase = roster->items[0].state->phase;
+    }
 }
 
 SHARED void steers_measure(enum walk_verdict verdict, const char *evidence)

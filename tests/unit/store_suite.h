@@ -101,8 +101,6 @@ START_TEST(suite_what_is_no_override)
     override = override_numbered(1), override.flag = TEXT("a\0b");
     CHECK_FAILS(store_override_put(store, &override, error), STATUS_INVALID,
                 "flag has a NUL in it");
-    override = override_numbered(1), override.fragment = TEXT("");
-    CHECK_FAILS(store_override_put(store, &override, error), STATUS_INVALID, "fragment is empty");
     override = override_numbered(1), override.seq = UINT64_MAX;
     CHECK_FAILS(store_override_put(store, &override, error), STATUS_INVALID, "seq is too large");
     CHECK_OVERRIDES(store, "");

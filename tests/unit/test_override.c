@@ -27,6 +27,7 @@ static void check_equal(const struct override *a, const struct override *b)
     ck_assert(text_equal(a->note, b->note));
     ck_assert(text_equal(a->evidence, b->evidence));
     ck_assert(text_equal(a->fragment, b->fragment));
+    ck_assert(text_equal(a->after, b->after));
     ck_assert_int_eq(a->since, b->since);
     ck_assert_str_eq(a->generation, b->generation);
 }
@@ -85,6 +86,59 @@ START_TEST(test_what_is_written_is_canonical_and_reads_back)
 END_TEST
 
 /* The largest that its bounds allow is within what is read. */
+/* What it comes after is told only where there is something. */
+START_TEST(test_after_others)
+{
+    struct override like = override_like(INTENT_A, "checkout", SAFE_JSON);
+    struct buffer json;
+    like.after = TEXT(INTENT_B " " INTENT_C);
+    struct override *override = override_new(&like);
+    ck_assert_ptr_nonnull(override);
+    buffer_init(&json, 0);
+    override_write(override, &json);
+    ck_assert_ptr_nonnull(
+        strstr(buffer_string(&json), ",\"after\":\"" INTENT_B " " INTENT_C "\","));
+    struct override *again = read_good(buffer_string(&json));
+    check_equal(again, override);
+    ck_assert_uint_eq(override_move_count(again), 3);
+    static const char *const intents[] = {INTENT_B, INTENT_C, INTENT_A};
+    for (size_t i = 0; i < COUNT_OF(intents); i++) {
+        struct walk_verb move = override_move(again, i);
+        ck_assert_text(move.intent, intents[i]);
+        ck_assert_int_eq(move.kind, i < 2 ? VERB_STEP_BACK : VERB_ROLLBACK);
+        ck_assert_uint_eq(move.run, 2);
+    }
+    override_release(again);
+    override_release(override);
+    buffer_dispose(&json);
+}
+END_TEST
+
+/* Of what a rollout releases, or kills, there is always something to serve. */
+START_TEST(test_that_there_is_no_such_flag)
+{
+    struct override like = override_like(INTENT_A, "checkout", "");
+    struct buffer json;
+    for (unsigned way = 0; way < 3; way++) {
+        like.rollout = way == 1 ? TEXT("checkout") : TEXT("");
+        like.action = way == 2 ? VERB_KILL : VERB_ROLLBACK;
+        struct override *override = override_new(&like), *again = NULL;
+        struct error error = {0};
+        buffer_init(&json, 0);
+        override_write(override, &json);
+        enum status status = override_read(buffer_text(&json), &again, &error);
+        ck_assert((status == STATUS_OK) == (way == 0));
+        if (again) {
+            check_equal(again, override);
+            ck_assert(override_is_absence(again));
+        }
+        override_release(again);
+        override_release(override);
+        buffer_dispose(&json);
+    }
+}
+END_TEST
+
 START_TEST(test_the_largest)
 {
     struct buffer fragment, json, line;
@@ -157,6 +211,16 @@ static const struct {
     {MEMBERS("kill", INTENT_A, "checkout", "2", "1", "{}{}"), "\"fragment\" is not a flag: "},
 };
 
+#define AFTER(list) "{\"after\":" list
+static const char *const odd_lists[] = {
+    AFTER("7"),
+    AFTER("\"aa\""),
+    AFTER("\"" INTENT_B "," INTENT_C "\""),
+    AFTER("\"" INTENT_B " \""),
+    AFTER("\" " INTENT_B "\""),
+    AFTER("\"" INTENT_B "  " INTENT_C "\""),
+    AFTER("\"" INTENT_B " CC33333333333333333333333333333333333333333333333333333333333333\"")};
+
 static void check_refused(const char *json, const char *message)
 {
     struct override *override = (struct override *)&hostile;
@@ -170,6 +234,19 @@ START_TEST(test_hostile)
 {
     for (size_t i = 0; i < COUNT_OF(hostile); i++)
         check_refused(hostile[i].json, hostile[i].message);
+    for (size_t i = 0; i < COUNT_OF(odd_lists); i++) {
+        char json[2048];
+        snprintf(json, sizeof json, "%s,%s", odd_lists[i], GOOD + 1);
+        check_refused(json, "\"after\" is not a list of intents");
+    }
+    struct buffer long_list;
+    buffer_init(&long_list, 0);
+    buffer_append_string(&long_list, AFTER("\""));
+    for (size_t i = 0; i < PHASES_MAX + 1; i++)
+        buffer_append_string(&long_list, i ? " " INTENT_B : INTENT_B);
+    buffer_printf(&long_list, "\",%s", GOOD + 1);
+    check_refused(buffer_string(&long_list), "\"after\" is not a list of intents");
+    buffer_dispose(&long_list);
 }
 END_TEST
 
@@ -351,5 +428,6 @@ START_TEST(test_memory_that_runs_out)
 END_TEST
 
 UNIT_MAIN("override", test_a_copy_says_the_same, test_what_is_written_is_canonical_and_reads_back,
-          test_the_largest, test_hostile, test_hostile_words, test_which_of_two_is_served,
-          test_sets, test_how_they_are_named, test_memory_that_runs_out)
+          test_after_others, test_that_there_is_no_such_flag, test_the_largest, test_hostile,
+          test_hostile_words, test_which_of_two_is_served, test_sets, test_how_they_are_named,
+          test_memory_that_runs_out)

@@ -215,22 +215,94 @@ static bool breaks_fresh(const struct roster_rollout *item)
     return steers_measures && strcmp(item->name, "production/flags/fresh") == 0;
 }
 
-START_TEST(a_flag_that_was_none_before_goes_by_a_revert_alone)
+static bool serves_fresh(struct steers *steers)
 {
-    set_up();
+    struct snapshot *snapshot = hub_acquire(&steers->hub);
+    bool found = document_find(snapshot->environments[0].document, TEXT("fresh")) != NULL;
+    snapshot_release(snapshot);
+    return found;
+}
+
+/* A flag that nobody had before, in a commit of its own or with another. */
+static char *add_fresh(void)
+{
     steers_breaks = breaks_fresh;
     put("flags/fresh.yaml", FLAG("fresh", "on", WATCH));
-    char *bad = commit_now(), expected[100];
+    return commit_now();
+}
+
+START_TEST(a_flag_that_was_none_before_is_none_again_at_once)
+{
+    set_up();
+    char *bad = add_fresh(), expected[100];
     snprintf(expected, sizeof expected, "This reverts commit %s.", bad);
     catch_up(&one);
+    ck_assert(serves_fresh(&one));
     break_it();
+    shell("mv remote.git away.git");
     core_turn(one.core);
-    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
-    ck_assert_ptr_nonnull(one.proposal);
+    ck_assert(!serves_fresh(&one));
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    ck_assert_int_eq(steers_record(&one), RECORDER_FAILED);
+    steers_close(&one); /* and a restart does not forget it */
+    steers_open(&one, "one");
+    ck_assert_ok(mirror_last_tip(one.mirror, one.tip, &failure));
+    steers_take(&one);
+    ck_assert(!serves_fresh(&one));
+    shell("mv away.git remote.git");
+    steers_fetch(&one);
     ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert(!serves_fresh(&one));
     ck_assert_ptr_nonnull(strstr(log_of("%b"), expected));
     ck_assert_str_eq(
         shell("git -C remote.git ls-tree --name-only main flags/ | grep -c fresh; true"), "0");
+    tear_down();
+}
+END_TEST
+
+/* Of a commit of more the flag is pinned to what it was: nothing. */
+START_TEST(a_flag_that_was_none_before_is_pinned_to_none)
+{
+    set_up();
+    put("flags/other.yaml", FLAG("other", "on", ""));
+    add_fresh();
+    catch_up(&one);
+    break_it();
+    core_turn(one.core);
+    ck_assert(!serves_fresh(&one));
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert(!serves_fresh(&one));
+    ck_assert_ptr_nonnull(
+        strstr(shell("git -C remote.git show main:state/production/flags/fresh.yaml"), "asOf: "));
+    tear_down();
+}
+END_TEST
+
+/* Who finds that at a target serves it too, until Git says so. */
+START_TEST(that_a_flag_is_none_is_adopted_like_any_override)
+{
+    set_up();
+    steers_open(&two, "two");
+    add_fresh();
+    catch_up(&one);
+    catch_up(&two);
+    break_it();
+    core_turn(one.core);
+    steers_measures = false;
+    struct snapshot *snapshot = hub_acquire(&one.hub);
+    struct override *found = snapshot->environments[0].overrides->items[0];
+    steering_adopt(core_steering(two.core), &found, 1, true);
+    snapshot_release(snapshot);
+    ck_assert(serves_fresh(&two));
+    core_turn(two.core);
+    ck_assert(!serves_fresh(&two));
+    ck_assert_uint_eq(steers_settle(&two), 1);
+    catch_up(&one);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert(!serves_fresh(&one));
+    steers_close(&two);
     tear_down();
 }
 END_TEST
@@ -378,7 +450,9 @@ UNIT_MAIN("steering_watch", a_breach_is_served_at_once_and_the_commit_reverted,
           a_commit_of_more_than_the_flag_is_pinned_and_its_revert_proposed,
           what_finished_its_bake_is_not_measured_any_more, what_nobody_changed_is_not_measured,
           a_restart_finds_the_bake_in_history_and_the_override_in_the_store,
-          a_flag_that_was_none_before_goes_by_a_revert_alone, two_controllers_take_it_back_once,
+          a_flag_that_was_none_before_is_none_again_at_once,
+          a_flag_that_was_none_before_is_pinned_to_none,
+          that_a_flag_is_none_is_adopted_like_any_override, two_controllers_take_it_back_once,
           a_remote_that_is_away_for_longer_than_the_bake_gets_the_revert_when_it_is_back,
           a_person_who_was_faster_ends_the_override_without_a_commit_of_weir,
           the_blast_cap_holds_a_guardrail_but_no_breaker,
