@@ -57,7 +57,8 @@ static const char redis_look_script[] =
  * foreign, generation held | crowded.
  *
  * What is older than what is held, or contradicts it, still puts its overrides there and over the
- * fields: they are the safe states, and wait for nobody. */
+ * fields: they are the safe states, and wait for nobody. One that stands there already stays as it
+ * is: its fragment is that of a newer tip, or becomes it with the next push of whoever is ahead. */
 static const char redis_script[] =
     "local doc, meta, overrides = KEYS[1], KEYS[2], KEYS[3]\n"
     "local generation, digest, commit, environment, metadata, channel =\n"
@@ -166,8 +167,17 @@ static const char redis_script[] =
     "local function compete(o)\n"
     "  if not winners[o.flag] or wins(o, winners[o.flag]) then winners[o.flag] = o end\n"
     "end\n"
+    /* Of one decision each controller says what its own tip comes to. What whoever is ahead says of
+     * it stands: two of different tips would write it in turns for ever. */
+    "local function is_said(o)\n"
+    "  local s = standing[o.intent]\n"
+    "  return s and s.flag == o.flag and s.rank == o.rank and s.run == o.run and s.seq == o.seq "
+    "and\n"
+    "    (mode == 'merge' or s.fragment == o.fragment)\n"
+    "end\n"
     "for i = first_own, last_own do\n"
     "  local o = decode(ARGV[i])\n"
+    "  if o and is_said(o) then o = standing[o.intent] end\n"
     "  if o then own[o.intent] = o compete(o) end\n"
     "end\n"
     "for intent, o in pairs(standing) do\n"
