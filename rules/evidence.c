@@ -322,11 +322,13 @@ static bool is_tally(const struct evidence_design *design, const struct sample *
         return false;
     if (counts_events(design))
         return tally->sum >= 0 && tally->sum <= tally->n;
+    /* who spends in this look may have come in an earlier one: a bucket's sum may precede its n */
+    if (design->kind == EVIDENCE_MEANS && design->units == EVIDENCE_BUCKETS)
+        return true;
     if (design->kind != EVIDENCE_MEANS || tally->n == 0)
         return tally->n > 0 || (tally->sum == 0 && tally->squares == 0);
     /* the squares of n values of that sum are at least sum²/n */
-    return design->units == EVIDENCE_BUCKETS ||
-           tally->squares * (1 + 1e-9) >= tally->sum * (tally->sum / tally->n);
+    return tally->squares * (1 + 1e-9) >= tally->sum * (tally->sum / tally->n);
 }
 
 static bool went_back(const struct evidence_design *design, const struct sample *before,

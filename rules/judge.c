@@ -29,7 +29,8 @@ void judge_refusal(const struct error *error, struct judgement *judgement)
 
 /* --- what came in ----------------------------------------------------------------------------- */
 
-bool judge_counts(const struct counts *counts, struct sample *out, struct judgement *judgement)
+static bool read_counts(const struct counts *counts, bool counts_events, struct sample *out,
+                        struct judgement *judgement)
 {
     double sum = counts->has_numerator ? counts->numerator : 0;
     double n = counts->has_denominator ? counts->denominator : 0;
@@ -41,9 +42,11 @@ bool judge_counts(const struct counts *counts, struct sample *out, struct judgem
         say_only(judgement, VERDICT_ERROR, "a numerator without a denominator");
         return false;
     }
-    if (!(sum >= 0 && n >= 0 && n <= STATISTICS_MOST_COUNT && sum <= n)) {
+    bool is_count = n >= 0 && n <= STATISTICS_MOST_COUNT;
+    if (!is_count || !(counts_events ? sum >= 0 && sum <= n : isfinite(sum) && n > 0)) {
         judge_begin(judgement, VERDICT_ERROR, NAN, 0);
-        judge_say(judgement, "counts that no sample can have: ");
+        judge_say(judgement, counts_events ? "counts that no sample can have: "
+                                           : "a sum that no sample can have: ");
         judge_say_exactly(judgement, sum);
         judge_say(judgement, " of ");
         judge_say_exactly(judgement, n);
@@ -51,6 +54,16 @@ bool judge_counts(const struct counts *counts, struct sample *out, struct judgem
     }
     *out = (struct sample){.n = n, .sum = sum};
     return true;
+}
+
+bool judge_counts(const struct counts *counts, struct sample *out, struct judgement *judgement)
+{
+    return read_counts(counts, true, out, judgement);
+}
+
+bool judge_sums(const struct counts *counts, struct sample *out, struct judgement *judgement)
+{
+    return read_counts(counts, false, out, judgement);
 }
 
 /* n=17 where 500 are wanted */

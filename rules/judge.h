@@ -49,6 +49,9 @@ struct counts {
  * a denominator or with one of 0 or NaN, error for what no counts can be. */
 bool judge_counts(const struct counts *counts, struct sample *out, struct judgement *judgement);
 
+/* The same of a sum of values, which may be any finite number, also below 0. */
+bool judge_sums(const struct counts *counts, struct sample *out, struct judgement *judgement);
+
 /* The judgement of evidence that refused a look: an error in its words. */
 void judge_refusal(const struct error *error, struct judgement *judgement);
 

@@ -137,6 +137,47 @@ static void check_alone(struct linker *linker, const struct rollout *rollout)
 
 /* --- what watches over it -------------------------------------------------------------------- */
 
+static bool is_of_name(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == ':';
+}
+
+/* Whether a name of PromQL is `word`, or with `is_ending` ends in it. */
+static bool names_word(struct text expression, struct text word, bool is_ending)
+{
+    for (size_t i = 0; i + word.length <= expression.length; i++) {
+        size_t after = i + word.length;
+        bool goes_on = after < expression.length && is_of_name(expression.data[after]);
+        bool is_inside = i > 0 && is_of_name(expression.data[i - 1]);
+        if (memcmp(expression.data + i, word.data, word.length) == 0 && !goes_on &&
+            is_inside == is_ending)
+            return true;
+    }
+    return false;
+}
+
+/* A sum of seconds judged as a count of events would be an error at best, and at worst a rate that
+ * looks well. */
+static void check_metric_type(struct linker *linker, const struct metric *metric)
+{
+    const struct text label = TEXT("bucket"), sum = TEXT("_sum"); /* of histograms and summaries */
+    if (metric->source != METRIC_PROMETHEUS || !metric->has_counts)
+        return;
+    if (metric->type == METRIC_PROPORTION && names_word(metric->numerator, sum, true))
+        diagnostics_add(linker->diagnostics, CODE_METRIC_TYPE, metric->name.place,
+                        "a sum of values over their count is a mean: give type: mean",
+                        "metric \"%.64s\" counts events by a series that ends in _sum",
+                        metric->name.text.data);
+    else if (metric->type == METRIC_MEAN && metric->compare == METRIC_SEQUENTIAL &&
+             !names_word(metric->numerator, label, false) &&
+             !names_word(metric->denominator, label, false))
+        diagnostics_add(linker->diagnostics, CODE_METRIC_TYPE, metric->name.place,
+                        "count by it in both parts: sum by (bucket) (…)",
+                        "metric \"%.64s\" compares means without a label bucket: it can only hold",
+                        metric->name.text.data);
+}
+
 static void check_metric(struct linker *linker, const struct metric *metric)
 {
     struct text asked = metric->has_counts ? metric->numerator : metric->query;
@@ -148,6 +189,7 @@ static void check_metric(struct linker *linker, const struct metric *metric)
                         "ask for {{variant}}: it is asked once for each arm",
                         "metric \"%.64s\" compares two arms, but asks the same of both",
                         metric->name.text.data);
+    check_metric_type(linker, metric);
     /* A flake in a thousand measurements: over 12 weeks of minutes, 120 of them. */
     if (metric->limits.failure > 0 && metric->limits.window > 7 * INT64_C(86400))
         diagnostics_add(linker->diagnostics, CODE_METRIC_LIMIT, metric->name.place,

@@ -29,6 +29,11 @@ static enum no_data no_data_of(const struct node *node, enum metric_role role)
     return text_is(node->string, "pass") ? NO_DATA_PASS : NO_DATA_HOLD;
 }
 
+static enum metric_type type_of(struct text text)
+{
+    return text_is(text, "mean") ? METRIC_MEAN : METRIC_PROPORTION;
+}
+
 static bool read_source(struct reading *reading, const struct node *spec, struct metric *metric)
 {
     const struct node *map = node_get(spec, "prometheus");
@@ -147,6 +152,21 @@ static bool has_window(const struct metric *metric)
             metric_template_names(metric->denominator, WORD_WINDOW));
 }
 
+/* A mean is a sum over a count, and neither one number nor a part of an error budget. */
+static void check_type(struct reading *reading, const struct metric *metric)
+{
+    if (metric->type != METRIC_MEAN)
+        return;
+    if (!metric->has_counts)
+        refuse(reading, metric,
+               "give numerator (the sum) and denominator (of how many), or leave type away: a "
+               "query is compared as it is",
+               "is a mean, and has no sum");
+    else if (metric->burn_count)
+        refuse(reading, metric, "give a thresholdRange, or compare",
+               "is a mean, which burns no error budget: that counts events");
+}
+
 /* What the schema cannot say. */
 static void check_metric(struct reading *reading, const struct metric *metric)
 {
@@ -164,6 +184,7 @@ static void check_metric(struct reading *reading, const struct metric *metric)
     if (!metric->has_counts && metric->minimum_sample)
         refuse(reading, metric, "give numerator and denominator",
                "has a minimumSample, which needs counts");
+    check_type(reading, metric);
     check_templates(reading, metric);
     if (metric->step && (metric->compare != METRIC_ABSOLUTE || metric->burn_count ||
                          (!metric->has_minimum && !metric->has_maximum)))
@@ -183,6 +204,7 @@ bool read_metric(struct reading *reading, const struct node *root, struct metric
 {
     const struct node *spec = node_get(root, "spec");
     metric->role = role_of(node_get_string(spec, "role"));
+    metric->type = type_of(node_get_string(spec, "type"));
     metric->on_no_data = no_data_of(node_get(spec, "onNoData"), metric->role);
     if (!read_source(reading, spec, metric) || !read_judge(spec, metric))
         return false;

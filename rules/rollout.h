@@ -56,6 +56,10 @@ enum metric_role {
 
 enum metric_source { METRIC_PROMETHEUS, METRIC_HTTP };
 
+/* What its numerator is: a count of some of those that the denominator counts, or a sum of values
+ * (seconds, euros) over them. GrowthBook's and Statsig's names. */
+enum metric_type { METRIC_PROPORTION, METRIC_MEAN };
+
 enum metric_compare { METRIC_ABSOLUTE, METRIC_DIFFERENCE, METRIC_RATIO, METRIC_SEQUENTIAL };
 
 /* An error budget burns too fast when both windows say so (SRE Workbook, chapter 5). */
@@ -82,10 +86,11 @@ struct metric {
     struct text address; /* of Prometheus, or the URL that is asked */
     struct place address_place;
     /* Templates of PromQL; of http JSON pointers (RFC 6901) into its one answer. */
+    enum metric_type type;
     bool has_counts;                    /* numerator and denominator, else query */
     struct text query;                  /* one number, compared as it is */
     int64_t step;                       /* seconds: asked at each of the window; 0: once */
-    struct text numerator, denominator; /* counts */
+    struct text numerator, denominator; /* counts; of a mean a sum, and a count */
     struct text secret;                 /* its name, or empty */
     struct place secret_place;
     bool has_minimum, has_maximum; /* thresholdRange, both inclusive */

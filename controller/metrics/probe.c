@@ -61,6 +61,8 @@ void probe_digest(const struct metric *metric, uint8_t out[PROBE_DIGEST_SIZE])
     add_whole(&all, limits->count);
     buffer_append_u64(&all, metric->minimum_sample);
     add_whole(&all, metric->on_no_data);
+    if (metric->type != METRIC_PROPORTION) /* as it was before there were types */
+        add_whole(&all, metric->type);
     sha256_init(&context);
     sha256_update(&context, all.length, (const uint8_t *)all.data);
     sha256_digest(&context, PROBE_DIGEST_SIZE, out);

@@ -7,7 +7,9 @@
  *   none has counted before: it is asked for [the last look's end, now), as {{window}}. Counts that
  *   are not of {{window}}, and limits that no rate can be tested against (0, 1 and beyond), are
  *   judged raw;
- * - counts under difference, ratio or burnRate: raw, over windows.
+ * - counts under difference, ratio or burnRate, and sums (type: mean) under those or a
+ *   thresholdRange: raw, over windows. Sums have evidence only in a sequential comparison by
+ *   bucket, since only there it shows how they vary; without buckets they may only hold.
  * Windows are clipped to the phase's start. One under PROBE_SCRAPES scrapes is not asked, for
  * rate() and increase() need two samples of each series and a scrape may fail (Grafana's
  * $__rate_interval has the same four, and the same 15 s by default). A metric whose interval is
@@ -19,8 +21,7 @@
  *   once all are exposed there is no control left, and comparisons say the same;
  * - the sample ratio is looked at where counts come by hash bucket, everybody's share stands still,
  *   and no audience came before: requests of one user are not drawn one by one, so the counts are
- *   divided by how much more the buckets vary than chance has them;
- * - means: numerator and denominator are counts.
+ *   divided by how much more the buckets vary than chance has them.
  *
  * Not for two threads at once; owns its evidence, borrows rollout and metric. No I/O, no clock. All
  * times are wall nanoseconds since 1970 but where seconds are told. */

@@ -104,7 +104,7 @@ static bool read_span(struct take *take, size_t span, struct looking *looking)
     for (size_t arm = 0; arm < take->plan->arms; arm++) {
         const struct counts counts = take_counts(take, span, arm);
         struct sample sample;
-        bool has = judge_counts(&counts, &sample, &judgement);
+        bool has = take_sample(take, &counts, &sample, &judgement);
         take->n[arm] = has ? sample.n : 0;
         if (!has && judgement.verdict == VERDICT_ERROR) {
             take->judgement = judgement;
@@ -242,17 +242,27 @@ static void read_buckets(const struct take *take, size_t span, struct looking *l
     }
 }
 
+/* Nobody knows how much the values of a sum vary, but for its buckets. */
+static void hold_without_variance(struct take *take)
+{
+    struct probe *probe = take->probe;
+    take_say(&take->judgement, VERDICT_INCONCLUSIVE,
+             "sums alone do not tell how values vary: give both parts a bucket label");
+    probe->enough =
+        fmin(take->n[ARM_VARIANT], take->n[ARM_CONTROL]) >= (double)probe->metric->minimum_sample;
+}
+
 static void judge_compared(struct take *take, struct looking *looking)
 {
     struct probe *probe = take->probe;
     struct evidence *trial = NULL;
     struct error error;
-    bool bucketed;
+    bool bucketed, is_mean = probe->metric->type == METRIC_MEAN;
     if (!read_form(take, &bucketed))
         return;
     looking->entries = bucketed ? EVIDENCE_MOST_BUCKETS : 1;
     looking->design =
-        (struct evidence_design){.kind = EVIDENCE_PROPORTIONS,
+        (struct evidence_design){.kind = is_mean ? EVIDENCE_MEANS : EVIDENCE_PROPORTIONS,
                                  .units = bucketed ? EVIDENCE_BUCKETS : EVIDENCE_REQUESTS,
                                  .alpha = alpha_of(probe),
                                  .margin = probe->metric->margin,
@@ -266,6 +276,10 @@ static void judge_compared(struct take *take, struct looking *looking)
     }
     if (!any_look(take, looking))
         return;
+    if (is_mean && !bucketed) {
+        hold_without_variance(take);
+        return;
+    }
     if (add_looks(take, looking, &trial, &error) != STATUS_OK) {
         judge_refusal(&error, &take->judgement);
         free(trial);

@@ -22,7 +22,8 @@ const struct reading *take_reading(const struct take *take, size_t span, size_t 
 
 double take_clamp(const struct probe *probe, double numerator, double denominator)
 {
-    bool is_close = probe->metric->source == METRIC_PROMETHEUS && numerator > denominator &&
+    bool is_close = probe->metric->type == METRIC_PROPORTION &&
+                    probe->metric->source == METRIC_PROMETHEUS && numerator > denominator &&
                     numerator <= denominator * EXTRAPOLATED + 1;
     return is_close ? denominator : numerator;
 }
@@ -39,6 +40,13 @@ struct counts take_counts(const struct take *take, size_t span, size_t arm)
     if (counts.has_numerator && counts.has_denominator)
         counts.numerator = take_clamp(take->probe, counts.numerator, counts.denominator);
     return counts;
+}
+
+bool take_sample(const struct take *take, const struct counts *counts, struct sample *out,
+                 struct judgement *judgement)
+{
+    return take->probe->metric->type == METRIC_MEAN ? judge_sums(counts, out, judgement)
+                                                    : judge_counts(counts, out, judgement);
 }
 
 /* Whether an answer is none; then the judgement says so. */
@@ -108,7 +116,7 @@ static void judge_ratio(struct take *take)
     const struct threshold_range range = range_of(metric);
     const struct counts counts = take_counts(take, 0, 0);
     struct sample sample;
-    if (!judge_counts(&counts, &sample, &take->judgement))
+    if (!take_sample(take, &counts, &sample, &take->judgement))
         return;
     take->n[ARM_VARIANT] = sample.n;
     take->probe->enough = sample.n >= (double)metric->minimum_sample;
@@ -136,7 +144,7 @@ static bool sample_of(struct take *take, size_t arm, struct sample *out)
         return false;
     }
     const struct counts counts = take_counts(take, 0, arm);
-    if (!judge_counts(&counts, out, &take->judgement))
+    if (!take_sample(take, &counts, out, &take->judgement))
         return false;
     take->n[arm] = out->n;
     return true;

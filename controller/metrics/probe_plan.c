@@ -35,6 +35,8 @@ enum probe_way probe_way(const struct metric *metric)
         return PROBE_COMPARE;
     if (!metric->has_counts)
         return PROBE_NUMBER;
+    if (metric->type == METRIC_MEAN) /* the values behind a sum are not known, nor how they vary */
+        return PROBE_COUNTS;
     probe_limits(metric, &design);
     bool is_testable = (design.has_min || design.has_max) && (!design.has_max || design.max > 0) &&
                        (!design.has_min || design.min < 1);

@@ -46,6 +46,9 @@ const struct reading *take_reading(const struct take *take, size_t span, size_t 
 struct counts take_counts(const struct take *take, size_t span, size_t arm);
 /* The numerator, where extrapolation alone makes it larger than the denominator. */
 double take_clamp(const struct probe *probe, double numerator, double denominator);
+/* They as a sample, by the metric's type; false and the judgement where they are none. */
+bool take_sample(const struct take *take, const struct counts *counts, struct sample *out,
+                 struct judgement *judgement);
 /* Without control only whether the variant speaks can be said. */
 void take_alone(struct take *take);
 void take_rate(struct take *take);

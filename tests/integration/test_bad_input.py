@@ -33,6 +33,17 @@ spec:
 """
 
 
+MEAN = """\
+apiVersion: weir/v1
+kind: Metric
+metadata: {name: slow}
+spec:
+  type: mean
+  prometheus: {address: "http://prometheus:9090", query: up}
+  thresholdRange: {max: 1}
+"""
+
+
 def flag(text, *fault):
     """A commit of one file; its fault is a code, a line, a column and words of the message."""
     return {"flags/bad.yaml": text}, "flags/bad.yaml", *fault
@@ -55,6 +66,7 @@ COMMITS = {
     "merge key": flag(GOOD + "  <<: {enabled: true}\n", "W109", 7, 3, "merge keys"),
     "tag": flag(GOOD.replace("on: true", "on: !!bool true"), "W110", 5, 18, "tags are refused"),
     "not YAML": flag(GOOD + "  rules: [\n", "W104", 8, 1, ""),
+    "mean without a sum": other("metrics/bad.yaml", MEAN, "W217", 3, 18, 'metric "slow" is a mean, and has no sum'),
     "variants missing": flag(HEAD + "  default: on\n", "W202", 5, 3, '"spec.variants" is missing'),
     "variants empty": flag(HEAD + "  variants: {}\n  default: on\n", "W207", 5, 13,
                            "spec.variants: expected at least 1 entry"),

@@ -60,15 +60,20 @@ spec:
 COUNTS = ('{{address: "{url}", '
           'numerator: \'sum(increase(shop_errors_total{{variant="{{{{variant}}}}"}}[{{{{window}}}}]))\', '
           'denominator: \'sum(increase(shop_requests_total{{variant="{{{{variant}}}}"}}[{{{{window}}}}]))\'}}')
+MEANS = COUNTS.replace("sum(", "sum by (bucket) (").replace("shop_requests_total", "shop_seconds_count").replace(
+    "shop_errors_total", "shop_seconds_sum")
 LIMIT = "thresholdRange: {max: 0.05}"
+BUCKETS = 24
 
 
 class Shop:
-    """Requests and errors a second, by variant."""
+    """Requests and errors a second, and the seconds that a request takes, by variant."""
 
     def __init__(self):
         self.rates = {"on": (50, 0), "off": (50, 0)}
+        self.seconds = {"on": 0.2, "off": 0.2}
         self.counts = {}
+        self.taken = {}  # seconds by variant and bucket: some users are slower than others
         self.asked = []
         self.last = time.monotonic()
         self.lock = threading.Lock()
@@ -106,11 +111,19 @@ class Shop:
             for variant, (requests, errors) in self.rates.items():
                 before = self.counts.get(variant, (0, 0))
                 self.counts[variant] = (before[0] + requests * passed, before[1] + errors * passed)
+                for bucket in range(BUCKETS):
+                    slowness = 0.9 + 0.2 * (bucket * 7 % BUCKETS) / BUCKETS
+                    self.taken[variant, bucket] = (self.taken.get((variant, bucket), 0)
+                                                   + requests * passed / BUCKETS * slowness * self.seconds[variant])
             lines = []
             for variant in self.rates:
                 requests, errors = self.counts[variant]
                 lines += [f'shop_requests_total{{variant="{variant}"}} {requests}',
                           f'shop_errors_total{{variant="{variant}"}} {errors}']
+                for bucket in range(BUCKETS):
+                    labels = f'{{variant="{variant}",bucket="{bucket}"}}'
+                    lines += [f'shop_seconds_count{labels} {requests / BUCKETS}',
+                              f'shop_seconds_sum{labels} {self.taken[variant, bucket]}']
             return "\n".join(lines) + "\n"
 
     def json(self, request):
@@ -219,6 +232,7 @@ def prometheus(shop, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quiet(shop):
     shop.rates = {"on": (50, 0), "off": (50, 0)}
+    shop.seconds = {"on": 0.2, "off": 0.2}
 
 
 @contextlib.contextmanager
@@ -279,6 +293,33 @@ def test_comparison_with_control(prometheus, shop, tmp_path):
         shop.rates["on"] = (50, 20)
         gate = driver.wait("errors", verdict="failure")
         assert " > 1.5 x " in gate["evidence"] and ", raw, window" in gate["evidence"], gate
+
+
+def means(prometheus):
+    return "type: mean\n  prometheus: " + MEANS.format(url=prometheus.url)
+
+
+def test_a_latency_that_is_worse_by_bucket(prometheus, shop, tmp_path):
+    shop.seconds["on"] = 0.5
+    compare = "compare: {to: control, method: sequential, margin: 0.05}"
+    single = means(prometheus).replace("sum by (bucket) (", "sum(")
+    with measuring(tmp_path, ("latency", means(prometheus), compare), ("plain", single, compare),
+                   ("limit", single, "thresholdRange: {max: 0.4}")) as driver:
+        gate = driver.wait("latency", verdict="failure")
+        assert re.match(r"0\.\d+ against 0\.\d+, margin 0\.05, n=\d+, harm >= 0\.\d+, ln E=", gate["evidence"]), gate
+        # without buckets nobody knows how much the values vary
+        gate = driver.wait("plain", verdict="inconclusive")
+        assert "give both parts a bucket label" in gate["evidence"], gate
+        gate = driver.wait("limit", verdict="failure")
+        assert re.match(r"0\.\d+ > 0\.4, n=\d+, raw, window ", gate["evidence"]), gate
+
+
+def test_a_latency_that_is_as_before(prometheus, tmp_path):
+    compare = "compare: {to: control, method: sequential, margin: 0.05}"
+    with measuring(tmp_path, ("latency", means(prometheus), compare)) as driver:
+        gate = driver.wait("latency", verdict="success", enough=True)
+        assert re.match(r"0\.\d+ against 0\.\d+, margin 0\.05, n=\d+", gate["evidence"]), gate
+        assert driver.ask("view")["status"][0]["raw"] is False
 
 
 def test_what_is_no_number_never_passes(prometheus, tmp_path):

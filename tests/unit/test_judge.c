@@ -105,6 +105,43 @@ START_TEST(counts_that_came_in)
 }
 END_TEST
 
+/* Of values there may be more than of those who have them, and less than none. */
+START_TEST(sums_that_came_in)
+{
+    struct sample sample = {7, 7, 7};
+    ck_assert(judge_sums(&(struct counts){true, true, 900, 600}, &sample, &judgement));
+    ck_assert_double_eq(sample.sum, 900);
+    ck_assert_double_eq(sample.n, 600);
+    ck_assert_double_eq(sample.squares, 0);
+    ck_assert(judge_sums(&(struct counts){true, true, -2.5, 10}, &sample, &judgement));
+    ck_assert_double_eq(sample.sum, -2.5);
+    ck_assert(judge_sums(&(struct counts){false, true, NAN, 600}, &sample, &judgement));
+    ck_assert_double_eq(sample.sum, 0);
+
+    static const struct {
+        struct counts counts;
+        enum verdict verdict;
+        const char *reason;
+    } cases[] = {
+        {{false, false, 0, 0}, VERDICT_NO_DATA, "no data"},
+        {{true, true, 0, 0}, VERDICT_NO_DATA, "no data"},
+        {{true, true, NAN, 9}, VERDICT_NO_DATA, "no data"},
+        {{true, true, 9, NAN}, VERDICT_NO_DATA, "no data"},
+        {{true, false, 1, 0}, VERDICT_ERROR, "a numerator without a denominator"},
+        {{true, true, 1, 0}, VERDICT_ERROR, "a sum that no sample can have: 1 of 0"},
+        {{true, true, 1, -2}, VERDICT_ERROR, "a sum that no sample can have: 1 of -2"},
+        {{true, true, -INFINITY, 2},
+         VERDICT_ERROR,
+         "a sum that no sample can have: -Infinity of 2"},
+        {{true, true, 1, INFINITY}, VERDICT_ERROR, "a sum that no sample can have: 1 of Infinity"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        ck_assert(!judge_sums(&cases[i].counts, &sample, &judgement));
+        judged(judgement, cases[i].verdict, cases[i].reason);
+    }
+}
+END_TEST
+
 static struct evidence opened(struct evidence_design design)
 {
     struct evidence evidence;
@@ -435,7 +472,7 @@ START_TEST(long_words)
 }
 END_TEST
 
-UNIT_MAIN("judge", the_worst_counts, range_is_inclusive, counts_that_came_in, rate_and_its_bound,
-          rate_with_a_minimum, raw_comparisons, sequential_comparison, requests_may_only_hold,
-          values_that_do_not_vary, sample_ratio, burn_rates, burn_rates_that_make_no_sense,
-          long_words)
+UNIT_MAIN("judge", the_worst_counts, range_is_inclusive, counts_that_came_in, sums_that_came_in,
+          rate_and_its_bound, rate_with_a_minimum, raw_comparisons, sequential_comparison,
+          requests_may_only_hold, values_that_do_not_vary, sample_ratio, burn_rates,
+          burn_rates_that_make_no_sense, long_words)

@@ -311,6 +311,20 @@ static void expect_fault(const char *rollouts, const char *code, const char *wor
     ck_abort_msg("no %s \"%s\" in:\n%s", code, words, rig_story(&rig));
 }
 
+static void expect_none(const char *metric)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_add(&rig, "flags/shop.yaml", text_of(ROLLOUT_FLAG));
+    rig_add(&rig, "metrics/m.yaml", text_of(metric));
+    ck_assert_msg(rig_link(&rig) == STATUS_OK && rig.faults.count == 0, "%s", rig_story(&rig));
+    rig_dispose(&rig);
+}
+
+#define MEAN(source, judge)                                                                        \
+    "---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {type: mean, prometheus: " \
+    "{address: 'http://p:9090', " source "}, " judge "}\n"
+
 START_TEST(slips_are_told)
 {
     expect_fault(ROLLOUT("a", "[{name: x, percent: 5}, {name: y, percent: 5}]"), CODE_PHASE_SHRINKS,
@@ -356,6 +370,21 @@ START_TEST(slips_are_told)
                  "'b{v=\"{{variant}}\"}[{{window}}]'}, compare: {to: control, method: "
                  "sequential}}\n",
                  CODE_METRIC, "counts in a window of its own");
+    expect_fault(MEAN("query: up", "thresholdRange: {max: 1}"), CODE_METRIC, "has no sum");
+    expect_fault(MEAN("numerator: 'a[{{window}}]', denominator: 'b[{{window}}]'",
+                      "burnRate: {objective: 0.99, windows: [{long: 1h, short: 5m, rate: 2}]}"),
+                 CODE_METRIC, "burns no error budget");
+    expect_none(MEAN("numerator: 'sum by (bucket) (s_sum{v=\"{{variant}}\"}[{{window}}])', "
+                     "denominator: 'sum by (bucket) (s_count{v=\"{{variant}}\"}[{{window}}])'",
+                     "compare: {to: control, method: sequential}"));
+    expect_fault(MEAN("numerator: 's_sum{v=\"{{variant}}\"}[{{window}}]', "
+                      "denominator: 's_bucket{v=\"{{variant}}\"}[{{window}}]'",
+                      "compare: {to: control, method: sequential}"),
+                 CODE_METRIC_TYPE, "without a label bucket: it can only hold");
+    expect_fault("---\napiVersion: weir/v1\nkind: Metric\nmetadata: {name: m}\nspec: {prometheus: "
+                 "{address: 'http://p:9090', numerator: 's_sum{v=\"on\"}', denominator: "
+                 "'s_count'}, thresholdRange: {max: 1}}\n",
+                 CODE_METRIC_TYPE, "counts events by a series that ends in _sum");
 }
 END_TEST
 
