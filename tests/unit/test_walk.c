@@ -77,6 +77,13 @@ START_TEST(nothing_starts_past_a_hold_nor_without_a_plan)
     expect(&world, world_verb(&world, VERB_START), WALK_REFUSE);
     expect_words(&world, "plan: it has no phases");
     world_dispose(&world);
+    world_init(&world);
+    world_run(&world, PHASE_ALL);
+    world.task.phases = NULL;
+    world.state.phase++;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "plan: the state is in no phase of it");
+    world_dispose(&world);
 }
 END_TEST
 
@@ -408,7 +415,16 @@ START_TEST(a_pause_stops_the_timers_and_resume_lets_them_go_on)
     world_pass(&world, 1);
     expect(&world, world_tick(&world), WALK_WAIT);
     ck_assert_int_eq(world.decision.next, MONDAY + 35 * DAY);
-    world_pass(&world, 3 * DAY - 1);
+    struct rollout_state resumed = world.state;
+    world.task.now = MONDAY + 37 * DAY - 1; /* two of the seven days to its deadline were behind */
+    world_measure(&world, WALK_ERROR);
+    expect(&world, world_tick(&world), WALK_WAIT);
+    world.task.now += 1;
+    expect(&world, world_tick(&world), WALK_HOLD);
+    ck_assert_int_eq(world.decision.hold, HOLD_DEADLINE);
+    world.state = resumed;
+    world.task.now = MONDAY + 35 * DAY;
+    world_measure(&world, WALK_SUCCESS);
     expect(&world, world_tick(&world), WALK_ADVANCE);
     world_dispose(&world);
 }

@@ -57,10 +57,12 @@ START_TEST(a_completed_rollout_is_watched_still)
     struct world world;
     world_init(&world);
     world_run(&world, PHASE_ALL);
+    world.state.rollbacks = 3;
     expect(&world, world_tick(&world), WALK_COMPLETE);
     world.task.now += DAY;
     world_measure(&world, WALK_FAILURE);
     expect(&world, world_tick(&world), WALK_ROLLBACK);
+    ck_assert_int_eq(world.state.holds[0].until, world.task.now + HOUR); /* the first in a row */
     world_dispose(&world);
 }
 END_TEST
@@ -383,9 +385,11 @@ START_TEST(a_calendar_that_closes_over_a_window_closes_it)
     struct calendar *calendar = office_hours();
     world_run(&world, PHASE_CANARY);
     expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
+    expect(&world, world_verb(&world, VERB_APPROVE), WALK_APPROVE);
     world.task.calendar = calendar;
     world_pass(&world, 4 * HOUR);
     expect(&world, world_tick(&world), WALK_CLOSE_WINDOW);
+    ck_assert_uint_eq(world.state.approval_count, 1);
     ck_assert_int_eq(world.state.ramp.done, 4 * HOUR);
     ck_assert_int_eq(world.state.ramp.length, 0);
     expect(&world, world_tick(&world), WALK_WAIT);
