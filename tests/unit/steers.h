@@ -93,6 +93,24 @@ SHARED enum status steers_view(void *self, const struct roster_rollout *item, in
     return STATUS_OK;
 }
 
+/* What people were told last, and how often they were. */
+static struct {
+    unsigned times;
+    enum walk_kind kind;
+    enum walk_cause cause; /* of what is waited for */
+} steers_told;
+
+SHARED void steers_tell(void *context, const struct roster_rollout *item,
+                        const struct walk_decision *decision, struct text commit, struct text by,
+                        struct text evidence)
+{
+    (void)context, (void)item, (void)commit, (void)by, (void)evidence;
+    steers_told.times++;
+    steers_told.kind = decision->kind;
+    if (decision->reason_count)
+        steers_told.cause = decision->reasons[decision->reason_count - 1].cause;
+}
+
 /* Since when all targets have what the first rollout's state says, as measuring was told last. */
 static int64_t steers_exposed_since;
 static size_t steers_phase; /* in which it is measured, if in any */
@@ -149,6 +167,7 @@ SHARED void steers_open(struct steers *steers, const char *folder)
                      .measures = {.view = steers_view, .watch = steers_watch},
                      .blast_cap = steers_blast_cap,
                      .propose = steers_propose,
+                     .tell = steers_tell,
                      .wake = steers_wake,
                      .context = steers}};
     ck_assert_ok(core_new(&parts, steers->mirror, &steers->core, &failure));

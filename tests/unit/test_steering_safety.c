@@ -29,6 +29,9 @@ START_TEST(who_approves_and_then_changes_it_has_not_approved_it)
 {
     set_up(APPROVED, START);
     ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steers_told.times, 1); /* that they are wanted, once a move */
+    ck_assert_int_eq(steers_told.kind, WALK_WAIT);
+    ck_assert_int_eq(steers_told.cause, WAIT_APPROVALS);
     refuses(VERB_ADVANCE, "approvals 0 of 1");
     struct desk_request request = do_verb(VERB_APPROVE, "a@example.com");
     ck_assert_int_eq(request.state, DESK_REFUSED); /* who wrote it */
@@ -52,7 +55,7 @@ END_TEST
 
 START_TEST(a_state_of_later_than_now_lets_nobody_in)
 {
-    set_up("[{name: two, percent: 2}, {name: half, percent: 50}]", WATCHED);
+    set_up("[{name: two, percent: 2}, {name: half, percent: 50, approvals: 1}]", WATCHED);
     core_turn(one.core);
     ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
     steers_take(&one);
@@ -60,9 +63,11 @@ START_TEST(a_state_of_later_than_now_lets_nobody_in)
     core_turn(one.core);
     ck_assert_ptr_null(one.proposal);
     ck_assert(shows("the state is dated later than now"));
-    ck_assert_int_eq(do_verb(VERB_ADVANCE, "ada").state, DESK_REFUSED);
+    refuses(VERB_ADVANCE,
+            "metric errors: no data; clock: the state is dated later than now; approvals 0 of 1");
     ck_assert_int_eq(do_verb(VERB_KILL, "ada").state, DESK_SERVED);
     ck_assert_uint_eq(exposed(), 0);
+    ck_assert_int_eq(steers_told.kind, WALK_KILL);
     tear_down();
 }
 END_TEST

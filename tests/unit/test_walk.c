@@ -59,6 +59,34 @@ START_TEST(the_first_phase_is_approved_too)
 }
 END_TEST
 
+START_TEST(nothing_starts_past_a_hold_nor_without_a_plan)
+{
+    struct world world;
+    world_init(&world);
+    world.task.foreign_edit = true;
+    expect(&world, world_tick(&world), WALK_HOLD);
+    world.task.foreign_edit = false;
+    expect(&world, world_verb(&world, VERB_START), WALK_REFUSE);
+    expect_words(&world, "hold foreign-edit by weir");
+    world.rollout.has_start = true;
+    world.rollout.start = MONDAY;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    world_dispose(&world);
+    world_init(&world);
+    world.task.phases = NULL;
+    expect(&world, world_verb(&world, VERB_START), WALK_REFUSE);
+    expect_words(&world, "plan: it has no phases");
+    world_dispose(&world);
+    world_init(&world);
+    world_run(&world, PHASE_ALL);
+    world.task.phases = NULL;
+    world.state.phase++;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "plan: the state is in no phase of it");
+    world_dispose(&world);
+}
+END_TEST
+
 /* --- gates pass, bake over ------------------------------------------------------------------- */
 
 START_TEST(it_advances_when_the_bake_is_over_and_the_gates_pass)
@@ -172,6 +200,29 @@ START_TEST(growing_waits_for_every_gate)
         expect_words(&world, cases[i].words);
         world_dispose(&world);
     }
+}
+END_TEST
+
+/* One that informs keeps nothing from growing, nor hides one that gates. */
+START_TEST(the_metric_that_has_measured_least_bakes)
+{
+    struct name metrics[] = {{.text = TEXT("errors")}, {.text = TEXT("slow")}};
+    struct world world;
+    world_init(&world);
+    world.rollout.metrics = metrics;
+    world.rollout.metric_count = world.task.gate_count = 2;
+    world.gates[0].role = METRIC_INFO;
+    world.gates[1] = (struct walk_gate){.metric = TEXT("slow"), .role = METRIC_GUARDRAIL};
+    world_run(&world, PHASE_STAFF);
+    world_pass(&world, 5 * DAY);
+    world.gates[0].verdict = WALK_ERROR;
+    world.gates[0].covered = 0;
+    world.gates[1].covered = 2 * DAY;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "bake 2d 12h of 5d");
+    world.gates[1].covered = 4 * DAY;
+    expect(&world, world_tick(&world), WALK_ADVANCE);
+    world_dispose(&world);
 }
 END_TEST
 
@@ -314,6 +365,14 @@ START_TEST(approvals_outlive_a_pause_and_no_hold)
     expect(&world, world_tick(&world), WALK_WAIT);
     expect_words(&world, "approvals 0 of 2");
     world_dispose(&world);
+    world_init(&world); /* given to go on, they are not given to go on after a hold */
+    world.phases[PHASE_CANARY].approvals = world.phases[PHASE_TEN].approvals = 1;
+    world_run(&world, PHASE_CANARY);
+    expect(&world, world_verb(&world, VERB_APPROVE), WALK_APPROVE);
+    expect(&world, world_verb(&world, VERB_HALT), WALK_HOLD);
+    expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
+    expect_words(&world, "approvals 0 of 1");
+    world_dispose(&world);
 }
 END_TEST
 
@@ -356,7 +415,16 @@ START_TEST(a_pause_stops_the_timers_and_resume_lets_them_go_on)
     world_pass(&world, 1);
     expect(&world, world_tick(&world), WALK_WAIT);
     ck_assert_int_eq(world.decision.next, MONDAY + 35 * DAY);
-    world_pass(&world, 3 * DAY - 1);
+    struct rollout_state resumed = world.state;
+    world.task.now = MONDAY + 37 * DAY - 1; /* two of the seven days to its deadline were behind */
+    world_measure(&world, WALK_ERROR);
+    expect(&world, world_tick(&world), WALK_WAIT);
+    world.task.now += 1;
+    expect(&world, world_tick(&world), WALK_HOLD);
+    ck_assert_int_eq(world.decision.hold, HOLD_DEADLINE);
+    world.state = resumed;
+    world.task.now = MONDAY + 35 * DAY;
+    world_measure(&world, WALK_SUCCESS);
     expect(&world, world_tick(&world), WALK_ADVANCE);
     world_dispose(&world);
 }
@@ -460,9 +528,10 @@ START_TEST(a_phase_that_takes_too_long_is_held)
 END_TEST
 
 UNIT_MAIN("walk", a_rollout_starts_when_somebody_says_so, a_rollout_starts_at_its_date,
-          the_first_phase_is_approved_too, it_advances_when_the_bake_is_over_and_the_gates_pass,
-          it_completes_after_its_last_bake, catching_up_never_folds_two_phases,
-          growing_waits_for_the_calendar, growing_waits_for_every_gate,
+          the_first_phase_is_approved_too, nothing_starts_past_a_hold_nor_without_a_plan,
+          it_advances_when_the_bake_is_over_and_the_gates_pass, it_completes_after_its_last_bake,
+          catching_up_never_folds_two_phases, growing_waits_for_the_calendar,
+          growing_waits_for_every_gate, the_metric_that_has_measured_least_bakes,
           a_metric_that_nobody_measures_is_no_data, a_bake_counts_when_four_fifths_are_covered,
           growing_waits_for_clock_and_targets,
           a_state_from_the_future_stops_growth_and_nothing_else,

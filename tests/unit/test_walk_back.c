@@ -57,10 +57,12 @@ START_TEST(a_completed_rollout_is_watched_still)
     struct world world;
     world_init(&world);
     world_run(&world, PHASE_ALL);
+    world.state.rollbacks = 3;
     expect(&world, world_tick(&world), WALK_COMPLETE);
     world.task.now += DAY;
     world_measure(&world, WALK_FAILURE);
     expect(&world, world_tick(&world), WALK_ROLLBACK);
+    ck_assert_int_eq(world.state.holds[0].until, world.task.now + HOUR); /* the first in a row */
     world_dispose(&world);
 }
 END_TEST
@@ -73,8 +75,10 @@ START_TEST(a_breaker_kills)
     world.gates[0].role = METRIC_BREAKER;
     world.task.automatic_rollbacks = 100; /* no cap for it */
     world_measure(&world, WALK_FAILURE);
+    world.gates[0].evidence = TEXT("0.9 > 0.1");
     expect(&world, world_tick(&world), WALK_KILL);
     ck_assert(world.decision.needs_override);
+    ck_assert_text(world.decision.evidence, "errors: 0.9 > 0.1");
     world_dispose(&world);
 }
 END_TEST
@@ -143,6 +147,61 @@ START_TEST(stepping_back_goes_one_phase_back_and_from_the_first_to_control)
 }
 END_TEST
 
+/* Rollback: any but killed; kill: any. Timers are void, and holds that others put stay. */
+START_TEST(wherever_it_stands_it_is_rolled_back_and_killed)
+{
+    static const enum walk_verb_kind verbs[] = {VERB_ROLLBACK, VERB_KILL};
+    static const enum walk_kind kinds[] = {WALK_ROLLBACK, WALK_KILL};
+    static const enum rollout_course courses[] = {COURSE_PENDING, COURSE_RUNNING, COURSE_COMPLETED};
+    for (size_t i = 0; i < 2 * COUNT_OF(courses); i++) {
+        struct world world;
+        enum rollout_course course = courses[i / 2];
+        world_init(&world);
+        if (course != COURSE_PENDING)
+            world_run(&world, PHASE_ALL);
+        world.state.course = course;
+        world.state.bake = world.state.spent = 10;
+        world.task.now += DAY;
+        expect(&world, world_verb(&world, verbs[i % 2]), kinds[i % 2]);
+        ck_assert(world.decision.needs_override);
+        ck_assert_int_eq(world.decision.users, WALK_SHRINK);
+        ck_assert_int_eq(world.state.since, world.task.now);
+        ck_assert_int_eq(world.state.bake + world.state.spent, 0);
+        if (verbs[i % 2] == VERB_ROLLBACK) {
+            expect(&world, world_verb(&world, VERB_KILL), WALK_KILL);
+            ck_assert(world.decision.needs_override);
+            ck_assert_int_eq(world.decision.users, WALK_SAME);
+        }
+        world_dispose(&world);
+    }
+}
+END_TEST
+
+START_TEST(no_way_back_lifts_a_ratio_mismatch)
+{
+    static const enum walk_verb_kind verbs[] = {VERB_ROLLBACK, VERB_KILL};
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        struct world world;
+        world_init(&world);
+        world_run(&world, PHASE_CANARY);
+        expect(&world, world_verb(&world, VERB_PAUSE), WALK_PAUSE);
+        world.task.ratio_mismatch = true;
+        world.task.ratio_evidence = TEXT("share 0.3 of 0.5");
+        expect(&world, world_tick(&world), WALK_HOLD); /* what is paused too */
+        ck_assert_text(world.decision.evidence, "share 0.3 of 0.5");
+        expect(&world, world_verb(&world, verbs[i]), i ? WALK_KILL : WALK_ROLLBACK);
+        if (i)
+            expect(&world, world_verb(&world, VERB_UNKILL), WALK_UNKILL);
+        world.task.now += HOUR;
+        expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
+        expect_words(&world, "hold ratio: is lifted only by its name");
+        expect(&world, world_verb_as(&world, VERB_RESUME, "ann", ~0U), WALK_RESUME);
+        ck_assert_int_eq(world_status(&world), ROLLOUT_RUNNING);
+        world_dispose(&world);
+    }
+}
+END_TEST
+
 START_TEST(a_growing_hold_follows_rollbacks_in_a_row)
 {
     struct world world;
@@ -195,12 +254,18 @@ END_TEST
 START_TEST(too_many_rollbacks_hold_instead)
 {
     struct world world;
-    world_init(&world);
-    world_run(&world, PHASE_HALF);
-    world.task.automatic_rollbacks = WALK_BLAST_CAP;
-    world_measure(&world, WALK_FAILURE);
-    expect(&world, world_tick(&world), WALK_HOLD);
-    ck_assert_int_eq(world.decision.hold, HOLD_BLAST);
+    static const enum on_breach actions[] = {BREACH_STEP_BACK, BREACH_KILL, BREACH_ROLLBACK};
+    for (size_t i = 0; i < COUNT_OF(actions); i++) {
+        world_init(&world);
+        world.rollout.on_breach = actions[i];
+        world_run(&world, PHASE_HALF);
+        world.task.automatic_rollbacks = WALK_BLAST_CAP;
+        world_measure(&world, WALK_FAILURE);
+        expect(&world, world_tick(&world), WALK_HOLD);
+        ck_assert_int_eq(world.decision.hold, HOLD_BLAST);
+        if (i + 1 < COUNT_OF(actions))
+            world_dispose(&world);
+    }
     world.task.automatic_rollbacks = 0;
     expect(&world, world_tick(&world), WALK_WAIT); /* a person decides */
     world.task.automatic_rollbacks = WALK_BLAST_CAP;
@@ -217,6 +282,11 @@ START_TEST(files_that_others_touched_are_held)
     world.task.unreadable = true;
     expect(&world, world_tick(&world), WALK_HOLD);
     ck_assert_int_eq(world.decision.hold, HOLD_UNREADABLE);
+    struct walk_decision breach;
+    world_measure(&world, WALK_FAILURE); /* which does not wait until it can be read */
+    ck_assert_int_eq(walk_tick(&world.task, &world.state, &world.arena, &breach), STATUS_OK);
+    expect(&world, breach.kind, WALK_ROLLBACK);
+    world_measure(&world, WALK_SUCCESS);
     world.task.unreadable = false;
     world.task.foreign_edit = true;
     expect(&world, world_tick(&world), WALK_HOLD);
@@ -269,6 +339,22 @@ START_TEST(a_ramp_grows_by_windows_up_to_checkpoints)
 }
 END_TEST
 
+START_TEST(windows_wait_for_targets)
+{
+    struct world world;
+    world_init(&world);
+    world_run(&world, PHASE_CANARY);
+    expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
+    world_pass(&world, DAY);
+    world.task.targets_behind = true;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "targets: not all have acknowledged");
+    world.task.targets_behind = false;
+    expect(&world, world_tick(&world), WALK_OPEN_WINDOW);
+    world_dispose(&world);
+}
+END_TEST
+
 START_TEST(windows_lie_in_open_hours)
 {
     struct world world;
@@ -299,9 +385,11 @@ START_TEST(a_calendar_that_closes_over_a_window_closes_it)
     struct calendar *calendar = office_hours();
     world_run(&world, PHASE_CANARY);
     expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
+    expect(&world, world_verb(&world, VERB_APPROVE), WALK_APPROVE);
     world.task.calendar = calendar;
     world_pass(&world, 4 * HOUR);
     expect(&world, world_tick(&world), WALK_CLOSE_WINDOW);
+    ck_assert_uint_eq(world.state.approval_count, 1);
     ck_assert_int_eq(world.state.ramp.done, 4 * HOUR);
     ck_assert_int_eq(world.state.ramp.length, 0);
     expect(&world, world_tick(&world), WALK_WAIT);
@@ -419,10 +507,11 @@ UNIT_MAIN("walk_back", a_guardrail_does_what_on_breach_says, shrinking_waits_for
           a_completed_rollout_is_watched_still, a_breaker_kills, silence_is_a_failure,
           no_data_waits, a_signal_holds_and_info_does_nothing,
           stepping_back_goes_one_phase_back_and_from_the_first_to_control,
+          wherever_it_stands_it_is_rolled_back_and_killed, no_way_back_lifts_a_ratio_mismatch,
           a_growing_hold_follows_rollbacks_in_a_row, only_unkill_leaves_a_kill,
           too_many_rollbacks_hold_instead, files_that_others_touched_are_held,
-          a_ramp_grows_by_windows_up_to_checkpoints, windows_lie_in_open_hours,
-          a_calendar_that_closes_over_a_window_closes_it, a_ramp_that_is_stopped_stands,
-          an_edit_reaches_only_phases_not_yet_entered,
+          a_ramp_grows_by_windows_up_to_checkpoints, windows_wait_for_targets,
+          windows_lie_in_open_hours, a_calendar_that_closes_over_a_window_closes_it,
+          a_ramp_that_is_stopped_stands, an_edit_reaches_only_phases_not_yet_entered,
           a_phase_whose_name_is_gone_stays_while_it_is_the_one, a_changed_metric_bakes_again,
           an_override_is_recorded_on_whatever_tip_there_is)
