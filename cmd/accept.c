@@ -3,72 +3,21 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "../controller/git/access.h"
-#include "../controller/git/identity.h"
-#include "../controller/git/url.h"
 #include "../rules/json.h"
-#include "clone.h"
 #include "commands.h"
-#include "git_options.h"
+#include "recording.h"
 
-/* What the work in the clone needs, and what came of it. */
 struct accepting {
     struct accept accept;
-    struct decide decide;
-    struct identity identity;
-    struct record_key key;
-    const char *shown; /* the repository, as it was given, without secrets */
+    struct recording recording;
 };
-
-/* --- the work -------------------------------------------------------------------------------- */
-
-static enum status work(void *context, struct mirror *mirror, _Atomic bool *stop,
-                        struct error *error)
-{
-    struct accepting *accepting = context;
-    accepting->decide.mirror = mirror;
-    accepting->decide.stop = stop;
-    return decide(&accepting->decide, error);
-}
-
-static enum status identify(struct accepting *accepting, const struct arguments *arguments,
-                            const char *url, struct error *error)
-{
-    const char *folder = access(url, F_OK) == 0 ? url : ".";
-    enum status status =
-        identity_find(argument_given(arguments, "author"), argument_given(arguments, "sign-key"),
-                      folder, &accepting->identity, error);
-    if (status != STATUS_OK)
-        return status;
-    accepting->decide.author = accepting->decide.committer = identity_person(&accepting->identity);
-    accepting->key.file = accepting->identity.key;
-    if (accepting->identity.key[0])
-        accepting->decide.key = &accepting->key;
-    return STATUS_OK;
-}
-
-static enum status carry_out(struct accepting *accepting, const struct arguments *arguments,
-                             const struct config *config, struct error *error)
-{
-    enum status status = mirror_startup(error);
-    if (status != STATUS_OK)
-        return status;
-    status = git_access_install(&config->git, error);
-    if (status == STATUS_OK)
-        status = identify(accepting, arguments, config->repo, error);
-    if (status == STATUS_OK)
-        status = clone_run(config->repo, &config->git, work, accepting, error);
-    mirror_shutdown();
-    return status;
-}
 
 /* --- what is printed ------------------------------------------------------------------------- */
 
 static void write_json(const struct accepting *accepting, struct buffer *out)
 {
-    const struct decide *decide = &accepting->decide;
+    const struct decide *decide = &accepting->recording.decide;
     buffer_append_string(out, "{\"apiVersion\":\"weir/v1\",\"branch\":");
     json_write_string(out, text_of(decide->branch_name));
     buffer_printf(out,
@@ -76,19 +25,19 @@ static void write_json(const struct accepting *accepting, struct buffer *out)
                   ",\"parent\":\"%s\",\"pushed\":%s,\"repository\":",
                   decide->commit, accepting->accept.after, accepting->accept.before, decide->tip,
                   decide->is_recorded ? "true" : "false");
-    json_write_string(out, text_of(accepting->shown));
+    json_write_string(out, buffer_text(&accepting->recording.shown));
     buffer_append_string(out, "}\n");
 }
 
 /* The message is indented, as git shows it. */
 static void write_text(const struct accepting *accepting, struct buffer *out)
 {
-    const struct decide *decide = &accepting->decide;
-    const struct identity *identity = &accepting->identity;
+    const struct decide *decide = &accepting->recording.decide;
+    const struct identity *identity = &accepting->recording.identity;
     const char *line = accepting->accept.message.data;
     buffer_printf(out, "%s %.12s to \"%s\" of %s: epoch %" PRIu32 ", after %" PRIu32 "\n",
                   decide->is_recorded ? "pushed" : "would push", decide->commit,
-                  decide->branch_name, accepting->shown, accepting->accept.after,
+                  decide->branch_name, accepting->recording.shown.data, accepting->accept.after,
                   accepting->accept.before);
     buffer_printf(out, "\n    Author: %s <%s>%s\n\n", identity->name, identity->mail,
                   identity->key[0] ? ", signed" : "");
@@ -124,61 +73,38 @@ static int print(const struct accepting *accepting, const struct arguments *argu
 
 /* --- the command ----------------------------------------------------------------------------- */
 
-static int configure(struct accepting *accepting, const struct arguments *arguments,
-                     struct config *config)
+static int configure(struct accepting *accepting, const struct arguments *arguments)
 {
-    struct error error = {0};
     const char *epoch = argument_given(arguments, "epoch");
     if (epoch && !accept_parse_epoch(epoch, &accepting->accept.epoch))
         return command_fail("\"--epoch\": \"%s\" is not a number from 1 to 4294967295", epoch);
-    int code = git_configure(config, arguments);
-    if (code != EXIT_FINE)
-        return code;
-    if (config_set_repo(config, argument_string(arguments, "repo"), &error) != STATUS_OK ||
-        git_access_check(&config->git, config->repo, &error) != STATUS_OK)
-        return command_fail("%s", error.message);
     accepting->accept.from = argument_given(arguments, "from");
     accepting->accept.reason = argument_given(arguments, "reason");
-    accepting->decide = (struct decide){.branch = argument_given(arguments, "branch"),
-                                        .clock = &system_clock,
-                                        .dry = argument_flag(arguments, "dry-run"),
-                                        .decide = accept_decide,
-                                        .context = &accepting->accept};
-    return EXIT_FINE;
+    return recording_configure(&accepting->recording, arguments, accept_decide, &accepting->accept);
 }
 
-static int go(struct accepting *accepting, const struct arguments *arguments,
-              const struct config *config)
+static int go(struct accepting *accepting, const struct arguments *arguments)
 {
+    struct recording *recording = &accepting->recording;
     struct error error = {0};
-    struct buffer shown;
-    buffer_init(&shown, 0);
-    url_append_public(&shown, text_of(config->repo));
-    accepting->shown = buffer_string(&shown);
-    int code;
-    if (!accepting->shown)
-        code = command_fail("no memory");
-    else if (carry_out(accepting, arguments, config, &error) != STATUS_OK)
-        code = command_fail("%s", error.message);
-    else
-        code = print(accepting, arguments);
-    buffer_dispose(&shown);
-    return code;
+    if (recording_open(recording, arguments, &error) != STATUS_OK ||
+        recording_run(recording, recording_decide, recording, &error) != STATUS_OK)
+        return command_fail("%s", error.message);
+    return print(accepting, arguments);
 }
 
 static int run(const struct arguments *arguments)
 {
     struct accepting *accepting = calloc(1, sizeof *accepting);
-    struct config config;
     if (!accepting)
         return command_fail("no memory");
-    config_init(&config);
+    recording_init(&accepting->recording);
     buffer_init(&accepting->accept.message, 0);
-    int code = configure(accepting, arguments, &config);
+    int code = configure(accepting, arguments);
     if (code == EXIT_FINE)
-        code = go(accepting, arguments, &config);
+        code = go(accepting, arguments);
     buffer_dispose(&accepting->accept.message);
-    config_dispose(&config);
+    recording_dispose(&accepting->recording);
     free(accepting);
     return code;
 }
@@ -206,16 +132,7 @@ static const struct option options[] = {
      .type = OPTION_STRING,
      .argument = "TEXT",
      .help = "why, for whoever reads the log"},
-    {.name = "author",
-     .type = OPTION_STRING,
-     .argument = "NAME <MAIL>",
-     .help = "whose commit it is (default: who git says you are)"},
-    {.name = "sign-key",
-     .type = OPTION_STRING,
-     .argument = "FILE",
-     .complete = COMPLETE_FILE,
-     .help = "sign by SSH with this key (default: git's user.signingKey, if it signs by SSH)"},
-    {.name = "dry-run", .type = OPTION_FLAG, .help = "show what would be pushed, and push nothing"},
+    RECORDING_OPTIONS,
     FORMAT_OPTION,
     GIT_OPTIONS,
     SAFE_DIRECTORY_OPTION,

@@ -7,7 +7,8 @@
 #define WEIR_CMD_VERB_H
 
 #include "../controller/rollout/verb.h"
-#include "command.h"
+#include "controller_client.h"
+#include "recording.h"
 
 /* What was given; borrowed from the arguments. */
 struct verb_call {
@@ -25,6 +26,32 @@ int verb_by_repo(const struct verb_call *call);
 /* verb_controller.c: through a running controller, by the right of a token. Returns an exit code.
  */
 int verb_by_controller(const struct verb_call *call);
+
+/* Of each of them, and of weir unpin; `why` is what is said of --reason. */
+#define VERB_OPTIONS(why)                                                                          \
+    {.name = "repo",                                                                               \
+     .type = OPTION_STRING,                                                                        \
+     .argument = "URL|PATH",                                                                       \
+     .complete = COMPLETE_FOLDER,                                                                  \
+     .help = "the repository that controllers follow: a URL, or the path of a bare one"},          \
+        {.name = "branch",                                                                         \
+         .type = OPTION_STRING,                                                                    \
+         .argument = "B",                                                                          \
+         .help = "the branch that they follow (default: the remote's HEAD)"},                      \
+        {.name = "reason", .type = OPTION_STRING, .argument = "TEXT", .help = (why)},              \
+        RECORDING_OPTIONS,                                                                         \
+        {.name = "controller",                                                                     \
+         .letter = 'c',                                                                            \
+         .type = OPTION_STRING,                                                                    \
+         .argument = "URL",                                                                        \
+         .help = "ask this running controller instead"},                                           \
+        CONTROLLER_TOKEN_OPTIONS("by which --controller knows you"),                               \
+        {.name = "wait",                                                                           \
+         .type = OPTION_STRING,                                                                    \
+         .argument = "DURATION",                                                                   \
+         .standard = "90s",                                                                        \
+         .help = "how long to wait for what --controller makes of it"},                            \
+        FORMAT_OPTION, GIT_OPTIONS, SAFE_DIRECTORY_OPTION
 
 /* What came of it, for verb_view.c. */
 struct verb_report {

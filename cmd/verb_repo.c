@@ -1,15 +1,8 @@
 /* A verb straight on the branch of a repository, in a clone that lasts as long as the command. */
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "../controller/git/access.h"
-#include "../controller/git/decide.h"
-#include "../controller/git/identity.h"
 #include "../controller/git/path_log.h"
-#include "../controller/git/url.h"
-#include "clone.h"
 #include "commands.h"
-#include "git_options.h"
 #include "pin_view.h"
 #include "verb.h"
 
@@ -17,16 +10,13 @@
 
 struct repo_verb {
     const struct verb_call *call;
-    struct config config;
+    struct recording recording;
     struct schema_set *schemas;
     struct verb verb;
     struct pin_request pin; /* of a flag, where there is no rollout of that name */
     bool is_flag;
-    struct decide decide;
-    struct identity identity;
-    struct record_key key;
     char author[AUTHOR_SIZE];
-    struct buffer shown, messages;
+    struct buffer messages;
 };
 
 /* --- in the clone ---------------------------------------------------------------------------- */
@@ -36,7 +26,8 @@ static enum status read_messages(struct repo_verb *repo, struct error *error)
     const struct verb_outcome *outcome = &repo->verb.outcome;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < outcome->commit_count && status == STATUS_OK; i++) {
-        status = mirror_message(repo->decide.mirror, outcome->commits[i], &repo->messages, error);
+        status = mirror_message(repo->recording.decide.mirror, outcome->commits[i], &repo->messages,
+                                error);
         buffer_append_char(&repo->messages, '\0');
     }
     return status;
@@ -65,34 +56,23 @@ static enum status work(void *context, struct mirror *mirror, _Atomic bool *stop
                         struct error *error)
 {
     struct repo_verb *repo = context;
-    repo->decide.mirror = mirror;
-    repo->decide.stop = repo->verb.stop = stop;
-    enum status status = decide(&repo->decide, error);
+    repo->verb.stop = stop;
+    enum status status = recording_decide(&repo->recording, mirror, stop, error);
     return status == STATUS_OK ? read_messages(repo, error) : status;
 }
 
 /* --- before and after ------------------------------------------------------------------------ */
 
-static enum status identify(struct repo_verb *repo, struct error *error)
+/* Whose verb it is; and of an approval, who signs with which key. */
+static void introduce(struct repo_verb *repo)
 {
-    const struct arguments *arguments = repo->call->arguments;
-    const char *url = repo->config.repo, *signers = NULL;
-    struct identity *identity = &repo->identity;
-    enum status status =
-        identity_find(argument_given(arguments, "author"), argument_given(arguments, "sign-key"),
-                      access(url, F_OK) == 0 ? url : ".", identity, error);
-    if (status != STATUS_OK)
-        return status;
+    const struct identity *identity = &repo->recording.identity;
+    const char *signers = NULL;
     if (repo->call->kind == VERB_APPROVE)
-        signers = argument_given(arguments, "allowed-signers");
+        signers = argument_given(repo->call->arguments, "allowed-signers");
     snprintf(repo->author, sizeof repo->author, "%s <%s>", identity->name, identity->mail);
-    repo->key.file = identity->key;
     repo->verb.by = text_of(repo->author);
     repo->verb.signers = signers ? signers : identity->signers;
-    repo->decide.author = repo->decide.committer = identity_person(identity);
-    if (identity->key[0])
-        repo->decide.key = &repo->key;
-    return STATUS_OK;
 }
 
 static enum status carry_out(struct repo_verb *repo, struct error *error)
@@ -101,55 +81,32 @@ static enum status carry_out(struct repo_verb *repo, struct error *error)
     if (!repo->schemas)
         return STATUS_NO_MEMORY;
     repo->verb.schemas = repo->schemas;
-    enum status status = mirror_startup(error);
+    enum status status = recording_open(&repo->recording, repo->call->arguments, error);
     if (status != STATUS_OK)
         return status;
-    status = git_access_install(&repo->config.git, error);
-    if (status == STATUS_OK)
-        status = identify(repo, error);
-    if (status == STATUS_OK)
-        status = clone_run(repo->config.repo, &repo->config.git, work, repo, error);
-    mirror_shutdown();
-    return status;
-}
-
-static int configure(struct repo_verb *repo)
-{
-    const struct arguments *arguments = repo->call->arguments;
-    struct config *config = &repo->config;
-    struct error error = {0};
-    int code = git_configure(config, arguments);
-    if (code != EXIT_FINE)
-        return code;
-    if (config_set_repo(config, argument_given(arguments, "repo"), &error) != STATUS_OK ||
-        git_access_check(&config->git, config->repo, &error) != STATUS_OK)
-        return command_fail("%s", error.message);
-    repo->decide = (struct decide){.branch = argument_given(arguments, "branch"),
-                                   .clock = &system_clock,
-                                   .dry = argument_flag(arguments, "dry-run"),
-                                   .decide = decide_either,
-                                   .context = repo};
-    url_append_public(&repo->shown, text_of(config->repo));
-    return buffer_string(&repo->shown) ? EXIT_FINE : command_fail("no memory");
+    introduce(repo);
+    return recording_run(&repo->recording, work, repo, error);
 }
 
 static int show(const struct repo_verb *repo)
 {
+    const struct recording *recording = &repo->recording;
+    const struct decide *decide = &recording->decide;
     if (repo->is_flag)
         return pin_show(&(struct pin_report){.request = &repo->pin,
-                                             .decide = &repo->decide,
-                                             .identity = &repo->identity,
+                                             .decide = decide,
+                                             .identity = &recording->identity,
                                              .name = repo->call->rollout,
-                                             .shown = repo->shown.data},
+                                             .shown = recording->shown.data},
                         repo->call->arguments);
     const struct verb_report report = {.call = repo->call,
                                        .outcome = &repo->verb.outcome,
-                                       .branch = repo->decide.branch_name,
-                                       .tip = repo->decide.tip,
-                                       .shown = repo->shown.data,
+                                       .branch = decide->branch_name,
+                                       .tip = decide->tip,
+                                       .shown = recording->shown.data,
                                        .author = repo->author,
-                                       .is_signed = repo->decide.key != NULL,
-                                       .is_recorded = repo->decide.is_recorded,
+                                       .is_signed = decide->key != NULL,
+                                       .is_recorded = decide->is_recorded,
                                        .messages = buffer_text(&repo->messages)};
     return verb_show(&report);
 }
@@ -157,7 +114,7 @@ static int show(const struct repo_verb *repo)
 static int go(struct repo_verb *repo)
 {
     struct error error = {0};
-    int code = configure(repo);
+    int code = recording_configure(&repo->recording, repo->call->arguments, decide_either, repo);
     if (code != EXIT_FINE)
         return code;
     if (carry_out(repo, &error) == STATUS_OK)
@@ -176,7 +133,7 @@ int verb_by_repo(const struct verb_call *call)
                                .kind = call->kind,
                                .reason = text_of(call->reason),
                                .lifts = call->lifts};
-    config_init(&repo->config);
+    recording_init(&repo->recording);
     verb_init(&repo->verb);
     const char *slash = strchr(call->rollout, '/');
     repo->pin.task =
@@ -185,15 +142,13 @@ int verb_by_repo(const struct verb_call *call)
                           .flag = text_of(slash + 1),
                           .reason = text_of(call->reason)};
     buffer_init(&repo->pin.message, 0);
-    buffer_init(&repo->shown, 0);
     buffer_init(&repo->messages, 0);
     int code = go(repo);
     buffer_dispose(&repo->pin.message);
     buffer_dispose(&repo->messages);
-    buffer_dispose(&repo->shown);
     verb_dispose(&repo->verb);
     schema_set_free(repo->schemas);
-    config_dispose(&repo->config);
+    recording_dispose(&repo->recording);
     free(repo);
     return code;
 }

@@ -2,8 +2,6 @@
 #include "../controller/rollout/verb.h"
 
 #include "commands.h"
-#include "controller_client.h"
-#include "git_options.h"
 #include "verb.h"
 
 /* --- what was given -------------------------------------------------------------------------- */
@@ -61,48 +59,10 @@ static int run(const struct arguments *arguments)
 
 /* --- the commands ---------------------------------------------------------------------------- */
 
-#define VERB_OPTIONS                                                                               \
-    {.name = "repo",                                                                               \
-     .type = OPTION_STRING,                                                                        \
-     .argument = "URL|PATH",                                                                       \
-     .complete = COMPLETE_FOLDER,                                                                  \
-     .help = "the repository that controllers follow: a URL, or the path of a bare one"},          \
-        {.name = "branch",                                                                         \
-         .type = OPTION_STRING,                                                                    \
-         .argument = "B",                                                                          \
-         .help = "the branch that they follow (default: the remote's HEAD)"},                      \
-        {.name = "reason",                                                                         \
-         .type = OPTION_STRING,                                                                    \
-         .argument = "TEXT",                                                                       \
-         .help = "why, for whoever reads the log, or wonders what holds the rollout"},             \
-        {.name = "author",                                                                         \
-         .type = OPTION_STRING,                                                                    \
-         .argument = "NAME <MAIL>",                                                                \
-         .help = "whose commit it is (default: who git says you are)"},                            \
-        {.name = "sign-key",                                                                       \
-         .type = OPTION_STRING,                                                                    \
-         .argument = "FILE",                                                                       \
-         .complete = COMPLETE_FILE,                                                                \
-         .help = "sign by SSH with this key (default: git's user.signingKey, if it signs by "      \
-                 "SSH)"},                                                                          \
-        {.name = "dry-run",                                                                        \
-         .type = OPTION_FLAG,                                                                      \
-         .help = "show what would be pushed, and push nothing"},                                   \
-        {.name = "controller",                                                                     \
-         .letter = 'c',                                                                            \
-         .type = OPTION_STRING,                                                                    \
-         .argument = "URL",                                                                        \
-         .help = "ask this running controller instead"},                                           \
-        CONTROLLER_TOKEN_OPTIONS("by which --controller knows you"),                               \
-        {.name = "wait",                                                                           \
-         .type = OPTION_STRING,                                                                    \
-         .argument = "DURATION",                                                                   \
-         .standard = "90s",                                                                        \
-         .help = "how long to wait for what --controller makes of it"},                            \
-        FORMAT_OPTION, GIT_OPTIONS, SAFE_DIRECTORY_OPTION
+#define WHY "why, for whoever reads the log, or wonders what holds the rollout"
 
 static const struct option options[] = {
-    VERB_OPTIONS,
+    VERB_OPTIONS(WHY),
     {0},
 };
 
@@ -113,7 +73,7 @@ static const struct option approve_options[] = {
      .complete = COMPLETE_FILE,
      .help = "who signs with which key, as ssh-keygen(1) has it (default: git's "
              "gpg.ssh.allowedSignersFile)"},
-    VERB_OPTIONS,
+    VERB_OPTIONS(WHY),
     {0},
 };
 
@@ -122,7 +82,7 @@ static const struct option resume_options[] = {
      .type = OPTION_LIST,
      .argument = "HOLD",
      .help = "the hold to lift, by its name (default: all that need no name)"},
-    VERB_OPTIONS,
+    VERB_OPTIONS(WHY),
     {0},
 };
 

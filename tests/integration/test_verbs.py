@@ -2,8 +2,10 @@
 and what becomes of a state that somebody edited by hand."""
 import itertools
 import json
+import random
 import re
 import threading
+import time
 
 import gitserver
 import pytest
