@@ -206,6 +206,7 @@ static void fetch(struct git_thread *thread)
     count_fetch(thread, strcmp(found, thread->tip) == 0 ? "unchanged" : "changed", started);
     memcpy(thread->tip, found, sizeof thread->tip);
     parts->tip(parts->context, thread->tip);
+    recorder_propose(&parts->recorder, parts->mirror, thread->tip);
     read_intents(thread);
     remove_intents(thread);
 }

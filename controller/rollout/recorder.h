@@ -59,4 +59,8 @@ enum recorder_outcome recorder_record(const struct recorder *recorder, struct mi
                                       const struct proposal *proposal,
                                       char commit[COMMIT_TEXT_SIZE], struct error *error);
 
+/* Pushes the proposed reverts of pins that are on the branch, whose tip is given, and that the
+ * remote has not had (git/proposed.h): after each fetch, for whoever pinned may have died since. */
+void recorder_propose(const struct recorder *recorder, struct mirror *mirror, const char *tip);
+
 #endif
