@@ -255,7 +255,7 @@ static bool push(struct git_thread *thread, struct proposal *proposal)
     struct error error = {0};
     enum recorder_outcome outcome =
         recorder_record(&parts->recorder, parts->mirror, proposal, commit, &error);
-    if (outcome == RECORDER_REFUSED)
+    if (outcome == RECORDER_REFUSED || outcome == RECORDER_HELD)
         write_intents(thread, proposal);
     if (outcome == RECORDER_ACCEPTED)
         tell_recorded(thread, proposal, commit);

@@ -21,7 +21,8 @@ void proposal_free(struct proposal *proposal)
 
 const char *recorder_outcome_name(enum recorder_outcome outcome)
 {
-    static const char *const names[] = {"accepted", "moved", "unknown", "refused", "failed"};
+    static const char *const names[] = {"accepted", "moved",   "unknown",
+                                        "held",     "refused", "failed"};
     return names[outcome];
 }
 
@@ -140,6 +141,13 @@ static enum recorder_outcome record(const struct recorder *recorder, struct mirr
     enum status status = mirror_branch(mirror, branch, error);
     if (status == STATUS_OK)
         status = mirror_last_tip(mirror, tip, error);
+    if (status == STATUS_OK && strcmp(tip, proposal->tip) != 0 && proposal->is_held) {
+        error_set(error, STATUS_REFUSED,
+                  "\"%.100s\" is at commit %.12s, which is not served: nothing is recorded there "
+                  "until it is",
+                  branch, tip);
+        return RECORDER_HELD;
+    }
     if (status == STATUS_OK && strcmp(tip, proposal->tip) != 0) {
         error_set(error, STATUS_REFUSED, "\"%.100s\" has moved since it was decided", branch);
         return RECORDER_MOVED;

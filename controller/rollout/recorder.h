@@ -29,6 +29,7 @@ struct proposal {
      * the remote as refs (git/intents.h). References. */
     struct override **overrides;
     size_t override_count;
+    bool is_held; /* the branch's tip is known, and not followed: it was rewritten, or not signed */
 };
 
 void proposal_free(struct proposal *proposal); /* NULL is fine */
@@ -37,8 +38,9 @@ enum recorder_outcome {
     RECORDER_ACCEPTED, /* `commit` is the branch's tip now */
     RECORDER_MOVED,    /* the branch is elsewhere: fetch */
     RECORDER_UNKNOWN,  /* the answer was lost: fetch, and look */
-    RECORDER_REFUSED,  /* a hook or a rule of the server said no */
-    RECORDER_FAILED,   /* not reached, or the commits could not be made */
+    RECORDER_HELD,    /* the branch's tip is not followed: nothing is recorded on it or beside it */
+    RECORDER_REFUSED, /* a hook or a rule of the server said no */
+    RECORDER_FAILED,  /* not reached, or the commits could not be made */
 };
 const char *recorder_outcome_name(enum recorder_outcome outcome); /* "accepted" */
 
