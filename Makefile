@@ -119,7 +119,7 @@ install-library: $(BUILD)/libweir.a $(BUILD)/libweir.so $(BUILD)/weir.pc
 	sed 's|^prefix=.*|prefix=$(PREFIX)|' $(BUILD)/weir.pc >$(DESTDIR)$(PREFIX)/lib/pkgconfig/weir.pc
 
 # weir as it is, but struck dead where WEIR_CRASH_POINT says (tests/crash/points.c).
-CRASH_POINTS := store_override_put_again store_override_close hub_publish fleet_give mirror_record mirror_push
+CRASH_POINTS := store_override_put_again store_override_close hub_publish fleet_give mirror_record mirror_push proposed_keep
 $(BUILD)/tests/crash/weir: tests/crash/points.c $(CMD_OBJECTS) $(BUILD)/controller.a $(BUILD)/rules.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(patsubst %,-Wl$(comma)--wrap=%,$(CRASH_POINTS)) $(LDFLAGS_ALL) \

@@ -251,6 +251,7 @@ static void hold(struct core *core, const char *tip, const char *reason, struct 
             log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, "error", error.message,
                       NULL);
     }
+    steering_hold(core->steering, tip);
     /* What is quarantined is known of what is in force, so not before something is. */
     note_judgement(core, tip, false, faults);
 }

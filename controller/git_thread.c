@@ -206,6 +206,7 @@ static void fetch(struct git_thread *thread)
     count_fetch(thread, strcmp(found, thread->tip) == 0 ? "unchanged" : "changed", started);
     memcpy(thread->tip, found, sizeof thread->tip);
     parts->tip(parts->context, thread->tip);
+    recorder_propose(&parts->recorder, parts->mirror, thread->tip);
     read_intents(thread);
     remove_intents(thread);
 }
@@ -254,7 +255,7 @@ static bool push(struct git_thread *thread, struct proposal *proposal)
     struct error error = {0};
     enum recorder_outcome outcome =
         recorder_record(&parts->recorder, parts->mirror, proposal, commit, &error);
-    if (outcome == RECORDER_REFUSED)
+    if (outcome == RECORDER_REFUSED || outcome == RECORDER_HELD)
         write_intents(thread, proposal);
     if (outcome == RECORDER_ACCEPTED)
         tell_recorded(thread, proposal, commit);

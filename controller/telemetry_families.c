@@ -174,7 +174,8 @@ const struct family_description
                                {"result", NULL}},
     family_records = {"weir_records_total",
                       "Pushes of decisions, by outcome: accepted, moved (somebody else was first), "
-                      "unknown (the answer was lost), refused, or failed.",
+                      "unknown (the answer was lost), held (the branch's tip is not served), "
+                      "refused, or failed.",
                       FAMILY_COUNTER,
                       1,
                       {"outcome", NULL}},

@@ -56,15 +56,3 @@ enum status flag_move_commit(const struct flag_move *move, struct decision *deci
     }
     return status;
 }
-
-enum status flag_move_propose(struct mirror *mirror, const struct flag_proposal *proposal,
-                              _Atomic bool *stop, struct error *error)
-{
-    struct revert revert;
-    revert_init(&revert);
-    memcpy(revert.proposal, proposal->commit, sizeof revert.proposal);
-    memcpy(revert.branch, proposal->branch, sizeof revert.branch);
-    enum status status = revert_propose(mirror, &revert, stop, error);
-    revert_dispose(&revert);
-    return status;
-}

@@ -29,7 +29,5 @@ struct text flag_move_by(const struct flag_move *move);
  * nothing to take back, and `error` says why. After a failure the head is as before. */
 enum status flag_move_commit(const struct flag_move *move, struct decision *decision,
                              struct flag_proposal *proposal, struct error *error);
-enum status flag_move_propose(struct mirror *mirror, const struct flag_proposal *proposal,
-                              _Atomic bool *stop, struct error *error);
 
 #endif

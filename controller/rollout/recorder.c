@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../git/decide.h"
+#include "../git/proposed.h"
 #include "../git/verify.h"
 #include "../log.h"
 #include "flag_move.h"
@@ -20,7 +21,8 @@ void proposal_free(struct proposal *proposal)
 
 const char *recorder_outcome_name(enum recorder_outcome outcome)
 {
-    static const char *const names[] = {"accepted", "moved", "unknown", "refused", "failed"};
+    static const char *const names[] = {"accepted", "moved",   "unknown",
+                                        "held",     "refused", "failed"};
     return names[outcome];
 }
 
@@ -102,16 +104,24 @@ static enum status check_signature(const struct recorder *recorder, struct mirro
                      verdict_words(verification.verdict));
 }
 
-/* Once the branch pins them. One that gets lost can be made again by hand: the flag is safe. */
-static void propose_reverts(const struct recorder *recorder, struct mirror *mirror,
-                            const struct flag_proposal *made, size_t count)
+/* Proposed reverts are known of before the branch pins what they are of, so that none is lost in
+ * between. One that cannot be kept can be made again by hand: the flag is safe. */
+static void keep_proposals(struct mirror *mirror, const struct flag_proposal *made, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct error error = {0};
-        if (flag_move_propose(mirror, &made[i], recorder->stop, &error) != STATUS_OK)
+        if (made[i].commit[0] &&
+            proposed_keep(mirror, made[i].branch, made[i].commit, &error) != STATUS_OK)
             log_event(LOG_LEVEL_ERROR, "revert_not_proposed", "branch", made[i].branch, "error",
                       error.message, NULL);
     }
+}
+
+void recorder_propose(const struct recorder *recorder, struct mirror *mirror, const char *tip)
+{
+    struct error error = {0};
+    if (proposed_push(mirror, tip, recorder->stop, &error) != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "revert_not_proposed", "error", error.message, NULL);
 }
 
 static bool has_failed(const struct flag_proposal *made, size_t count)
@@ -131,6 +141,13 @@ static enum recorder_outcome record(const struct recorder *recorder, struct mirr
     enum status status = mirror_branch(mirror, branch, error);
     if (status == STATUS_OK)
         status = mirror_last_tip(mirror, tip, error);
+    if (status == STATUS_OK && strcmp(tip, proposal->tip) != 0 && proposal->is_held) {
+        error_set(error, STATUS_REFUSED,
+                  "\"%.100s\" is at commit %.12s, which is not served: nothing is recorded there "
+                  "until it is",
+                  branch, tip);
+        return RECORDER_HELD;
+    }
     if (status == STATUS_OK && strcmp(tip, proposal->tip) != 0) {
         error_set(error, STATUS_REFUSED, "\"%.100s\" has moved since it was decided", branch);
         return RECORDER_MOVED;
@@ -144,6 +161,7 @@ static enum recorder_outcome record(const struct recorder *recorder, struct mirr
     status = check_signature(recorder, mirror, commit, error);
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? RECORDER_REFUSED : RECORDER_FAILED;
+    keep_proposals(mirror, made, proposal->flag_count);
     struct push push = {
         .ref = branch, .expected = proposal->tip, .commit = commit, .stop = recorder->stop};
     status = mirror_push(mirror, &push, error);
@@ -151,7 +169,7 @@ static enum recorder_outcome record(const struct recorder *recorder, struct mirr
         return RECORDER_FAILED;
     switch (push.outcome) {
     case PUSH_ACCEPTED:
-        propose_reverts(recorder, mirror, made, proposal->flag_count);
+        recorder_propose(recorder, mirror, commit);
         return RECORDER_ACCEPTED;
     case PUSH_MOVED:
         return RECORDER_MOVED;

@@ -29,6 +29,7 @@ struct proposal {
      * the remote as refs (git/intents.h). References. */
     struct override **overrides;
     size_t override_count;
+    bool is_held; /* the branch's tip is known, and not followed: it was rewritten, or not signed */
 };
 
 void proposal_free(struct proposal *proposal); /* NULL is fine */
@@ -37,8 +38,9 @@ enum recorder_outcome {
     RECORDER_ACCEPTED, /* `commit` is the branch's tip now */
     RECORDER_MOVED,    /* the branch is elsewhere: fetch */
     RECORDER_UNKNOWN,  /* the answer was lost: fetch, and look */
-    RECORDER_REFUSED,  /* a hook or a rule of the server said no */
-    RECORDER_FAILED,   /* not reached, or the commits could not be made */
+    RECORDER_HELD,    /* the branch's tip is not followed: nothing is recorded on it or beside it */
+    RECORDER_REFUSED, /* a hook or a rule of the server said no */
+    RECORDER_FAILED,  /* not reached, or the commits could not be made */
 };
 const char *recorder_outcome_name(enum recorder_outcome outcome); /* "accepted" */
 
@@ -58,5 +60,9 @@ struct recorder {
 enum recorder_outcome recorder_record(const struct recorder *recorder, struct mirror *mirror,
                                       const struct proposal *proposal,
                                       char commit[COMMIT_TEXT_SIZE], struct error *error);
+
+/* Pushes the proposed reverts of pins that are on the branch, whose tip is given, and that the
+ * remote has not had (git/proposed.h): after each fetch, for whoever pinned may have died since. */
+void recorder_propose(const struct recorder *recorder, struct mirror *mirror, const char *tip);
 
 #endif

@@ -74,7 +74,7 @@ struct revert {
     const struct flag_pin *before; /* the flag's of them; or NULL */
     char intent[INTENT_TEXT_SIZE];
     /* what was recorded */
-    char proposal[COMMIT_TEXT_SIZE]; /* a commit for `branch`, not yet pushed; empty: none */
+    char proposal[COMMIT_TEXT_SIZE]; /* a commit for `branch` (git/proposed.h); empty: none */
     char branch[REVERT_BRANCH_SIZE]; /* "refs/heads/weir/revert/ID": 16 digits of the intent */
 };
 
@@ -95,10 +95,5 @@ struct revert_decide {
     struct revert revert;
 };
 enum status revert_decide(void *revert_decide, struct decision *decision, struct error *error);
-
-/* Pushes the proposal, once the pin is on the branch. That it is there already is well too. Without
- * a proposal nothing is done. The errors of mirror_push(), and STATUS_REFUSED. */
-enum status revert_propose(struct mirror *mirror, const struct revert *revert, _Atomic bool *stop,
-                           struct error *error);
 
 #endif

@@ -242,17 +242,3 @@ enum status revert_decide(void *context, struct decision *decision, struct error
     return status == STATUS_OK ? revert_commit(&both->task, &both->revert, decision, error)
                                : status;
 }
-
-enum status revert_propose(struct mirror *mirror, const struct revert *revert, _Atomic bool *stop,
-                           struct error *error)
-{
-    if (!revert->proposal[0])
-        return STATUS_OK;
-    struct push push = {.ref = revert->branch, .commit = revert->proposal, .stop = stop};
-    enum status status = mirror_push(mirror, &push, error);
-    if (status != STATUS_OK || push.outcome == PUSH_ACCEPTED)
-        return status;
-    if (push.outcome == PUSH_MOVED) /* somebody made the same decision */
-        return STATUS_OK;
-    return push.outcome == PUSH_REFUSED ? STATUS_REFUSED : STATUS_SYSTEM;
-}

@@ -113,14 +113,26 @@ enum status steering_take(struct steering *steering, const char *commit, struct 
     if (is_other)
         open_overrides_forget_voided(&steering->overrides);
     settle_overrides(steering);
-    if (is_other) {
+    if (is_other)
         steering->overlay = (uint32_t)steering->overrides.count;
+    if (is_other || steering->held[0]) {
         steering->is_proposed = false;
         steering->retry_at = 0;
     }
+    steering->held[0] = '\0';
     steering->has_published = false;
     steering_settle_requests(steering, commit);
     return STATUS_OK;
+}
+
+/* Another tip may be tried at once: it is looked at anew. */
+void steering_hold(struct steering *steering, const char *tip)
+{
+    if (strcmp(steering->held, tip) == 0)
+        return;
+    snprintf(steering->held, sizeof steering->held, "%s", tip);
+    steering->is_proposed = false;
+    steering->retry_at = 0;
 }
 
 void steering_published(struct steering *steering)
@@ -229,9 +241,11 @@ static void take_outcome(struct steering *steering, enum recorder_outcome outcom
         steering->failures = 0;
         return; /* the new tip is on its way */
     }
+    steering->is_proposed = false;
+    if (outcome == RECORDER_HELD && !steering->held[0])
+        return; /* it is followed by now */
     if (steering->failures < UINT32_MAX)
         steering->failures++;
-    steering->is_proposed = false;
     steering->retry_at =
         now + (is_race ? clock_backoff(clock, steering->failures, RETRY_MOVED, RETRY_MOVED_LONGEST)
                        : clock_backoff(clock, steering->failures, RETRY_FIRST, RETRY_LONGEST));

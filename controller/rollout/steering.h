@@ -68,6 +68,9 @@ void steering_free(struct steering *steering); /* NULL is fine */
 /* A commit was put in force; before it is published. Overrides and requests that it answers end
  * here. */
 enum status steering_take(struct steering *steering, const char *commit, struct error *error);
+/* The branch has a tip that is not followed (rewritten, not signed): what was in force still is.
+ * Until a tip is taken decisions wait for it, and overrides go beside the branch. */
+void steering_hold(struct steering *steering, const char *tip);
 /* It is published: phases that began with it may be measured once targets have it. */
 void steering_published(struct steering *steering);
 

@@ -66,9 +66,10 @@ struct steering {
     int64_t began;  /* wall seconds */
 
     /* the proposal that the git thread has */
-    uint64_t proposed; /* its key */
-    int64_t retry_at;  /* monotonic: no proposal before */
-    unsigned failures; /* in a row */
+    uint64_t proposed;           /* its key */
+    int64_t retry_at;            /* monotonic: no proposal before */
+    unsigned failures;           /* in a row */
+    char held[COMMIT_TEXT_SIZE]; /* the branch's tip, which is not followed; empty: it is */
     enum recorder_outcome last_outcome;
     char last_words[256];
 

@@ -344,8 +344,9 @@ static void add_overrides(struct turn *turn)
     struct steering *steering = turn->steering;
     struct open_overrides *open = &steering->overrides;
     struct proposal *proposal = turn->proposal;
-    if (steering->failures < REFUSALS_BORNE || steering->last_outcome != RECORDER_REFUSED ||
-        open->count == 0)
+    bool says_no =
+        steering->last_outcome == RECORDER_REFUSED || steering->last_outcome == RECORDER_HELD;
+    if (steering->failures < REFUSALS_BORNE || !says_no || open->count == 0)
         return;
     proposal->overrides = ARENA_ARRAY(turn->arena, struct override *, open->count);
     for (size_t i = 0; i < open->count && proposal->overrides; i++)
@@ -371,6 +372,7 @@ static void propose(struct turn *turn)
         (!turn->has_opened && clock->monotonic(clock->self) < steering->retry_at))
         return;
     add_overrides(turn);
+    proposal->is_held = steering->held[0] != '\0';
     steering->is_proposed = true;
     steering->proposed = proposal->key;
     turn->proposal = NULL;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../controller/git/proposed.h"
 #include "../../controller/git/push.h"
 #include "../../controller/git/record.h"
 #include "../../controller/rollout/override.h"
@@ -101,7 +102,22 @@ enum status __real_mirror_push(struct mirror *mirror, struct push *push, struct 
 enum status __wrap_mirror_push(struct mirror *mirror, struct push *push, struct error *error);
 enum status __wrap_mirror_push(struct mirror *mirror, struct push *push, struct error *error)
 {
+    bool is_proposal = strncmp(push->ref, PROPOSED_BRANCHES, sizeof PROPOSED_BRANCHES - 1) == 0;
+    if (is_proposal)
+        point("proposing");
     enum status status = __real_mirror_push(mirror, push, error);
-    point("pushed");
+    point(is_proposal ? "proposed" : "pushed");
+    return status;
+}
+
+enum status __real_proposed_keep(struct mirror *mirror, const char *branch, const char *commit,
+                                 struct error *error);
+enum status __wrap_proposed_keep(struct mirror *mirror, const char *branch, const char *commit,
+                                 struct error *error);
+enum status __wrap_proposed_keep(struct mirror *mirror, const char *branch, const char *commit,
+                                 struct error *error)
+{
+    enum status status = __real_proposed_keep(mirror, branch, commit, error);
+    point("noted");
     return status;
 }

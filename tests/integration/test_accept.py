@@ -10,6 +10,7 @@ import pytest
 import weir
 from proxy import Proxy
 from remotes import TOKEN
+from serving import Serving, bearer, tokens  # noqa: F401 (a fixture)
 
 ADA = ("--author", "Ada Lovelace <ada@example.com>")
 
@@ -79,6 +80,34 @@ def test_a_controller_follows_a_rewritten_branch_that_was_accepted(repository, t
         f"{held}|Ada Lovelace|ada@example.com|Ada Lovelace|"
         "Weir-Action: accept\nWeir-Epoch: 1\nWeir-Reason: a secret was in it")
     assert weir.git(repository.bare, "diff", "--name-only", "main~1", "main") == "state/epoch"
+
+
+
+def test_what_is_killed_on_a_held_branch_is_kept_beside_it(repository, tmp_path, tokens):  # noqa: F811
+    repository.commit(banner("old"))
+    token = bearer(tokens.create("operator", "production", name="ada"))
+
+    def refs():
+        return weir.git(repository.bare, "for-each-ref", "--format=%(refname)", "refs/weir/intents").split()
+
+    with Serving(repository, tmp_path / "data", "--tokens", tokens.path, poll="200ms") as running:
+        weir.wait_until(running.is_ready, "served")
+        held = rewrite(repository, "new")
+        weir.wait_until(lambda: running.get("/status", token).json()["tip"] == held, "it is judged")
+        answer = running.request("POST", "/env/production/rollouts/banner/kill", b'{"reason":"it burns"}',
+                                 {"Content-Type": "application/json", **token})
+        assert answer.status == 202, answer
+        weir.wait_until(refs, lambda: running.log())
+        recording = running.get("/status", token).json()["recording"]
+        assert recording["outcome"] == "held" and "which is not served" in recording["words"], recording
+        assert 'weir_records_total{outcome="held"}' in running.get("/metrics").body.decode()
+        intent = running.get("/status", token).json()["overrides"][0]["intent"]
+        assert refs() == [f"refs/weir/intents/{intent}"] and tip(repository) == held
+        done = accept(repository.url)
+        assert done.code == 0, done
+        weir.wait_until(lambda: running.get("/status", token).json()["overrideCount"] == 0, lambda: running.log())
+        weir.wait_until(lambda: not refs(), lambda: running.log())
+    assert "Kill flag production/banner" in weir.git(repository.bare, "log", "--format=%s", "main")
 
 
 def test_the_hint_names_the_epoch_when_one_more_is_not_enough(repository, tmp_path):

@@ -1,5 +1,6 @@
 """A controller that is struck dead (SIGKILL) at every step of the way from a kill to its record: whatever the step, the safe
-state is served from the moment it was kept, it is on the branch once, and no target goes backwards.
+state is served from the moment it was kept, it is on the branch once, and no target goes backwards; and on the way from a
+pin of a watched flag to the proposed revert of what broke it, which is there in the end.
 
 The program is weir with tests/crash/points.c linked in: it dies where WEIR_CRASH_POINT says."""
 import json
@@ -8,12 +9,14 @@ import shutil
 
 import pytest
 import weir
+import test_watch
 from serving import Serving, bearer, tokens  # noqa: F401 (a fixture)
 
 CRASHING = pathlib.Path(weir.program()).parent / "tests" / "crash" / "weir"
 # The step, and whether the safe state has outlived the process there.
 POINTS = {"decided": False, "kept": True, "served": True, "given": True, "recording": True, "committed": True,
           "pushed": True, "recorded": True, "closed": True}
+PROPOSING = ("noted", "pushed", "proposing", "proposed")
 FILES = {
     "all.yaml": """\
 apiVersion: weir/v1
@@ -117,3 +120,43 @@ def test_one_record_whatever_the_step(line, point):
         weir.wait_until(lambda: line.status(controller)["source"] == "git", "Git was read")
         assert controller.value("shop", {"targetingKey": "u"}) is False
     assert line.log().count("Kill production/shop") == 1
+
+
+make_source, make_repository = test_watch.make_source, test_watch.make_repository  # fixtures
+
+
+@pytest.mark.parametrize("point", PROPOSING)
+def test_what_is_pinned_has_its_revert_proposed(repository, source, tmp_path, point):
+    def branches():
+        return weir.git(repository.bare, "branch", "--list", "weir/revert/*").split()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEIR", str(CRASHING))
+        struck = Serving(repository, tmp_path / "data", "--allow-host", f"127.0.0.1:{source.port}", poll="200ms",
+                         env=weir.environment(WEIR_CRASH_POINT=point))
+        try:
+            weir.wait_until(lambda: struck.is_ready() and struck.value("shop") is False, "served")
+            repository.commit({
+                "flags/shop.yaml": test_watch.FLAG.format(name="shop", default="on", more=test_watch.WATCH),
+                "flags/other.yaml": test_watch.FLAG.format(name="other", default="on", more="")}, "Both for all")
+            weir.wait_until(lambda: struck.value("shop") is True, "served to all")
+            source.rate = 0.3
+            assert struck.process.wait(weir.PATIENCE) == -9
+        finally:
+            struck.kill()
+    source.rate = 0.0
+    assert bool(branches()) is (point == "proposed")
+    with test_watch.serve(repository, source, tmp_path) as controller:
+        weir.wait_until(branches, lambda: controller.log())
+        weir.wait_until(lambda: controller.is_ready() and controller.status()["overrides"] == [], "recorded")
+        assert controller.value("shop") is False
+    assert len(branches()) == 1
+    assert test_watch.log(repository).count("Pin flag production/shop") == 1
+    changed = weir.git(repository.bare, "diff", "--name-only", "HEAD", branches()[0]).split()
+    assert sorted(changed) == ["flags/other.yaml", "flags/shop.yaml", "state/production/flags/shop.yaml"]
+    weir.git(repository.bare, "branch", "-D", branches()[0])  # which is an answer
+    with test_watch.serve(repository, source, tmp_path) as controller:
+        weir.git(repository.work, "pull", "--quiet", "--rebase", "origin", "main")
+        repository.commit({"flags/other.yaml": test_watch.FLAG.format(name="other", default="off", more="")})
+        weir.wait_until(lambda: controller.value("other") is False, "a fetch later")
+    assert branches() == []

@@ -7,6 +7,7 @@
 #undef decision
 
 #include "../../controller/git/message.h"
+#include "../../controller/git/proposed.h"
 #include "../../controller/rollout/revert.h"
 #include "repositories.h"
 
@@ -120,13 +121,23 @@ static struct decide request(decide_callback *callback, void *context)
 static struct revert_decide both;
 static struct decide last;
 
+/* As after the record is on the branch. */
+static void propose(void)
+{
+    char tip[COMMIT_TEXT_SIZE];
+    if (both.revert.proposal[0])
+        ck_assert_ok(proposed_keep(mirror, both.revert.branch, both.revert.proposal, &failure));
+    ck_assert_ok(mirror_last_tip(mirror, tip, &failure));
+    ck_assert_ok(proposed_push(mirror, tip, NULL, &failure));
+}
+
 static enum revert_kind take_back_by(struct revert_task task)
 {
     revert_dispose(&both.revert);
     both.task = task;
     last = request(revert_decide, &both);
     ck_assert_ok(decide(&last, &failure));
-    ck_assert_ok(revert_propose(mirror, &both.revert, NULL, &failure));
+    propose();
     shell("cd work && git fetch -q && git reset -q --hard origin/main");
     return both.revert.kind;
 }
@@ -517,7 +528,7 @@ START_TEST(two_that_decide_alike_write_the_same)
     ck_assert_str_eq(shell("git -C other.git for-each-ref --format='%%(objectname)' "
                            "refs/heads/weir"),
                      branch);
-    ck_assert_ok(revert_propose(mirror, &both.revert, NULL, &failure)); /* it is there */
+    propose(); /* it is there */
     revert_dispose(&both.revert);
     end_history();
 }
