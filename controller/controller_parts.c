@@ -44,10 +44,10 @@ static void wake(void *context)
     pthread_mutex_unlock(&controller->lock);
 }
 
-static void adopt(void *context, struct override *const *found, size_t count)
+static void adopt(void *context, const char *target, struct override *const *found, size_t count)
 {
     struct controller *controller = context;
-    steering_adopt(core_steering(controller->core), found, count, false);
+    steering_adopt(core_steering(controller->core), found, count, target);
 }
 
 static void note_outrun(void *context, const char *environment, struct generation held)

@@ -103,7 +103,7 @@ static void take_intent(void *context, const char *intent, struct text json,
         log_event(LOG_LEVEL_ERROR, "override_unreadable", "intent", intent, "error",
                   problem->message, NULL);
     else
-        steering_adopt(core_steering(thread->parts.core), &override, 1, true);
+        steering_adopt(core_steering(thread->parts.core), &override, 1, NULL);
     override_release(override);
 }
 

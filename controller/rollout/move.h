@@ -60,9 +60,9 @@ enum status move_bar_author(struct mirror *mirror, const char *commit, const str
                             const struct roster_rollout *item, struct text by,
                             struct walk_task *task, struct error *error);
 
-/* Automatic rollbacks (trailers Weir-By weir, and Weir-Action rollback, step-back, kill, or of
- * watched flags revert or pin) that the log of state/ tells with a time of `since` (seconds since
- * 1970) or later: for the blast cap. */
+/* Automatic rollbacks (trailers Weir-By weir, by itself or as told, and Weir-Action rollback,
+ * step-back, kill, or of watched flags revert or pin) that the log of state/ tells with a time of
+ * `since` (seconds since 1970) or later: for the blast cap. */
 enum status move_count_rollbacks(struct mirror *mirror, const char *commit, int64_t since,
                                  uint32_t *count, struct error *error);
 

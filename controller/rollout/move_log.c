@@ -7,6 +7,7 @@
 #include "../git/decide.h"
 #include "../git/path_log.h"
 #include "move.h"
+#include "override.h"
 
 /* --- the advances of a run ------------------------------------------------------------------- */
 
@@ -227,7 +228,7 @@ static bool count_rollback(void *context, const struct path_log_entry *entry)
     struct counting *counting = context;
     const char *by = path_log_value(entry, "Weir-By"),
                *action = path_log_value(entry, "Weir-Action");
-    if (entry->time < counting->since || !by || strcmp(by, "weir") != 0 || !action)
+    if (entry->time < counting->since || !by || !override_is_automatic(text_of(by)) || !action)
         return true;
     for (size_t i = 0; i < COUNT_OF(actions); i++) {
         if (strcmp(action, actions[i]) == 0)

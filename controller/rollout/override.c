@@ -7,7 +7,7 @@
 
 #define NAME_LENGTH_MAX 63              /* a DNS label, as every name in definitions */
 #define SINCE_MAX INT64_C(253402300799) /* the end of the year 9999 */
-#define OVERRIDE_TEXTS 9                /* of one override */
+#define OVERRIDE_TEXTS 10               /* of one override */
 /* An override is a flat object; the rest is room for what a newer weir says besides. */
 #define NODES_MAX 256
 #define DEPTH_MAX 8
@@ -15,9 +15,9 @@
 static struct text *text_at(struct override *override, size_t index)
 {
     struct text *const texts[OVERRIDE_TEXTS] = {
-        &override->intent,   &override->environment, &override->flag,
-        &override->rollout,  &override->by,          &override->note,
-        &override->evidence, &override->fragment,    &override->after};
+        &override->intent, &override->environment, &override->flag,     &override->rollout,
+        &override->by,     &override->note,        &override->evidence, &override->fragment,
+        &override->after,  &override->told};
     return texts[index];
 }
 
@@ -64,6 +64,7 @@ struct override *override_new(const struct override *from)
     override->note = from->note;
     override->evidence = from->evidence;
     override->fragment = from->fragment;
+    override->told = from->told;
     override->since = from->since;
     memcpy(override->generation, from->generation, sizeof override->generation);
     if (!keep_texts(override)) {
@@ -149,6 +150,20 @@ bool override_goes_before(const struct override *a, const struct override *b)
     return text_compare(a->intent, b->intent) < 0;
 }
 
+/* --- whose decision it is -------------------------------------------------------------------- */
+
+bool override_is_automatic(struct text by)
+{
+    static const struct text told = {"weir" OVERRIDE_TOLD, sizeof "weir" OVERRIDE_TOLD - 1};
+    return text_is(by, "weir") || text_starts_with(by, told);
+}
+
+bool override_is_told(struct text by)
+{
+    static const char told[] = OVERRIDE_TOLD;
+    return by.length && memmem(by.data, by.length, told, sizeof told - 1);
+}
+
 /* --- writing --------------------------------------------------------------------------------- */
 
 static void write_text(struct buffer *out, const char *name, struct text value)
@@ -180,6 +195,8 @@ void override_write(const struct override *override, struct buffer *out)
     write_integer(out, ",\"run\":", override->run);
     write_integer(out, ",\"seq\":", override->seq);
     write_integer(out, ",\"since\":", override->since > 0 ? (uint64_t) override->since : 0);
+    if (override->told.length)
+        write_text(out, ",\"told\":", override->told);
     buffer_append_char(out, '}');
 }
 
@@ -259,6 +276,9 @@ static enum status read_words(const struct node *map, struct override *out, stru
     if (!read_text(map, "evidence", &out->evidence) ||
         !is_line(out->evidence, OVERRIDE_EVIDENCE_MAX))
         return odd(error, "evidence", "a line of at most 16384 bytes");
+    if (node_get(map, "told") &&
+        (!read_text(map, "told", &out->told) || !is_line(out->told, OVERRIDE_LINE_MAX)))
+        return odd(error, "told", "a line of at most 1024 bytes");
     return STATUS_OK;
 }
 

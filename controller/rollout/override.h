@@ -30,10 +30,11 @@ struct override {
     enum walk_verb_kind action;             /* VERB_STEP_BACK, VERB_ROLLBACK or VERB_KILL */
     uint32_t run, seq;                      /* of the state on which it was decided */
     struct text after;    /* intents, oldest first, a space between two: see below */
-    struct text by;       /* "weir", or who asked */
+    struct text by;       /* "weir", or who asked; see override_is_told() */
     struct text note;     /* one line, or empty */
     struct text evidence; /* "checkout-errors: 0.031 > 0.01, …", or empty */
     struct text fragment; /* the flag's JSON; empty: there is no such flag */
+    struct text told;     /* who told of it: "target 'cache'"; empty: nobody */
     int64_t since;        /* wall seconds */
     char generation[GENERATION_TEXT_SIZE]; /* by which it was first served */
 };
@@ -63,7 +64,18 @@ bool override_is_absence(const struct override *override);
  * the later run, then seq, then the smaller intent, so that all choose alike. */
 bool override_wins(const struct override *a, const struct override *b);
 
-/* {"action":…,"by":…,…}: canonical, keys sorted; the fragment as a string. */
+/* Whose decision it is: weir's own, by what is measured; one that somebody told of, so that
+ * nobody's name stands for it; else a person's, by the name of whom weir commits.
+ *
+ * What a target or a ref says of who decided is a stranger's word. An override that is adopted
+ * bears "weir, as told by target 'cache'", or "somebody, as told by …" where a person is named
+ * there. */
+#define OVERRIDE_TOLD ", as told by "
+bool override_is_automatic(struct text by);
+bool override_is_told(struct text by);
+
+/* {"action":…,"by":…,…}: canonical, keys sorted; the fragment as a string; "told" only where
+ * somebody did. */
 void override_write(const struct override *override, struct buffer *out);
 /* What came from elsewhere: bounded, and every field checked; the fragment is one that compiles to
  * a flag. Members that are not known are passed over: a newer weir may say more. STATUS_INVALID or

@@ -26,11 +26,12 @@ const char *recorder_outcome_name(enum recorder_outcome outcome)
     return names[outcome];
 }
 
-/* A person's decision is a commit by that person, whom weir commits for. */
+/* A person's decision is a commit by that person, whom weir commits for. What somebody told of is
+ * nobody's. */
 static struct record_person author_of(const struct recorder *recorder, struct text by)
 {
     struct record_person author = recorder->author;
-    if (by.length == 0 || text_is(by, "weir"))
+    if (by.length == 0 || override_is_automatic(by) || override_is_told(by))
         return author;
     author.name = by.data;
     if (memchr(by.data, '@', by.length))

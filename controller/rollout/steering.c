@@ -13,8 +13,6 @@
 #define OVERLAY_MOST                                                                               \
     (UINT32_MAX / 2) /* no controller comes to it: somebody else wrote it there                    \
                       */
-#define ADOPTED_MOST                                                                               \
-    (OVERRIDES_MAX - 1000) /* of those open: the rest is for what is decided here */
 
 /* --- making and unmaking --------------------------------------------------------------------- */
 
@@ -59,9 +57,8 @@ void steering_free(struct steering *steering)
         return;
     open_overrides_dispose(&steering->overrides);
     steering_watch_free(steering->watches);
-    for (size_t i = 0; i < steering->mail.adopted_count; i++)
-        override_release(steering->mail.adopted[i].override);
-    free(steering->mail.adopted);
+    steering_free_adopted(steering->mail.adopted, steering->mail.adopted_count);
+    steering_free_adopted(steering->waiting, steering->waiting_count);
     for (size_t i = 0; i < steering->exposure_count; i++)
         free(steering->exposures[i].name);
     free(steering->exposures);
@@ -110,9 +107,12 @@ enum status steering_take(struct steering *steering, const char *commit, struct 
     status = steering_watch_take(steering, before, error);
     if (status != STATUS_OK)
         return status;
-    if (is_other)
+    if (is_other) {
         open_overrides_forget_voided(&steering->overrides);
+        steering->looks = 0;
+    }
     settle_overrides(steering);
+    steering_adopt_waiting(steering);
     if (is_other)
         steering->overlay = (uint32_t)steering->overrides.count;
     if (is_other || steering->held[0]) {
@@ -140,6 +140,16 @@ void steering_published(struct steering *steering)
     bool soon = false;
     steering->has_published = true;
     steering_check_exposure(steering, true, &soon);
+}
+
+void steering_name_generation(const struct steering *steering, char out[GENERATION_TEXT_SIZE])
+{
+    struct generation generation = {0};
+    struct error error;
+    if (mirror_generation(steering->parts.mirror, steering->commit, &generation, &error) ==
+        STATUS_OK)
+        generation.overlay = steering->overlay + 1;
+    generation_format(generation, out);
 }
 
 void steering_republish(struct steering *steering)
@@ -190,28 +200,6 @@ void steering_note_outcome(struct steering *steering, enum recorder_outcome outc
         steering->parts.wake(steering->parts.context);
 }
 
-void steering_adopt(struct steering *steering, struct override *const *found, size_t count,
-                    bool is_remote)
-{
-    struct steering_mail *mail = &steering->mail;
-    pthread_mutex_lock(&mail->lock);
-    for (size_t i = 0; i < count && mail->adopted_count < OVERRIDES_MAX; i++) {
-        if (mail->adopted_count == mail->adopted_size) {
-            size_t size = mail->adopted_size ? mail->adopted_size * 2 : 16;
-            void *adopted = reallocarray(mail->adopted, size, sizeof *mail->adopted);
-            if (!adopted)
-                break; /* the target reports them again */
-            mail->adopted = adopted;
-            mail->adopted_size = size;
-        }
-        mail->adopted[mail->adopted_count++] =
-            (struct steering_adopted){override_reference(found[i]), is_remote};
-    }
-    pthread_mutex_unlock(&mail->lock);
-    if (steering->parts.wake)
-        steering->parts.wake(steering->parts.context);
-}
-
 void steering_outrun(struct steering *steering, struct generation held)
 {
     struct steering_mail *mail = &steering->mail;
@@ -253,42 +241,6 @@ static void take_outcome(struct steering *steering, enum recorder_outcome outcom
               recorder_outcome_name(outcome), "words", words, NULL);
 }
 
-/* Opens one that was found elsewhere; true when it is new here. */
-static bool adopt(struct steering *steering, struct override *override)
-{
-    struct error error;
-    if (steering->overrides.count >= ADOPTED_MOST)
-        return false; /* the target reports it again */
-    enum status status = open_overrides_add(&steering->overrides, override, &error);
-    if (status != STATUS_OK && status != STATUS_SYSTEM)
-        return false;
-    log_event(LOG_LEVEL_WARN, "override_adopted", "intent", override->intent.data, "environment",
-              override->environment.data, "flag", override->flag.data, NULL);
-    return true;
-}
-
-static bool take_adopted(struct steering *steering, struct steering_adopted *adopted, size_t count)
-{
-    bool is_new = false;
-    for (size_t i = 0; i < count; i++) {
-        struct override *override = adopted[i].override;
-        bool known = open_overrides_find(&steering->overrides, override->intent) != NULL,
-             none = steering_is_made_up(override) ||
-                    (adopted[i].is_remote && steering_flag_is_made_up(override)),
-             over = !known && (none || (steering->roster && steering_is_over(steering, override)));
-        if (!known && !over)
-            is_new = adopt(steering, override) || is_new;
-        /* It stands at a target still: what is published next says that it is over. */
-        if (over && open_overrides_void(&steering->overrides, override))
-            is_new = true;
-        if (over && adopted[i].is_remote && steering->parts.forget)
-            steering->parts.forget(steering->parts.context, override->intent);
-        override_release(override);
-    }
-    free(adopted);
-    return is_new;
-}
-
 /* A target that holds the same commit with more on top: what it holds was adopted, and what is
  * served goes above it. */
 static bool take_held(struct steering *steering, struct generation held)
@@ -316,7 +268,7 @@ void steering_check_mail(struct steering *steering)
     pthread_mutex_unlock(&mail->lock);
     if (taken.has_outcome)
         take_outcome(steering, taken.outcome, taken.words);
-    bool anew = take_adopted(steering, taken.adopted, taken.adopted_count);
+    bool anew = steering_take_adopted(steering, taken.adopted, taken.adopted_count);
     if (taken.has_held)
         anew = take_held(steering, taken.held) || anew;
     if (anew && steering->has_published)

@@ -91,10 +91,12 @@ int64_t steering_turn(struct steering *steering);
 /* What became of the proposal that was taken last. */
 void steering_note_outcome(struct steering *steering, enum recorder_outcome outcome,
                            const char *commit, const char *words);
-/* Overrides that somebody else's target or the remote holds: they count here too. Those of the
- * remote are handed to steering_parts.forget() once Git says what they say. */
+/* Overrides that a target of that name holds, or (NULL) the remote: they count here too. What is
+ * believed of them is that something is to be made safe: what is served for it is compiled here,
+ * and nobody's name stands for it. Those of the remote are handed to steering_parts.forget() once
+ * Git says what they say. */
 void steering_adopt(struct steering *steering, struct override *const *found, size_t count,
-                    bool is_remote);
+                    const char *target);
 /* Some target holds a newer generation of what this controller serves. */
 void steering_outrun(struct steering *steering, struct generation held);
 

@@ -6,20 +6,28 @@
 
 /* --- one that nobody decided ----------------------------------------------------------------- */
 
-#define AFTER_LOOK 256 /* moves; whatever else happens between two step backs */
-
 /* Whether what it says that it comes after are step backs of its rollout, before it and in this
  * order. */
 static bool comes_after_steps(const struct override *override, struct rollout_state state)
 {
     char intent[INTENT_TEXT_SIZE];
     size_t found = 0, count = override_move_count(override) - 1;
-    state.seq = override->seq > AFTER_LOOK ? override->seq - AFTER_LOOK : 0;
+    state.seq = override->seq > STEERING_AFTER_LOOK ? override->seq - STEERING_AFTER_LOOK : 0;
     for (; state.seq < override->seq && found < count; state.seq++) {
         rollout_intent(&state, text_of(walk_verb_name(VERB_STEP_BACK)), intent);
         found += text_is(override_move(override, found).intent, intent);
     }
     return found == count;
+}
+
+static bool flag_is_made_up(const struct override *override)
+{
+    char intent[INTENT_TEXT_SIZE];
+    const struct text action =
+        override->action == VERB_KILL ? text_of(walk_verb_name(VERB_KILL)) : TEXT("revert");
+    return flag_pin_intent(override->environment, override->flag, override->seq, action, intent) !=
+               STATUS_OK ||
+           !text_equal(override->intent, text_of(intent));
 }
 
 /* That no decision on the state it names comes to: somebody put it there, or it is damaged. Whoever
@@ -32,7 +40,7 @@ bool steering_is_made_up(const struct override *override)
                                         .seq = override->seq};
     char intent[INTENT_TEXT_SIZE];
     if (!override->rollout.length)
-        return false;
+        return flag_is_made_up(override);
     if (!comes_after_steps(override, state))
         return true;
     rollout_intent(&state, text_of(walk_verb_name(override->action)), intent);
@@ -41,17 +49,6 @@ bool steering_is_made_up(const struct override *override)
     rollout_intent(&state, text_of(walk_verb_name(VERB_STEP_BACK)), intent);
     /* A step back from the first phase is a rollback. */
     return override->action != VERB_ROLLBACK || !text_equal(override->intent, text_of(intent));
-}
-
-bool steering_flag_is_made_up(const struct override *override)
-{
-    char intent[INTENT_TEXT_SIZE];
-    const struct text action =
-        override->action == VERB_KILL ? text_of(walk_verb_name(VERB_KILL)) : TEXT("revert");
-    return !override->rollout.length &&
-           (flag_pin_intent(override->environment, override->flag, override->seq, action, intent) !=
-                STATUS_OK ||
-            !text_equal(override->intent, text_of(intent)));
 }
 
 /* --- one whose rollout is gone ---------------------------------------------------------------- */

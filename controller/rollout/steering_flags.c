@@ -5,7 +5,6 @@
 #include "../log.h"
 #include "../telemetry_families.h"
 #include "flag_move.h"
-#include "preview.h"
 #include "steering_watch.h"
 
 /* --- where a flag stands ---------------------------------------------------------------------- */
@@ -230,26 +229,6 @@ bool steering_flag_has(const struct steering *steering, const struct steering_re
     return pin && request->intent[0] && flag_pin_has_intent(pin, text_of(request->intent));
 }
 
-/* What is served once a kill is recorded. */
-static enum status preview(const struct turn *turn, const struct desk_request *request,
-                           struct buffer *out, struct error *error)
-{
-    const struct steering *steering = turn->steering;
-    struct text environment = text_of(request->environment), flag = text_of(request->rollout);
-    const struct flag_pin *before = steering_flag_pin(steering, environment, flag);
-    struct flag_pin killed = {.environment = environment, .flag = flag};
-    if (before)
-        killed = *before;
-    killed.is_killed = true;
-    killed.control = (struct text){0};
-    const struct preview_task task = {.inventory = steering->parts.inventory,
-                                      .schemas = steering->parts.schemas,
-                                      .reader = mirror_reader(steering->parts.mirror),
-                                      .roster = steering->roster,
-                                      .pin = &killed};
-    return preview_flag(&task, out, error);
-}
-
 static void kill(struct turn *turn, struct steering_request *request, const struct flag_pin *pin)
 {
     struct steering *steering = turn->steering;
@@ -265,7 +244,8 @@ static void kill(struct turn *turn, struct steering_request *request, const stru
                             .note = text_of(asked->note),
                             .since = turn->now};
     buffer_init(&fragment, 0);
-    enum status status = preview(turn, asked, &fragment, &error);
+    enum status status =
+        steering_flag_preview_kill(steering, from.environment, from.flag, &fragment, &error);
     from.fragment = buffer_text(&fragment);
     if (status == STATUS_OK)
         status = steering_flag_override(turn, &from);

@@ -27,7 +27,7 @@ struct steering_exposure {
 /* An override that stands elsewhere. */
 struct steering_adopted {
     struct override *override; /* a reference */
-    bool is_remote;            /* as a ref of the remote */
+    char *target;              /* that holds it, owned; NULL: a ref of the remote */
 };
 
 /* What other threads have said since the last turn. */
@@ -62,8 +62,11 @@ struct steering {
     size_t request_count, request_size;
     struct steering_exposure *exposures; /* sorted by name, as roster->items */
     size_t exposure_count;
-    uint64_t stood; /* overrides.changes, of which they are */
-    int64_t began;  /* wall seconds */
+    uint64_t stood;                   /* overrides.changes, of which they are */
+    int64_t began;                    /* wall seconds */
+    struct steering_adopted *waiting; /* see steering_adopt_waiting() */
+    size_t waiting_count, waiting_size;
+    unsigned looks; /* through history, for what others say; on this commit */
 
     /* the proposal that the git thread has */
     uint64_t proposed;           /* its key */
@@ -92,14 +95,41 @@ struct steering {
 void steering_check_mail(struct steering *steering); /* takes what other threads have said */
 /* Serves the overrides that are open now, above what was served. */
 void steering_republish(struct steering *steering);
+/* The generation by which what is opened now is served. */
+void steering_name_generation(const struct steering *steering, char out[GENERATION_TEXT_SIZE]);
+
+/* --- steering_adopt.c -------------------------------------------------------------------------
+ */
+
+/* Opens those that are right, and says of the others that they are over, or keeps them. Takes the
+ * items over. True: what is served is another. */
+bool steering_take_adopted(struct steering *steering, struct steering_adopted *items, size_t count);
+/* Those that a commit before could not do anything with; before the new one is published. */
+void steering_adopt_waiting(struct steering *steering);
+void steering_free_adopted(struct steering_adopted *items, size_t count);
+
+/* --- steering_compile.c ------------------------------------------------------------------------
+ */
+
+/* Appends what is served for an override that somebody told of: the bytes that a decision made here
+ * would come to, or less of the variant, never the ones that it came with. *applies is false where
+ * the commit in force is as safe already. Else nobody knows how it is made safe here:
+ * STATUS_INVALID or STATUS_NOT_FOUND (no such flag or rollout, now or before), STATUS_REFUSED (too
+ * old), STATUS_LIMIT (on this commit too much was looked for), STATUS_SYSTEM, STATUS_NO_MEMORY. */
+enum status steering_compile(struct steering *steering, const struct override *told,
+                             struct buffer *fragment, bool *applies, struct error *error);
+/* What a flag without a rollout is once it is killed. */
+enum status steering_flag_preview_kill(const struct steering *steering, struct text environment,
+                                       struct text flag, struct buffer *out, struct error *error);
 
 /* --- steering_ends.c ---------------------------------------------------------------------------
  */
 
+/* Moves between the first step back of those that an override comes after and its own: whatever
+ * else happens there. */
+#define STEERING_AFTER_LOOK 256
 /* No decision on the state that it names comes to its intent: somebody put it there. */
 bool steering_is_made_up(const struct override *override);
-/* Likewise of a flag without a rollout. */
-bool steering_flag_is_made_up(const struct override *override);
 /* Why an override is over at the tip that was taken; NULL: it is not. What is in force there was
  * computed from the state that holds its intent: that is equal or safer. */
 const char *steering_is_over(const struct steering *steering, const struct override *override);

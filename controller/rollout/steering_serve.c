@@ -29,12 +29,8 @@ enum status steering_open_override(struct turn *turn, const struct override *fro
                                    struct error *error)
 {
     struct steering *steering = turn->steering;
-    struct generation generation = {0};
     struct override named = *from;
-    if (mirror_generation(steering->parts.mirror, steering->commit, &generation, error) ==
-        STATUS_OK)
-        generation.overlay = steering->overlay + 1;
-    generation_format(generation, named.generation);
+    steering_name_generation(steering, named.generation);
     struct override *override = override_new(&named);
     if (!override)
         return error_set(error, STATUS_NO_MEMORY, "no memory for an override");

@@ -31,7 +31,7 @@ uint32_t steering_count_rollbacks(struct turn *turn)
     }
     for (size_t i = 0; i < steering->overrides.count; i++) {
         const struct override *override = steering->overrides.items[i];
-        turn->rollbacks += override->rollout.length && text_is(override->by, "weir") &&
+        turn->rollbacks += override->rollout.length && override_is_automatic(override->by) &&
                            override->since >= turn->now - HOUR &&
                            override->since <= turn->now + WALK_CLOCK_AHEAD;
     }

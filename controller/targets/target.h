@@ -116,9 +116,10 @@ struct fleet_parts {
     const struct clock *clock; /* copied */
     struct telemetry *telemetry;
     void *context;
-    /* Overrides that others have put where this one's targets are, borrowed for the call; the same
-     * again at each push until what is served has them, or records them. */
-    void (*adopt)(void *context, struct override *const *found, size_t count);
+    /* Overrides that others have put where this one's targets are, borrowed for the call, as the
+     * target's name is; the same again at each push until what is served has them, or records
+     * them. */
+    void (*adopt)(void *context, const char *target, struct override *const *found, size_t count);
     /* A target of `environment` holds `held`, of the same commit and with other overrides: what is
      * published next is to have a higher overlay than that. */
     void (*outrun)(void *context, const char *environment, struct generation held);

@@ -152,7 +152,7 @@ static void note_found(struct target_worker *worker, const struct push_found *fo
     if (worker->abandoned)
         return;
     if (found->count && world->adopt)
-        world->adopt(world->context, found->overrides, found->count);
+        world->adopt(world->context, status->name, found->overrides, found->count);
     if (found->outrun && world->outrun)
         world->outrun(world->context, worker->current->environment, found->held);
 }

@@ -24,7 +24,7 @@ struct world {
     struct clock clock;
     /* As in struct fleet_parts; not to be called for a worker that was given up. */
     void *context;
-    void (*adopt)(void *context, struct override *const *found, size_t count);
+    void (*adopt)(void *context, const char *target, struct override *const *found, size_t count);
     void (*outrun)(void *context, const char *environment, struct generation held);
 };
 /* NULL without memory. */

@@ -1,5 +1,6 @@
 """Targets of a running controller: a file and a Redis hold what is served, whatever happens to the other."""
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -311,8 +312,12 @@ def test_nobody_undoes_an_override_that_it_has_not_seen_the_reason_for(repositor
     branch takes no commit of weir's, which would end it."""
     def stands():
         meta, held = redis.hash("{weir:production}:meta"), redis.hash("{weir:production}:doc")["banner"]
-        assert held == fragment, (held, meta)
-        assert len(redis.hash("{weir:production}:overrides")) == 1
+        assert "country" not in held and "planted" not in held, (held, meta)
+        assert list(redis.hash("{weir:production}:overrides")) == [override["intent"]]
+
+    def push(variant):
+        text = weir.SHOP["flags/banner.yaml"] + f"  rules: [{{when: {{attribute: country, is: DE}}, serve: {variant}}}]\n"
+        return repository.commit({"flags/banner.yaml": text})
 
     commit = repository.commit({"targets/redis.yaml": redis_target(redis.port)})
     hook = repository.bare / "hooks" / "pre-receive"
@@ -321,17 +326,19 @@ def test_nobody_undoes_an_override_that_it_has_not_seen_the_reason_for(repositor
     with with_redis(repository, tmp_path, redis, "one") as one, with_redis(repository, tmp_path, redis, "two") as two:
         for running in (one, two):
             in_sync(running, "redis", commit)
-        banner = json.loads(redis.hash("{weir:production}:doc")["banner"])
-        fragment = json.dumps(dict(banner, state="DISABLED"))
+        fragment = json.dumps({"state": "DISABLED", "variants": {"planted": "x"}, "defaultVariant": "planted"})
+        parts = ["production", "flags/banner", "0", "0", "kill"]
         override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
-                    "fragment": fragment, "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "",
-                    "run": 1, "seq": 1, "since": 1800000000}
+                    "fragment": fragment, "generation": "0" * 32, "note": "", "rollout": "",
+                    "run": 0, "seq": 0, "since": int(time.time()),
+                    "intent": hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()}
         redis.ask("HSET", "{weir:production}:overrides", override["intent"], json.dumps(override))
         for variant in ("loud", "plain"):
-            commit = change(repository, variant)
+            commit = push(variant)
             for running in (one, two):
                 running.fetch()
                 in_sync(running, "redis", commit)
+            weir.wait_until(lambda: "planted" not in redis.hash("{weir:production}:doc")["banner"], "it is compiled anew")
             stands()
     with with_redis(repository, tmp_path, redis, "three") as three:
         in_sync(three, "redis", commit)

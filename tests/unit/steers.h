@@ -74,7 +74,6 @@ static struct walk_gate steers_gate;
 static bool steers_measures;
 static bool (*steers_breaks)(const struct roster_rollout *item); /* one by one; or NULL */
 static unsigned steers_blast_cap;                                /* 0: the default */
-static bool steers_forgets;                                      /* no store is used */
 
 SHARED enum status steers_view(void *self, const struct roster_rollout *item, int64_t now,
                                struct arena *arena, struct metrics_view *out)
@@ -162,7 +161,7 @@ SHARED void steers_open(struct steers *steers, const char *folder)
         .telemetry = steers->telemetry,
         .hub = &steers->hub,
         .fleet = steers->fleet,
-        .steering = {.store = steers_forgets ? NULL : steers->store,
+        .steering = {.store = steers->store,
                      .desk = steers->desk,
                      .measures = {.view = steers_view, .watch = steers_watch},
                      .blast_cap = steers_blast_cap,

@@ -26,8 +26,9 @@ struct yard {
     struct core a, b;
 };
 
-static void adopt(void *context, struct override *const *found, size_t count)
+static void adopt(void *context, const char *target, struct override *const *found, size_t count)
 {
+    (void)target;
     struct core *core = context;
     pthread_mutex_lock(&core->lock);
     for (size_t i = 0; i < count; i++) {

@@ -247,7 +247,7 @@ START_TEST(what_stands_at_a_target_and_is_void_is_told_to_be_over)
     ck_assert(!is_told_over(intent));
     unsigned exposed = steers_exposed(&one, &staff);
     /* Of run 0: a later one is on. */
-    steering_adopt(core_steering(one.core), &found, 1, false);
+    steering_adopt(core_steering(one.core), &found, 1, "cache");
     core_turn(one.core);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
     ck_assert_uint_eq(steers_exposed(&one, &staff), exposed);
@@ -257,7 +257,7 @@ START_TEST(what_stands_at_a_target_and_is_void_is_told_to_be_over)
     steers_fetch(&one);
     steers_take(&one);
     ck_assert(!is_told_over(intent)); /* another commit: until it is found again */
-    steering_adopt(core_steering(one.core), &found, 1, false);
+    steering_adopt(core_steering(one.core), &found, 1, "cache");
     core_turn(one.core);
     ck_assert(is_told_over(intent));
     override_release(found);

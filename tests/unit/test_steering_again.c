@@ -171,7 +171,7 @@ START_TEST(who_finds_the_last_of_them_records_all)
     break_again(&one);
     unsigned two = exposed();
     struct override *last = served();
-    steering_adopt(core_steering(other.core), &last, 1, false);
+    steering_adopt(core_steering(other.core), &last, 1, "cache");
     override_release(last);
     core_turn(other.core);
     ck_assert_uint_eq(steers_exposed(&other, &staff), two);
@@ -277,7 +277,7 @@ START_TEST(steps_that_nobody_took_are_not_come_after)
     for (size_t i = 0; i < COUNT_OF(made_up); i++) {
         like.after = made_up[i];
         struct override *found = override_new(&like);
-        steering_adopt(core_steering(other.core), &found, 1, false);
+        steering_adopt(core_steering(other.core), &found, 1, "cache");
         override_release(found);
         core_turn(other.core);
         ck_assert_uint_eq(open_ones(&other), 0);

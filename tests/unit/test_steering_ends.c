@@ -190,7 +190,7 @@ START_TEST(a_branch_that_refuses_for_long_is_not_the_only_place)
     ck_assert_uint_eq(one.proposal->override_count, 1);
     ck_assert_uint_gt(steers_exposed(&two, &staff), 400);
     steers_measure(WALK_SUCCESS, ""); /* for the other, who has not seen it */
-    steering_adopt(core_steering(two.core), one.proposal->overrides, 1, true);
+    steering_adopt(core_steering(two.core), one.proposal->overrides, 1, NULL);
     core_turn(two.core);
     ck_assert_uint_eq(steers_exposed(&two, &staff), 0);
     steers_close(&two);

@@ -293,7 +293,7 @@ START_TEST(that_a_flag_is_none_is_adopted_like_any_override)
     steers_measures = false;
     struct snapshot *snapshot = hub_acquire(&one.hub);
     struct override *found = snapshot->environments[0].overrides->items[0];
-    steering_adopt(core_steering(two.core), &found, 1, true);
+    steering_adopt(core_steering(two.core), &found, 1, NULL);
     snapshot_release(snapshot);
     ck_assert(serves_fresh(&two));
     core_turn(two.core);
