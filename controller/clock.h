@@ -26,6 +26,15 @@ int64_t clock_backoff(const struct clock *clock, unsigned attempt, int64_t base,
 
 #define NANOSECONDS_PER_SECOND INT64_C(1000000000)
 #define NANOSECONDS_PER_MILLISECOND INT64_C(1000000)
+/* An instant in nanoseconds, as far as they reach (1677 to 2262): what people or files say of time
+ * may lie beyond. */
+static inline int64_t clock_nanoseconds(int64_t seconds)
+{
+    int64_t nanoseconds;
+    if (__builtin_mul_overflow(seconds, NANOSECONDS_PER_SECOND, &nanoseconds))
+        return seconds < 0 ? INT64_MIN : INT64_MAX;
+    return nanoseconds;
+}
 
 /* "2026-11-22T21:30:00Z" and its NUL. */
 #define TIME_TEXT_SIZE 24

@@ -55,9 +55,11 @@ static const char *scan_exponent(const char *p, const char *end, struct decimal 
 /* The grammar of RFC 8259: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
 static bool scan(struct text text, struct decimal *decimal)
 {
-    const char *p = text.data, *end = p + text.length;
     *decimal = (struct decimal){0};
-    if (p < end && *p == '-') {
+    if (text.length == 0) /* its pointer may be NULL */
+        return false;
+    const char *p = text.data, *end = p + text.length;
+    if (*p == '-') {
         decimal->negative = true;
         p++;
     }

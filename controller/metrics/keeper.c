@@ -235,7 +235,7 @@ static bool recall_row(void *context, const struct store_measurement *row)
     const struct recall *recall = context;
     if (row->run != recall->probe->run || !text_equal(row->phase, recall->phase))
         return true;
-    const struct measurement measurement = {.time = row->finished * NANOSECONDS_PER_SECOND,
+    const struct measurement measurement = {.time = clock_nanoseconds(row->finished),
                                             .verdict = verdict_of(row->verdict),
                                             .value =
                                                 row->measure == STORE_VALUE ? row->value : NAN};

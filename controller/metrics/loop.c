@@ -179,7 +179,7 @@ static void ask(struct measuring *measuring, size_t index)
 static int64_t age_of(const struct task *task, int64_t now)
 {
     int64_t half = interval_of(task) / 2;
-    int64_t own = now - (task->probe->item->state->since + 1) * NANOSECONDS_PER_SECOND;
+    int64_t own = now - clock_nanoseconds(task->probe->item->state->since + 1);
     return own < 0 ? 0 : own < half ? own : half;
 }
 

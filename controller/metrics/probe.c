@@ -102,7 +102,7 @@ void probe_cover(struct probe *probe)
     int64_t from = walk_bake_from(probe->item->state);
     if (from != WALK_NEVER && probe->restarted > from)
         from = probe->restarted;
-    from = from == WALK_NEVER ? INT64_MAX - 1 : from * NANOSECONDS_PER_SECOND;
+    from = from == WALK_NEVER ? INT64_MAX - 1 : clock_nanoseconds(from);
     if (probe->coverage.from != from || probe->coverage.until != INT64_MAX)
         coverage_begin(&probe->coverage, from, INT64_MAX);
 }

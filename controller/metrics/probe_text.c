@@ -127,6 +127,15 @@ static bool parse(struct text text, struct kept *out)
     return first.length == 0 && text_is(text, END);
 }
 
+/* What seconds may be that come to stand in nanoseconds. Exposed may be INT64_MAX, "not yet". */
+static bool are_instants(const int64_t *fields)
+{
+    const int64_t most = INT64_MAX / NANOSECONDS_PER_SECOND;
+    return fields[FIELD_EXPOSED] >= 0 && fields[FIELD_RESTARTED] >= 0 &&
+           fields[FIELD_RESTARTED] <= most && fields[FIELD_SAID_SINCE] >= 0 &&
+           fields[FIELD_SAID_SINCE] <= most;
+}
+
 static bool is_own(const struct probe *probe, struct text digest)
 {
     struct buffer own;
@@ -206,7 +215,7 @@ enum status probe_read(struct probe *probe, struct text text, bool of_phase, int
                        struct error *error)
 {
     struct kept kept;
-    if (!parse(text, &kept))
+    if (!parse(text, &kept) || !are_instants(kept.fields))
         return fail(error);
     if (!is_own(probe, kept.digest)) {
         /* It was changed while nobody measured. */
@@ -235,7 +244,7 @@ void probe_recall(struct probe *probe, const struct measurement *measurement, st
     const struct coverage coverage = probe->coverage;
     size_t length = reason.length < sizeof probe->last.reason - 1 ? reason.length
                                                                   : sizeof probe->last.reason - 1;
-    if (measurement->time <= probe_start(probe) * NANOSECONDS_PER_SECOND)
+    if (measurement->time <= clock_nanoseconds(probe_start(probe)))
         return;
     probe_add(probe, measurement);
     if (measurement->time <= probe->kept_until) { /* it was counted before that was kept */

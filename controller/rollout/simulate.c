@@ -90,7 +90,7 @@ static enum verdict verdict_of(const struct metric *metric,
 static int64_t bake_of(const struct play *play)
 {
     int64_t from = walk_bake_from(&play->state);
-    return from == WALK_NEVER ? INT64_MAX - 1 : from * NANOSECONDS_PER_SECOND;
+    return from == WALK_NEVER ? INT64_MAX - 1 : clock_nanoseconds(from);
 }
 
 /* "0.031 > 0.01". */
@@ -114,7 +114,7 @@ static void take(struct play *play, size_t index)
     if (at == play->known.gate_count || measurement->finished <= play->state.since)
         return;
     struct gauge *gauge = &play->gauges[at];
-    struct measurement made = {.time = measurement->finished * NANOSECONDS_PER_SECOND,
+    struct measurement made = {.time = clock_nanoseconds(measurement->finished),
                                .verdict = verdict_of(gauge->metric, measurement)};
     struct error error; /* of one that is older than the newest: they are sorted */
     int64_t from = bake_of(play);
@@ -135,7 +135,7 @@ static void read_gauge(struct play *play, size_t at)
     struct walk_gate *gate = &play->gates[at];
     const struct gauge *gauge = &play->gauges[at];
     const struct metric_result *result = &gauge->result;
-    int64_t now = play->now * NANOSECONDS_PER_SECOND;
+    int64_t now = clock_nanoseconds(play->now);
     gate->enough_sample = true;
     gate->fresh = metric_result_fresh(result, now);
     gate->verdict = probe_walk_verdict(metric_result_gate(result, now));

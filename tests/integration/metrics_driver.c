@@ -1,5 +1,6 @@
 /* Measures as `weir run` does, without Git: for tests/integration/test_metrics.py.
- *     metrics_driver STORE SCRAPE
+ *     metrics_driver STORE SCRAPE [SECRET FILE PORT]
+ * with a secret that may be sent to that port of 127.0.0.1, where one is given;
  * reads commands, one a line, and answers each with one line:
  *     watch FILE RUN PHASE SINCE   the definitions of FILE, their rollouts in the phase since then
  *     view                         {"now":…,"changes":…,"gates":[…],"status":[…],…} of the first
@@ -89,14 +90,22 @@ static struct roster *watch(struct metrics *metrics, const char *path,
 int main(int argc, char **argv)
 {
     struct reach_host host = {.host = "127.0.0.1"};
-    const struct reach reach = {.hosts = &host, .host_count = 1};
+    struct reach_host own = host; /* of the secret */
+    struct reach_secret secret = {.hosts = &own, .host_count = 1};
+    struct reach reach = {.hosts = &host, .host_count = 1, .secrets = &secret};
     struct metrics_parts parts = {.reach = &reach, .clock = &system_clock, .changed = changed};
     struct metrics *metrics;
     struct roster *roster = NULL;
     struct error error;
     char line[4096], path[2048];
-    if (argc != 3)
+    if (argc != 3 && argc != 6)
         return 2;
+    if (argc == 6) {
+        secret.name = argv[3];
+        secret.file = argv[4];
+        own.port = (uint16_t)strtoul(argv[5], NULL, 10);
+        reach.secret_count = 1;
+    }
     parts.store = argv[1];
     parts.scrape = strtoll(argv[2], NULL, 10);
     parts.telemetry = telemetry_new();

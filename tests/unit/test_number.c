@@ -131,6 +131,7 @@ START_TEST(only_json_numbers_are_read)
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ck_assert_msg(!number_parse(text_of(bad[i]), &number), "'%s' was read", bad[i]);
     ck_assert(!number_parse(TEXT("1\0"), &number));
+    ck_assert(!number_parse((struct text){NULL, 0}, &number));
 }
 END_TEST
 

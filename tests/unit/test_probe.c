@@ -458,6 +458,24 @@ START_TEST(a_changed_metric_begins_anew)
 }
 END_TEST
 
+/* Nanoseconds reach to the year 2262. */
+START_TEST(a_phase_dated_to_the_end_of_time_covers_nothing)
+{
+    const int64_t never = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    move_on(&rigged, RATE, 1, 1, never, T0 + 60);
+    rigged.probe->exposed = T0 + 60;
+    ck_assert_int_ge(rigged.probe->coverage.from, INT64_MAX - 1);
+    for (int64_t at = T0 + 120; at <= T0 + 600; at += 60) {
+        probe_see(rigged.probe, NANO(at));
+        counted(&rigged, 0, 600, at);
+    }
+    ck_assert_int_eq(gate_at(&rigged, T0 + 600).covered, 0);
+    finish(&rigged);
+}
+END_TEST
+
 START_TEST(a_pause_costs_no_evidence)
 {
     struct rigged rigged;
@@ -473,77 +491,6 @@ START_TEST(a_pause_costs_no_evidence)
     ck_assert_int_eq(gate_at(&rigged, T0 + 1000).covered, 0); /* of the bake from here on */
     counted(&rigged, 3, 600, T0 + 1030);
     ck_assert_int_eq(gate_at(&rigged, T0 + 1030).covered, 30);
-    finish(&rigged);
-}
-END_TEST
-
-/* --- keeping --------------------------------------------------------------------------------- */
-
-START_TEST(what_is_kept_comes_back)
-{
-    struct rigged rigged, other;
-    struct buffer text;
-    struct error error;
-    begin(&rigged, RATE);
-    counted(&rigged, 3, 600, T0 + 60);
-    counted(&rigged, 300, 600, T0 + 120);
-    buffer_init(&text, 0);
-    probe_write(rigged.probe, &text);
-    begin(&other, RATE);
-    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), true, NANO(T0 + 200), &error),
-                     STATUS_OK);
-    ck_assert_int_eq(memcmp(other.probe->evidence, rigged.probe->evidence, sizeof(struct evidence)),
-                     0);
-    ck_assert_int_eq(gate_at(&other, T0 + 200).covered, 60);
-    expect_verdict(&other, T0 + 200, WALK_FAILURE);
-    /* a measurement that was counted, and one that was not */
-    const struct measurement old = {NANO(T0 + 60), VERDICT_SUCCESS, 0.005};
-    const struct measurement young = {NANO(T0 + 180), VERDICT_SUCCESS, 0.005};
-    probe_recall(other.probe, &old, TEXT("old"));
-    ck_assert_uint_eq(other.probe->result.measured, rigged.probe->result.measured);
-    probe_recall(other.probe, &young, TEXT("young"));
-    ck_assert_uint_eq(other.probe->result.measured, rigged.probe->result.measured + 1);
-    ck_assert_int_eq(gate_at(&other, T0 + 200).finished, T0 + 180);
-    expect_verdict(&other, T0 + 200, WALK_FAILURE);
-    finish(&other);
-    /* the next phase takes the evidence, and nothing else */
-    begin(&other, RATE);
-    move_on(&other, RATE, 1, 1, T0 + 300, T0 + 300);
-    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), false, NANO(T0 + 300), &error),
-                     STATUS_OK);
-    expect_verdict(&other, T0 + 300, WALK_NO_DATA);
-    ck_assert(other.probe->begins && other.probe->evidence->phases == 1);
-    finish(&other);
-    /* of a metric that was changed meanwhile: nothing, and it says so */
-    begin(&other, DEFINITIONS COUNTED "  thresholdRange: {max: 0.5}\n");
-    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), true, NANO(T0 + 200), &error),
-                     STATUS_NOT_FOUND);
-    ck_assert_int_eq(gate_at(&other, T0 + 200).restarted, T0 + 200);
-    expect_verdict(&other, T0 + 200, WALK_NO_DATA);
-    finish(&other);
-    buffer_dispose(&text);
-    finish(&rigged);
-}
-END_TEST
-
-START_TEST(what_is_damaged_is_refused)
-{
-    struct rigged rigged, other;
-    struct buffer text;
-    struct error error;
-    begin(&rigged, RATE);
-    counted(&rigged, 3, 600, T0 + 60);
-    buffer_init(&text, 0);
-    probe_write(rigged.probe, &text);
-    begin(&other, RATE);
-    for (size_t i = 0; i < text.length; i++) {
-        struct text cut = {text.data, i};
-        enum status status = probe_read(other.probe, cut, true, NANO(T0 + 200), &error);
-        ck_assert_int_eq(status, STATUS_INVALID);
-    }
-    ck_assert_int_eq(probe_read(other.probe, TEXT("x"), true, 0, &error), STATUS_INVALID);
-    finish(&other);
-    buffer_dispose(&text);
     finish(&rigged);
 }
 END_TEST
@@ -588,5 +535,6 @@ UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
           a_limit_of_zero_is_judged_raw, requests_may_hold_and_buckets_may_fail,
           arms_of_other_sizes_than_their_shares, without_control_there_is_no_comparison,
           error_budgets_burn_in_both_windows, silence_while_control_speaks, a_breaker_trips_at_once,
-          what_a_move_leaves_of_evidence, a_changed_metric_begins_anew, a_pause_costs_no_evidence,
-          what_is_kept_comes_back, what_is_damaged_is_refused, timers_come_in_order)
+          what_a_move_leaves_of_evidence, a_changed_metric_begins_anew,
+          a_phase_dated_to_the_end_of_time_covers_nothing, a_pause_costs_no_evidence,
+          timers_come_in_order)
