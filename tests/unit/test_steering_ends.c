@@ -167,6 +167,60 @@ START_TEST(on_a_later_run_an_override_closes_without_a_commit)
 }
 END_TEST
 
+/* From the first phase a step back is a rollback, by a name of its own. */
+START_TEST(a_step_back_from_the_first_phase_stands_until_it_is_recorded)
+{
+    set_up(PHASES, START);
+    steers_settle(&one);
+    ck_assert_uint_gt(exposed(), 0);
+    refuse_pushes_of_weir();
+    ck_assert_int_eq(do_verb(VERB_STEP_BACK, "ada").state, DESK_SERVED);
+    is_still_open();
+    push_edit(PHASES, START "# something else\n");
+    is_still_open();
+    shell("rm remote.git/hooks/pre-receive");
+    pass(120);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(exposed(), 0);
+    tear_down();
+}
+END_TEST
+
+/* What another rolled back ends a step back, and no kill. */
+START_TEST(what_another_recorded_ends_what_is_no_safer)
+{
+    static const enum walk_verb_kind verbs[] = {VERB_STEP_BACK, VERB_KILL};
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        struct desk_request request;
+        struct steers two;
+        set_up(PHASES, START);
+        steers_settle(&one);
+        pass(3600);
+        steers_settle(&one);
+        steers_open(&two, "two");
+        steers_fetch(&two);
+        steers_take(&two);
+        ck_assert_int_eq(do_verb(verbs[i], "ada").state, DESK_SERVED);
+        steers_ask(&two, VERB_ROLLBACK, "eve", &request);
+        core_turn(two.core);
+        ck_assert_int_eq(steers_record(&two), RECORDER_ACCEPTED);
+        steers_close(&two);
+        steers_fetch(&one);
+        steers_take(&one);
+        ck_assert_uint_eq(exposed(), 0);
+        ck_assert_uint_eq(steering_open(core_steering(one.core)), i);
+        pass(120);
+        ck_assert_uint_eq(steers_settle(&one), i);
+        ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+        ck_assert_ptr_nonnull(
+            strstr(shell("git -C remote.git show main:state/production/shop-release.yaml"),
+                   i ? "course: killed" : "course: rolledBack"));
+        tear_down();
+    }
+}
+END_TEST
+
 /* --- where else overrides are ------------------------------------------------------------------
  */
 
@@ -217,4 +271,6 @@ UNIT_MAIN("steering_ends", no_hand_ends_an_override,
           an_override_of_a_rollout_that_went_stands_until_somebody_decides,
           an_override_of_a_rollout_that_went_ends_where_it_was_recorded,
           on_a_later_run_an_override_closes_without_a_commit,
+          a_step_back_from_the_first_phase_stands_until_it_is_recorded,
+          what_another_recorded_ends_what_is_no_safer,
           a_branch_that_refuses_for_long_is_not_the_only_place)

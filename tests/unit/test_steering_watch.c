@@ -43,6 +43,15 @@ static void catch_up(struct steers *steers)
     steers_take(steers);
 }
 
+/* What the snapshot says to be recorded: of that targets take no override for open. */
+static bool is_recorded(struct steers *steers, struct text intent)
+{
+    struct snapshot *snapshot = hub_acquire(&steers->hub);
+    bool is = override_set_records(snapshot->environments[0].overrides, intent);
+    snapshot_release(snapshot);
+    return is;
+}
+
 static bool breaks_shop(const struct roster_rollout *item)
 {
     return steers_measures && strcmp(item->name, "production/flags/shop") == 0;
@@ -425,10 +434,20 @@ START_TEST(a_flag_is_killed_at_once_and_let_go_by_a_commit)
     core_turn(one.core);
     ck_assert_uint_eq(on(&one), 0);
     ck_assert_int_eq(steers_answer(&one, &request).state, DESK_SERVED);
+    struct snapshot *snapshot = hub_acquire(&one.hub);
+    char *intent = strdup(snapshot->environments[0].overrides->items[0]->intent.data);
+    snapshot_release(snapshot);
+    ck_assert(!is_recorded(&one, text_of(intent)));
     ck_assert_uint_eq(steers_settle(&one), 1);
     ck_assert_uint_eq(on(&one), 0);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
     ck_assert_int_eq(steers_answer(&one, &request).state, DESK_RECORDED);
+    ck_assert(is_recorded(&one, text_of(intent)));
+    steers_open(&two, "two"); /* which never heard of it but by Git */
+    catch_up(&two);
+    ck_assert(is_recorded(&two, text_of(intent)));
+    steers_close(&two);
+    free(intent);
     ck_assert_str_eq(log_of("%s"), "Kill flag production/shop");
     ck_assert_str_eq(log_of("%an"), "ada");
     request.verb = VERB_UNKILL;

@@ -59,34 +59,6 @@ START_TEST(the_first_phase_is_approved_too)
 }
 END_TEST
 
-START_TEST(nothing_starts_past_a_hold_nor_without_a_plan)
-{
-    struct world world;
-    world_init(&world);
-    world.task.foreign_edit = true;
-    expect(&world, world_tick(&world), WALK_HOLD);
-    world.task.foreign_edit = false;
-    expect(&world, world_verb(&world, VERB_START), WALK_REFUSE);
-    expect_words(&world, "hold foreign-edit by weir");
-    world.rollout.has_start = true;
-    world.rollout.start = MONDAY;
-    expect(&world, world_tick(&world), WALK_WAIT);
-    world_dispose(&world);
-    world_init(&world);
-    world.task.phases = NULL;
-    expect(&world, world_verb(&world, VERB_START), WALK_REFUSE);
-    expect_words(&world, "plan: it has no phases");
-    world_dispose(&world);
-    world_init(&world);
-    world_run(&world, PHASE_ALL);
-    world.task.phases = NULL;
-    world.state.phase++;
-    expect(&world, world_tick(&world), WALK_WAIT);
-    expect_words(&world, "plan: the state is in no phase of it");
-    world_dispose(&world);
-}
-END_TEST
-
 /* --- gates pass, bake over ------------------------------------------------------------------- */
 
 START_TEST(it_advances_when_the_bake_is_over_and_the_gates_pass)
@@ -209,11 +181,12 @@ START_TEST(the_metric_that_has_measured_least_bakes)
     struct name metrics[] = {{.text = TEXT("errors")}, {.text = TEXT("slow")}};
     struct world world;
     world_init(&world);
-    world.rollout.metrics = metrics;
-    world.rollout.metric_count = world.task.gate_count = 2;
+    world.phases[PHASE_STAFF].metrics = metrics;
+    world.phases[PHASE_STAFF].metric_count = world.task.gate_count = 2;
     world.gates[0].role = METRIC_INFO;
     world.gates[1] = (struct walk_gate){.metric = TEXT("slow"), .role = METRIC_GUARDRAIL};
     world_run(&world, PHASE_STAFF);
+    ck_assert_uint_eq(world.state.plan.items[PHASE_STAFF].metric_count, 2); /* none twice */
     world_pass(&world, 5 * DAY);
     world.gates[0].verdict = WALK_ERROR;
     world.gates[0].covered = 0;
@@ -499,6 +472,7 @@ START_TEST(resume_and_unkill_are_approved)
     expect(&world, world_verb(&world, VERB_RESUME), WALK_REFUSE);
     expect(&world, world_verb_as(&world, VERB_APPROVE, "bob", 0), WALK_APPROVE);
     expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
+    ck_assert_uint_eq(world.state.approval_count, 0); /* of this move and no other */
     world.phases[PHASE_STAFF].approvals = 1;
     expect(&world, world_verb(&world, VERB_KILL), WALK_KILL);
     expect(&world, world_verb(&world, VERB_UNKILL), WALK_REFUSE);
@@ -528,12 +502,11 @@ START_TEST(a_phase_that_takes_too_long_is_held)
 END_TEST
 
 UNIT_MAIN("walk", a_rollout_starts_when_somebody_says_so, a_rollout_starts_at_its_date,
-          the_first_phase_is_approved_too, nothing_starts_past_a_hold_nor_without_a_plan,
-          it_advances_when_the_bake_is_over_and_the_gates_pass, it_completes_after_its_last_bake,
-          catching_up_never_folds_two_phases, growing_waits_for_the_calendar,
-          growing_waits_for_every_gate, the_metric_that_has_measured_least_bakes,
-          a_metric_that_nobody_measures_is_no_data, a_bake_counts_when_four_fifths_are_covered,
-          growing_waits_for_clock_and_targets,
+          the_first_phase_is_approved_too, it_advances_when_the_bake_is_over_and_the_gates_pass,
+          it_completes_after_its_last_bake, catching_up_never_folds_two_phases,
+          growing_waits_for_the_calendar, growing_waits_for_every_gate,
+          the_metric_that_has_measured_least_bakes, a_metric_that_nobody_measures_is_no_data,
+          a_bake_counts_when_four_fifths_are_covered, growing_waits_for_clock_and_targets,
           a_state_from_the_future_stops_growth_and_nothing_else,
           approvals_are_of_distinct_people_who_did_not_write_it,
           an_approval_is_of_one_move_of_one_run, approvals_outlive_a_pause_and_no_hold,

@@ -121,6 +121,10 @@ START_TEST(a_signal_holds_and_info_does_nothing)
     ck_assert_int_eq(world.decision.hold, HOLD_SIGNAL);
     expect(&world, world_tick(&world), WALK_WAIT);
     world.task.now += 1;
+    world.gates[0].restarted = world.task.now; /* a changed metric lifts nothing */
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "hold signal by weir");
+    world.gates[0].restarted = 0;
     expect(&world, world_verb(&world, VERB_RESUME), WALK_RESUME);
     expect(&world, world_tick(&world), WALK_WAIT); /* evidence from 0 */
     world_dispose(&world);
@@ -172,6 +176,7 @@ START_TEST(wherever_it_stands_it_is_rolled_back_and_killed)
             ck_assert(world.decision.needs_override);
             ck_assert_int_eq(world.decision.users, WALK_SAME);
         }
+        ck_assert_uint_eq(world.state.rollbacks, course != COURSE_PENDING); /* once */
         world_dispose(&world);
     }
 }
@@ -429,6 +434,11 @@ START_TEST(an_edit_reaches_only_phases_not_yet_entered)
     world.phases[PHASE_STAFF].bake = DAY;
     expect(&world, world_tick(&world), WALK_WAIT); /* nothing that is still to come */
     world.phases[PHASE_HALF].share = 40000;
+    struct rollout_state before = world.state;
+    expect(&world, world_verb(&world, VERB_PAUSE), WALK_PAUSE); /* nor by another move */
+    ck_assert_uint_eq(world.state.plan.items[PHASE_HALF].share, 50000);
+    ck_assert_int_eq(world.state.plan.items[PHASE_TEN].bake, 7 * DAY);
+    world.state = before;
     expect(&world, world_tick(&world), WALK_REPLAN);
     ck_assert_uint_eq(world.state.plan.items[PHASE_HALF].share, 40000);
     ck_assert_int_eq(world.state.plan.items[PHASE_TEN].bake, 7 * DAY);
@@ -436,6 +446,34 @@ START_TEST(an_edit_reaches_only_phases_not_yet_entered)
     ck_assert_int_eq(world.state.since, MONDAY);
     expect(&world, world_tick(&world), WALK_WAIT);
     expect_words(&world, "approvals 0 of 2");
+    world_dispose(&world);
+}
+END_TEST
+
+START_TEST(an_edit_of_what_comes_next_comes_before_it)
+{
+    struct name metrics[] = {{.text = TEXT("errors")}, {.text = TEXT("slow")}};
+    struct world world;
+    world_init(&world);
+    world_run(&world, PHASE_STAFF);
+    world_pass(&world, 5 * DAY);
+    world.phases[PHASE_ALL].metrics = metrics;
+    world.phases[PHASE_ALL].metric_count = 2;
+    expect(&world, world_tick(&world), WALK_REPLAN); /* and not an advance by the old plan */
+    ck_assert_uint_eq(world.state.phase, PHASE_STAFF);
+    ck_assert_uint_eq(world.state.plan.items[PHASE_ALL].metric_count, 2);
+    metrics[1].text = TEXT("slower");
+    expect(&world, world_tick(&world), WALK_REPLAN);
+    world.plan.count--;
+    expect(&world, world_tick(&world), WALK_REPLAN);
+    ck_assert_uint_eq(world.state.plan.count, PHASE_ALL);
+    expect(&world, world_tick(&world), WALK_ADVANCE);
+    world.phases[PHASE_STAFF].name = TEXT("people"); /* nothing that was entered is left of it */
+    world.phases[PHASE_CANARY].name = TEXT("early");
+    expect(&world, world_tick(&world), WALK_REPLAN);
+    ck_assert_text(world.state.plan.items[PHASE_CANARY].name, "canary");
+    ck_assert_text(world.state.plan.items[PHASE_TEN].name, "people");
+    ck_assert_text(world.state.plan.items[PHASE_HALF].name, "early");
     world_dispose(&world);
 }
 END_TEST
@@ -513,5 +551,6 @@ UNIT_MAIN("walk_back", a_guardrail_does_what_on_breach_says, shrinking_waits_for
           a_ramp_grows_by_windows_up_to_checkpoints, windows_wait_for_targets,
           windows_lie_in_open_hours, a_calendar_that_closes_over_a_window_closes_it,
           a_ramp_that_is_stopped_stands, an_edit_reaches_only_phases_not_yet_entered,
+          an_edit_of_what_comes_next_comes_before_it,
           a_phase_whose_name_is_gone_stays_while_it_is_the_one, a_changed_metric_bakes_again,
           an_override_is_recorded_on_whatever_tip_there_is)
