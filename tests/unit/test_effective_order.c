@@ -200,7 +200,11 @@ START_TEST(a_branch_from_before_brings_nothing_back)
 {
     set_up();
     char *done = word(COURSE_COMPLETED, PHASE_ALL, 9), *anew = word(COURSE_RUNNING, PHASE_STAFF, 1);
-    const char *first = commit_first(done), *branch = commit_one(first, "README", "a branch");
+    const char *root_commit = commit_first(NULL),
+               *first = commit_one(root_commit, STATE_PATH, done),
+               *branch = commit_one(first, "README", "a branch"),
+               *other = commit_one(root_commit, "README", "another"),
+               *pulled = merge(other, first, STATE_PATH, done);
     const struct file_text gone[] = {{"rollouts.yaml", NULL}, {STATE_PATH, NULL}};
     const struct file_text back[] = {{"rollouts.yaml", ROLLOUT("shop-release", ROLLOUT_PHASES)},
                                      {STATE_PATH, anew}};
@@ -209,6 +213,8 @@ START_TEST(a_branch_from_before_brings_nothing_back)
     at = commit_on(&at, 1, back, 2);
     expect_stands(at, anew, 1);
     expect_stands(merge(at, branch, NULL, NULL), anew, 1);
+    expect_fault(NULL);
+    expect_stands(merge(at, pulled, NULL, NULL), anew, 1);
     expect_fault(NULL);
     tear_down();
 }
