@@ -156,20 +156,17 @@ static bool is_wanted(const struct effective *effective, struct text path)
     return entry && entry->wanted;
 }
 
-/* A state that has ended may go together with its rollout; a pin that is gone holds nothing. What
- * cannot be read says nothing. */
+/* A state that has ended may go together with its rollout. What cannot be read says nothing, and a
+ * hand's not what stood. */
 static enum status may_be_gone(struct words *words, const struct state_version *version, bool *yes)
 {
     struct state_text text;
-    struct text environment, flag;
-    *yes = bundle_pin_name(version->path, &environment, &flag);
-    if (*yes)
-        return STATUS_OK;
     text_init(&text);
     enum status status = read_state(words->effective, version->path, &version->blob, &text);
-    if (status == STATUS_OK && text.definition && text.kind == KIND_ROLLOUT_STATE)
-        *yes = !rollout_state_is_unfinished(text.definition) &&
-               !is_wanted(words->effective, version->path);
+    *yes = status == STATUS_OK && text.definition && text.kind == KIND_ROLLOUT_STATE &&
+           !state_word_is_foreign(text.kind, text.definition) &&
+           !rollout_state_is_unfinished(text.definition) &&
+           !is_wanted(words->effective, version->path);
     text_dispose(&text);
     return status;
 }
@@ -177,14 +174,15 @@ static enum status may_be_gone(struct words *words, const struct state_version *
 /* --- what was said ---------------------------------------------------------------------------- */
 
 /* Of the same seq: approvals came to it. */
-static enum status may_follow(struct words *words, const struct state_version *version, bool *yes)
+static enum status may_follow(struct words *words, const struct state_version *version,
+                              const struct word *last, bool *yes)
 {
     struct state_text was, is;
     text_init(&was);
     text_init(&is);
     enum status status = read_state(words->effective, version->path, &version->blob, &was);
     if (status == STATUS_OK)
-        status = read_state(words->effective, version->path, &version->now, &is);
+        status = read_state(words->effective, version->path, &last->blob, &is);
     *yes = was.definition && is.definition && was.kind == is.kind &&
            state_word_follows(was.kind, was.definition, is.definition);
     text_dispose(&is);
@@ -192,39 +190,55 @@ static enum status may_follow(struct words *words, const struct state_version *v
     return status;
 }
 
-/* Whether what stands at the commit is behind it. */
-static enum status is_behind(struct words *words, const struct state_version *version, bool *yes)
+/* Whether the last word is behind that version. */
+static enum status is_behind(struct words *words, const struct state_version *version,
+                             const struct word *last, bool *yes)
 {
-    struct effective *effective = words->effective;
-    struct word *now = words_find(words, version->path);
-    enum status status = STATUS_OK;
     bool is_word;
     uint32_t seq = 0;
     *yes = true;
-    if (memcmp(&version->blob, &version->now, sizeof version->now) == 0)
+    if (memcmp(&version->blob, &last->blob, sizeof last->blob) == 0)
         return STATUS_OK;
-    if (!now) {
-        now = words_add(words, version->path, &version->now);
-        if (!now)
-            return STATUS_NO_MEMORY;
-        status = read_word(effective, version->path, &version->now, &now->is_word, &now->seq);
-    }
-    if (status == STATUS_OK)
-        status = read_word(effective, version->path, &version->blob, &is_word, &seq);
+    enum status status = read_word(words->effective, version->path, &version->blob, &is_word, &seq);
     if (status != STATUS_OK || !is_word)
         return status; /* it was never weir's */
-    *yes = now->is_word && seq < now->seq;
-    return now->is_word && seq == now->seq ? may_follow(words, version, yes) : STATUS_OK;
+    *yes = last->is_word && seq < last->seq;
+    return last->is_word && seq == last->seq ? may_follow(words, version, last, yes) : STATUS_OK;
+}
+
+/* The one that stands there, or that stood there when it was taken away. */
+static enum status note_last(struct words *words, const struct state_version *version,
+                             struct word **out)
+{
+    const struct blob_id *blob = version->is_there ? &version->now : &version->blob;
+    struct word *last = *out = words_add(words, version->path, blob);
+    return last ? read_word(words->effective, version->path, blob, &last->is_word, &last->seq)
+                : STATUS_NO_MEMORY;
+}
+
+/* Newest first: so of a file that is gone the first to be seen is the one that was taken away. A
+ * pin that is gone holds nothing; what never was on first parents never stood. */
+static enum status look_at(struct words *words, const struct state_version *version, bool *is_fine)
+{
+    struct text environment, flag;
+    struct word *last = words_find(words, version->path);
+    enum status status = STATUS_OK;
+    *is_fine = true;
+    if (!version->is_there &&
+        (bundle_pin_name(version->path, &environment, &flag) || (!last && !version->was_taken)))
+        return STATUS_OK;
+    if (!last && !version->is_there)
+        status = may_be_gone(words, version, is_fine);
+    if (!last && status == STATUS_OK && *is_fine)
+        status = note_last(words, version, &last);
+    return last && status == STATUS_OK ? is_behind(words, version, last, is_fine) : status;
 }
 
 static bool look(void *context, const struct state_version *version)
 {
     struct words *words = context;
-    bool is_fine = true;
-    if (version->is_there)
-        words->status = is_behind(words, version, &is_fine);
-    else if (version->was_taken)
-        words->status = may_be_gone(words, version, &is_fine);
+    bool is_fine;
+    words->status = look_at(words, version, &is_fine);
     words->found = !is_fine;
     return words->status == STATUS_OK && is_fine;
 }

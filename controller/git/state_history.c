@@ -64,7 +64,8 @@ static void tell(struct looking *looking, const char *folder, const git_tree_ent
     if (length < 0 || (size_t)length >= sizeof path ||
         (!bundle_state_name(text_of(path), &name) && !bundle_pin_name(text_of(path), &name, &flag)))
         return;
-    struct state_version version = {.path = text_of(path), .was_taken = was_taken};
+    struct state_version version = {.path = text_of(path),
+                                    .was_taken = was_taken && !looking->maker};
     memcpy(version.blob.bytes, git_tree_entry_id(entry)->id, sizeof version.blob.bytes);
     version.is_there = blob_at(looking->tip, path, &version.now);
     if (looking->maker && has_other_parent(looking->maker, path, &version.blob))

@@ -16,7 +16,7 @@ struct state_version {
     struct text path;
     struct blob_id blob; /* as it was there */
     bool is_there;       /* the commit that is asked about has such a file */
-    bool was_taken;      /* the one after it on first parents has not */
+    bool was_taken;      /* it was on first parents, and the one after it has not */
     struct blob_id now;  /* is_there: as it is */
 };
 /* False: it has seen enough. */
