@@ -291,6 +291,7 @@ START_TEST(a_kill_of_its_rollout_comes_first)
     effective_init(&way, &parts);
     expect(&way, pin_as_of(running), "on");
     state.course = COURSE_KILLED;
+    state.seq++;
     text = state_text(&state);
     put("state/production/shop-release.yaml", text);
     free(text);
