@@ -148,23 +148,30 @@ static void copy_commit(char out[COMMIT_TEXT_SIZE], const char *commit)
 }
 
 /* From wherever the inventory is to `commit`; `known` (or NULL) tells the outcome. */
-static enum status step(struct effective *effective, const char *commit,
+static enum status step(struct effective *effective, const char *commit, enum reconcile_from from,
                         const struct effective_known *known, struct error *error)
 {
     struct tree_changes changes;
+    struct exception *rivals = NULL;
+    size_t rival_count = 0;
     tree_changes_init(&changes);
     enum status status =
         mirror_compare(effective->parts.mirror, effective->tree[0] ? effective->tree : NULL,
                        effective->entries, commit, &changes, error);
     if (status == STATUS_OK && changes.overflow && known)
         status = error_set(error, STATUS_INVALID, "commit %s is too large to be known", commit);
+    if (status == STATUS_OK && from == RECONCILE_PARENT)
+        status = effective_rivals(effective, commit, &changes.arena, &rivals, &rival_count, error);
     if (status == STATUS_OK) {
         struct reconcile_task task = {.schemas = effective->parts.schemas,
                                       .crew = &effective->crew,
                                       .reader = mirror_reader(effective->parts.mirror),
                                       .changes = changes.items,
                                       .change_count = changes.overflow ? 0 : changes.count,
-                                      .overflow = changes.overflow};
+                                      .overflow = changes.overflow,
+                                      .from = from,
+                                      .rivals = rivals,
+                                      .rival_count = rival_count};
         if (known) {
             task.is_known = true;
             task.exceptions = known->exceptions;
@@ -194,7 +201,8 @@ static enum status visit(struct effective *effective, const char *commit, bool f
     if (stop && atomic_load(stop))
         return error_set(error, STATUS_STOPPED, "stopped");
     effective->is_exact = false;
-    enum status status = step(effective, commit, NULL, error);
+    enum reconcile_from from = from_parent ? RECONCILE_PARENT : RECONCILE_ELSEWHERE;
+    enum status status = step(effective, commit, from, NULL, error);
     bool alone = status == STATUS_OK && effective->result.whole;
     if (alone && !from_parent)
         status = effective_is_intact(effective, commit, &alone, error);
@@ -241,7 +249,7 @@ static bool is_known(const struct effective *effective, const char *commit,
 static enum status adopt(struct effective *effective, const struct effective_known *known,
                          struct error *error)
 {
-    enum status status = step(effective, known->commit, known, error);
+    enum status status = step(effective, known->commit, RECONCILE_ELSEWHERE, known, error);
     effective->is_exact = status == STATUS_OK;
     if (status != STATUS_OK) {
         begin_anew(effective);
@@ -384,7 +392,7 @@ static enum status find_whole(struct effective *effective, struct error *error)
     struct effective_parts parts = effective->parts;
     parts.cache = NULL;
     effective_init(&other, &parts);
-    enum status status = step(&other, effective->whole_commit, NULL, error);
+    enum status status = step(&other, effective->whole_commit, RECONCILE_ASIDE, NULL, error);
     if (status == STATUS_OK)
         status = keep_whole(&other, error);
     if (status == STATUS_OK) {
@@ -466,7 +474,7 @@ void effective_trim(struct effective *effective)
 static enum status go(struct effective *effective, const char *commit, struct error *error)
 {
     bool next;
-    effective->gone_at[0] = '\0';
+    effective->undone_at[0] = '\0';
     enum status status = comes_next(effective, commit, &next, error);
     if (status == STATUS_OK)
         status = visit(effective, commit, next, error);

@@ -20,7 +20,7 @@
 #include "git/mirror.h"
 
 /* Rises when the rules of what counts change: what was kept before says nothing any more. */
-#define EFFECTIVE_RULES "6 " WEIR_VERSION
+#define EFFECTIVE_RULES "7 " WEIR_VERSION
 
 struct effective_parts {
     struct mirror *mirror; /* must outlive this, as all below */
@@ -31,7 +31,7 @@ struct effective_parts {
     _Atomic bool *stop; /* becoming true ends a walk; or NULL */
 };
 
-/* Which definitions do not count at a commit. */
+/* Which definitions do not count at a commit, and which states count that a hand made. */
 struct effective_known {
     struct arena arena;
     char commit[COMMIT_TEXT_SIZE];
@@ -56,8 +56,9 @@ struct effective_documents {
 
 /* The pins in force at a commit, as they read. Counted and immutable. */
 struct effective_pin {
-    const struct flag_pin *pin;
+    const struct flag_pin *pin; /* its seq: that it stands with (struct edit) */
     struct blob_id blob;
+    bool is_edit;
 };
 struct effective_pins {
     uint32_t references;
@@ -107,10 +108,10 @@ struct effective {
     struct effective_fragments fragments;
     bool is_plain;                       /* `documents` are without what pinned flags were */
     char whole_commit[COMMIT_TEXT_SIZE]; /* empty: none yet */
-    /* effective_gone.c */
-    char intact[COMMIT_TEXT_SIZE];  /* no state was taken away on the way to it; empty: unknown */
-    char gone_at[COMMIT_TEXT_SIZE]; /* a commit that took one away; empty: none is known */
-    uint64_t steps;                 /* taken so far: one a commit that was looked at */
+    /* effective_intact.c */
+    char intact[COMMIT_TEXT_SIZE];    /* that was, the last one; empty: none was */
+    char undone_at[COMMIT_TEXT_SIZE]; /* none is from this commit on; empty: none is known so */
+    uint64_t steps;                   /* taken so far: one a commit that was looked at */
 };
 
 #define EFFECTIVE_PIN_HOPS 16 /* pins to commits at which the flag was pinned already */
@@ -135,10 +136,15 @@ enum status effective_load(const struct effective *effective, const char *commit
 void effective_save(const struct effective *effective, const struct effective_known *known);
 void effective_forget(const struct effective *effective, const char *commit);
 
-/* effective_gone.c: whether what is in force can be told from the files of `commit` alone. It can
- * not where some commit on the way took away where a rollout stands: that stands as before. */
+/* effective_intact.c: whether what is in force can be told from the files of `commit` alone. It can
+ * not where some commit on the way took away where a rollout stands, or brought back what weir said
+ * before its last word: that may stand as it was. */
 enum status effective_is_intact(struct effective *effective, const char *commit, bool *yes,
                                 struct error *error);
+/* Of a merge: weir's latest word on each state that its other parents know and its first does not;
+ * in `arena`. */
+enum status effective_rivals(struct effective *effective, const char *commit, struct arena *arena,
+                             struct exception **out, size_t *count, struct error *error);
 
 /* effective_states.c: where rollouts stand counts in environments that hold too, or a kill would
  * wait for somebody to mend a commit. */

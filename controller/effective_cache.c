@@ -1,4 +1,5 @@
 /* E of faulty commits on the disk: a file a commit, with what does not count there. */
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "../rules/json.h"
@@ -22,7 +23,11 @@ static void write_exception(struct buffer *out, const struct exception *exceptio
     json_write_string(out, text_of(kind_name(exception->kind)));
     buffer_append_string(out, ",\"name\":");
     json_write_string(out, exception->name);
-    if (exception->path.length) {
+    if (exception->edit.seq) {
+        buffer_append_string(out, ",\"word\":\"");
+        buffer_append_hex(out, exception->edit.word.bytes, sizeof exception->edit.word.bytes);
+        buffer_printf(out, "\",\"seq\":%" PRIu32, exception->edit.seq);
+    } else if (exception->path.length) {
         buffer_append_string(out, ",\"blob\":\"");
         buffer_append_hex(out, exception->blob.bytes, sizeof exception->blob.bytes);
         buffer_printf(out, "\",\"index\":%u,\"path\":", exception->index);
@@ -90,10 +95,18 @@ static bool read_blob(struct text hex, struct blob_id *out)
     return true;
 }
 
+static bool read_number(const struct node *node, uint32_t *out)
+{
+    if (!node || node->type != NODE_NUMBER || node->number < 0 || node->number > UINT32_MAX)
+        return false;
+    *out = (uint32_t)node->number;
+    return true;
+}
+
 static bool read_exception(const struct node *node, struct exception *out)
 {
     struct text kind = node_get_string(node, "kind");
-    const struct node *index = node_get(node, "index");
+    const struct node *seq = node_get(node, "seq");
     out->kind = KIND_COUNT;
     for (size_t i = 0; i < KIND_COUNT; i++) {
         if (text_is(kind, kind_name((enum kind)i)))
@@ -103,12 +116,13 @@ static bool read_exception(const struct node *node, struct exception *out)
     out->path = node_get_string(node, "path");
     if (out->kind == KIND_COUNT || out->name.length == 0)
         return false;
+    if (seq)
+        return read_number(seq, &out->edit.seq) && out->edit.seq &&
+               read_blob(node_get_string(node, "word"), &out->edit.word);
     if (out->path.length == 0)
         return true;
-    if (!index || index->type != NODE_NUMBER || index->number < 0 || index->number > UINT32_MAX)
-        return false;
-    out->index = (uint32_t)index->number;
-    return read_blob(node_get_string(node, "blob"), &out->blob);
+    return read_number(node_get(node, "index"), &out->index) &&
+           read_blob(node_get_string(node, "blob"), &out->blob);
 }
 
 static bool read_known(struct text json, struct effective_known *known)

@@ -321,7 +321,8 @@ static enum status undo(struct effective *then, const struct effective_wanted *w
                                         .crew = &then->crew,
                                         .reader = mirror_reader(then->parts.mirror),
                                         .changes = wanted->undone,
-                                        .change_count = wanted->undone_count};
+                                        .change_count = wanted->undone_count,
+                                        .from = RECONCILE_ASIDE};
     if (wanted->undone_count == 0)
         return STATUS_OK;
     reconcile_result_dispose(&then->result);

@@ -54,6 +54,12 @@ static const struct entry **list_entries(const struct inventory *inventory, size
     return entries;
 }
 
+/* What a hand made stands with a seq of its own. */
+static uint32_t seq_of(const struct entry *entry, const struct flag_pin *pin)
+{
+    return entry->edit ? entry->edit->seq : pin->seq;
+}
+
 static bool are_same(const struct effective_pins *pins, const struct entry *const *entries,
                      size_t count)
 {
@@ -61,7 +67,9 @@ static bool are_same(const struct effective_pins *pins, const struct entry *cons
     for (size_t i = 0; i < count && same; i++)
         same = text_equal(pins->items[i].pin->name.text, entries[i]->name) &&
                memcmp(&pins->items[i].blob, &entries[i]->in_force->source->blob,
-                      sizeof pins->items[i].blob) == 0;
+                      sizeof pins->items[i].blob) == 0 &&
+               pins->items[i].is_edit == (entries[i]->edit != NULL) &&
+               pins->items[i].pin->seq == seq_of(entries[i], pins->items[i].pin);
     return same;
 }
 
@@ -85,9 +93,13 @@ static enum status read_pins(struct effective *effective, const struct entry *co
     enum status status = excerpt_read(&task, &pins->catalog, error);
     if (status == STATUS_OK && pins->catalog.flag_pin_count != count)
         status = error_set(error, STATUS_SYSTEM, "the commit's pins cannot be read again");
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        items[pins->count++] = (struct effective_pin){.pin = pins->catalog.flag_pins[i],
-                                                      .blob = entries[i]->in_force->source->blob};
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct flag_pin *pin = pins->catalog.flag_pins[i];
+        pin->seq = seq_of(entries[i], pin);
+        items[pins->count++] = (struct effective_pin){.pin = pin,
+                                                      .blob = entries[i]->in_force->source->blob,
+                                                      .is_edit = entries[i]->edit != NULL};
+    }
     if (status == STATUS_OK)
         *out = pins;
     else

@@ -38,6 +38,7 @@ static void entry_free(struct entry *entry)
 {
     free(entry->references);
     free(entry->referrers);
+    free(entry->edit);
     free(entry);
 }
 
@@ -137,6 +138,20 @@ void inventory_forget(struct inventory *inventory, struct entry *entry)
     kind->items[entry->place]->place = entry->place;
     table_remove(&inventory->entries, entry);
     entry_free(entry);
+}
+
+bool inventory_set_edit(struct entry *entry, const struct edit *edit)
+{
+    if (!edit) {
+        free(entry->edit);
+        entry->edit = NULL;
+        return true;
+    }
+    if (!entry->edit)
+        entry->edit = malloc(sizeof *entry->edit);
+    if (entry->edit)
+        *entry->edit = *edit;
+    return entry->edit != NULL;
 }
 
 /* --- sources --------------------------------------------------------------------------------- */

@@ -56,6 +56,13 @@ struct reference {
     uint32_t place; /* of the other end, among the entry's referrers or references */
 };
 
+/* That a hand other than weir's made the state or pin in force. It counts as a move of its own:
+ * what weir does next has a seq that none before it has. */
+struct edit {
+    struct blob_id word; /* weir's last before it; of the same path */
+    uint32_t seq;        /* that it stands with: one more than that of `word` */
+};
+
 /* A name of one kind. */
 struct entry {
     uint64_t hash; /* of kind and name */
@@ -64,6 +71,7 @@ struct entry {
     size_t place;                 /* in inventory->kinds[kind] */
     struct version *wanted;       /* each document of the commit that defines it; NULL: none does */
     struct version *in_force;     /* NULL: none */
+    struct edit *edit;            /* owned; NULL: what is in force is as weir made it */
     struct reference *references; /* what the version in force asks for, each once */
     struct reference *referrers;  /* those whose version in force asks for this */
     uint32_t reference_count, referrer_count, referrer_size;
@@ -124,6 +132,9 @@ void inventory_begin_asking(struct inventory *inventory);
  * the inventory is only good for disposing. */
 bool inventory_put_in_force(struct entry *entry, struct version *version,
                             struct entry *const *references, size_t count) MUST_CHECK;
+
+/* Copies `edit` (or NULL). False without memory. */
+bool inventory_set_edit(struct entry *entry, const struct edit *edit) MUST_CHECK;
 
 /* The same for one that says just what the one in force says. */
 void inventory_exchange(struct entry *entry, struct version *version);

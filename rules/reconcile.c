@@ -57,7 +57,7 @@ static bool is_same(const struct version *a, const struct version *b)
 }
 
 /* What the commit has, and whether that can count at all. */
-static enum status judge(struct step *step, struct entry *entry)
+enum status step_judge(struct step *step, struct entry *entry)
 {
     struct work *work = step_work(step, entry);
     struct version *wanted = entry->wanted;
@@ -84,9 +84,9 @@ static enum status find_candidates(struct step *step)
     const struct entries *quarantined = &step->inventory->quarantined;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < step->touched.count && status == STATUS_OK; i++)
-        status = judge(step, step->touched.items[i]);
+        status = step_judge(step, step->touched.items[i]);
     for (size_t i = 0; i < quarantined->count && status == STATUS_OK; i++)
-        status = judge(step, quarantined->items[i]);
+        status = step_judge(step, quarantined->items[i]);
     return status;
 }
 
@@ -94,7 +94,7 @@ static enum status find_candidates(struct step *step)
 static enum status take_exception(struct step *step, const struct exception *exception)
 {
     struct entry *entry = inventory_entry(step->inventory, exception->kind, exception->name);
-    enum status status = entry ? judge(step, entry) : STATUS_NO_MEMORY;
+    enum status status = entry ? step_judge(step, entry) : STATUS_NO_MEMORY;
     if (status != STATUS_OK)
         return status;
     struct work *work = entry->work;
@@ -109,8 +109,10 @@ static enum status take_exceptions(struct step *step)
 {
     const struct reconcile_task *task = step->task;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < task->exception_count && status == STATUS_OK; i++)
-        status = take_exception(step, &task->exceptions[i]);
+    for (size_t i = 0; i < task->exception_count && status == STATUS_OK; i++) {
+        if (task->exceptions[i].edit.seq == 0)
+            status = take_exception(step, &task->exceptions[i]);
+    }
     for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
         struct work *work = step->candidates.items[i];
         if (work->known)
@@ -176,6 +178,7 @@ static enum status soil_released(struct step *step, const struct entry *entry, s
             status = soil(step, entry->references[i].entry, list);
     }
     struct version *chosen = entry->work->candidate ? entry->work->chosen : NULL;
+    chosen = chosen ? chosen : entry->work->before;
     if (status == STATUS_OK && chosen)
         status = step_read_versions(step, &chosen, 1);
     if (status == STATUS_OK && chosen)
@@ -195,7 +198,7 @@ static enum status find_dirty(struct step *step)
     for (size_t i = 0; i < step->candidates.count && status == STATUS_OK; i++) {
         const struct work *work = step->candidates.items[i];
         bool matters = true;
-        if (work->chosen == work->entry->in_force || nobody_is_told(step, work))
+        if (!work->before && (work->chosen == work->entry->in_force || nobody_is_told(step, work)))
             continue;
         if (work->entry->kind == KIND_ENVIRONMENT)
             status = environment_matters(step, work, &matters);
@@ -328,7 +331,7 @@ static enum status first_round(struct step *step)
     for (size_t i = 0; i < step->candidates.count; i++) {
         struct work *work = step->candidates.items[i];
         if (work->stands)
-            work->chosen = work->entry->in_force;
+            work->chosen = work_before(work);
         some_stand = some_stand || work->stands;
     }
     if (status != STATUS_OK)
@@ -352,7 +355,7 @@ static void let_all_stand(struct step *step)
         if (kind_is_state(work->entry->kind) && !work->broken)
             continue;
         work->stands = true;
-        work->chosen = work->entry->in_force;
+        work->chosen = work_before(work);
     }
 }
 
@@ -431,8 +434,10 @@ static void take_documents(struct step *step)
 static void tell_result(struct step *step)
 {
     struct reconcile_result *result = step->result;
-    result->whole = step->inventory->quarantined.count == 0 && result->diagnostics.errors == 0 &&
-                    !step_leans(step);
+    result->whole =
+        step->inventory->quarantined.count == 0 && result->diagnostics.errors == 0 &&
+        !step_leans(step) &&
+        (step->task->is_known || step->task->from != RECONCILE_ELSEWHERE || !step_has_edits(step));
     result->targets = step->catalog.targets;
     result->target_count = step->catalog.target_count;
     diagnostics_sort(&result->diagnostics);
@@ -470,7 +475,9 @@ static enum status run(struct step *step)
     if (status == STATUS_OK && step->task->is_known)
         status = take_exceptions(step);
     if (status == STATUS_OK && !step->task->is_known)
-        status = step_check_foreign(step);
+        status = step_take_rivals(step);
+    if (status == STATUS_OK && !step->task->is_known)
+        status = step_check_hand(step);
     if (status == STATUS_OK)
         status = find_dirty(step);
     if (status != STATUS_OK)
@@ -484,6 +491,8 @@ static enum status run(struct step *step)
         status = run_rounds(step);
     if (status == STATUS_OK)
         status = put_in_force(step);
+    if (status == STATUS_OK)
+        status = step_note_hands(step);
     if (status != STATUS_OK)
         return status;
     take_documents(step);
@@ -514,39 +523,4 @@ void reconcile_result_dispose(struct reconcile_result *result)
     diagnostics_dispose(&result->diagnostics);
     arena_dispose(&result->arena);
     *result = (struct reconcile_result){0};
-}
-
-/* --- exceptions ------------------------------------------------------------------------------ */
-
-static int by_kind_and_name(const void *a, const void *b)
-{
-    const struct exception *x = a, *y = b;
-    return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind)
-                              : text_compare(x->name, y->name);
-}
-
-enum status reconcile_exceptions(const struct inventory *inventory, struct arena *arena,
-                                 struct exception **out, size_t *count)
-{
-    const struct entries *quarantined = &inventory->quarantined;
-    struct exception *list = ARENA_ARRAY(arena, struct exception, quarantined->count + 1);
-    *out = list;
-    *count = quarantined->count;
-    if (!list)
-        return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < quarantined->count; i++) {
-        const struct entry *entry = quarantined->items[i];
-        list[i] = (struct exception){.kind = entry->kind};
-        if (!arena_copy(arena, entry->name, &list[i].name))
-            return STATUS_NO_MEMORY;
-        if (!entry->in_force)
-            continue;
-        list[i].blob = entry->in_force->source->blob;
-        list[i].index = entry->in_force->index;
-        if (!arena_copy(arena, entry->in_force->source->path, &list[i].path))
-            return STATUS_NO_MEMORY;
-    }
-    if (quarantined->count)
-        qsort(list, quarantined->count, sizeof *list, by_kind_and_name);
-    return STATUS_OK;
 }

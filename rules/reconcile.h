@@ -9,10 +9,11 @@
  *     an environment that is new, or has other evaluators, when what stands as in P does not
  *     compile for it;
  *   - those that depend, by C's own words, on one that does not count;
- * which stand as in P, or are absent as in P. When all that does not link or compile stands as in
- * P, so does all that it depends on. Repeated until nothing is wrong; at the worst all stands as in
- * P. Every round is a function of C and P alone, so the outcome is the same on every machine, from
- * whichever commit the inventory came.
+ *   - states and pins that a hand other than weir's made or put back (state_word.h), unless they
+ * are equal or safer; which stand as in P, or are absent as in P. When all that does not link or
+ * compile stands as in P, so does all that it depends on. Repeated until nothing is wrong; at the
+ * worst all stands as in P. Every round is a function of C and P alone, so the outcome is the same
+ * on every machine, from whichever commit the inventory came.
  *
  * Only what changed, what depends on it, and what those ask for is read. Pure but for file_reader.
  */
@@ -39,13 +40,22 @@ struct file_reader {
     void *context;
 };
 
-/* A definition that is not in force as the commit has it. */
+/* A definition that is not in force as the commit has it; or (`edit.seq` is not 0) a state that is,
+ * and that somebody else than weir wrote. */
 struct exception {
     enum kind kind;
     struct text name;
     struct text path; /* of the file whose document `index` is in force; empty: it is absent */
     struct blob_id blob;
     uint32_t index;
+    struct edit edit;
+};
+
+/* What is in force before, which tells how a state may be looked at. */
+enum reconcile_from {
+    RECONCILE_ELSEWHERE, /* anything: who wrote a state cannot be told but by its checksum */
+    RECONCILE_PARENT,    /* P of the commit: of its first parent, or nothing for a root */
+    RECONCILE_ASIDE,     /* anything; the changes are known to count */
 };
 
 struct reconcile_task {
@@ -55,6 +65,11 @@ struct reconcile_task {
     const struct file_change *changes; /* any order; a path may be gone and here, else once */
     size_t change_count;
     bool overflow; /* the tree is too large to be looked at: all stands as before */
+    enum reconcile_from from;
+    /* Of a merge: states and pins as the other parents' side had them, which its first parent never
+     * knew. Where one is weir's later word it is P's. */
+    const struct exception *rivals;
+    size_t rival_count;
     /* The outcome is known from before: just these do not count. Anything wrong is STATUS_INVALID,
      * and the inventory is only good for disposing. */
     bool is_known;
@@ -78,8 +93,8 @@ enum status reconcile(struct inventory *inventory, const struct reconcile_task *
                       struct reconcile_result *result, struct error *error);
 void reconcile_result_dispose(struct reconcile_result *result);
 
-/* What is in force otherwise than the commit has it, sorted by kind and name; copied into
- * `arena`. */
+/* What is in force otherwise than the commit has it, and what is that no word of weir's is; sorted
+ * by kind and name, copied into `arena`. */
 enum status reconcile_exceptions(const struct inventory *inventory, struct arena *arena,
                                  struct exception **out, size_t *count);
 

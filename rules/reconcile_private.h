@@ -8,18 +8,21 @@
 /* What a step knows of an entry that it touches. */
 struct work {
     struct entry *entry;
-    size_t place;              /* in step->all */
-    bool candidate;            /* what the commit wants is not what is in force */
-    bool stands;               /* as in P: a candidate that does not count */
-    bool known;                /* an exception says what counts */
-    bool broken;               /* what the commit has is wrong by itself */
-    bool dirty;                /* documents may change by it */
-    bool faulty;               /* found in this round */
-    bool reached;              /* by a walk of this round */
-    uint32_t round;            /* in which it was last in the world */
-    struct version *wanted;    /* whole, the only one; NULL: none */
-    struct version *chosen;    /* of a candidate: the one that counts in this round, before that
-                                  the one that people are told of; NULL: absent */
+    size_t place;           /* in step->all */
+    bool candidate;         /* what the commit wants is not what is in force */
+    bool stands;            /* as in P: a candidate that does not count */
+    bool known;             /* an exception says what counts */
+    bool broken;            /* what the commit has is wrong by itself */
+    bool dirty;             /* documents may change by it */
+    bool faulty;            /* found in this round */
+    bool reached;           /* by a walk of this round */
+    uint32_t round;         /* in which it was last in the world */
+    struct version *wanted; /* whole, the only one; NULL: none */
+    struct version *chosen; /* of a candidate: the one that counts in this round, before that
+                               the one that people are told of; NULL: absent */
+    struct version *before; /* of a state: a rival, which stands in the place of the one in force;
+                               or NULL */
+    struct edit edit;       /* of a state, when it was looked at; seq 0: none */
     struct entry **references; /* of the version that counts, in this round */
     size_t reference_count;
 };
@@ -56,6 +59,10 @@ struct step {
 
 /* The work on an entry, made where there is none; NULL without memory. */
 struct work *step_work(struct step *step, struct entry *entry);
+/* Makes an entry a candidate where the commit has something else than what is in force. */
+enum status step_judge(struct step *step, struct entry *entry);
+/* What it stands as: the one in force, or for a state the rival that is P's. */
+struct version *work_before(const struct work *work);
 /* The version that counts in this round; NULL: none. */
 struct version *step_version(const struct entry *entry);
 /* Whether it is a candidate that does not stand: its new version is in this round's world. */
@@ -90,10 +97,19 @@ void step_forget_documents(struct step *step);
 enum status step_stand_by_faults(struct step *step);     /* after a round that went wrong */
 enum status step_stand_by_dependence(struct step *step); /* those that depend on one that stands */
 
+/* reconcile_hand.c: states and pins that somebody else than weir wrote, or put back. */
+
+/* The rivals that are weir's later word become what was before. */
+enum status step_take_rivals(struct step *step);
+/* What a hand made counts only where it is equal or safer. */
+enum status step_check_hand(struct step *step);
+/* After all rounds: who made what is in force now. */
+enum status step_note_hands(struct step *step);
+/* Whether some state in force is no word of weir's. */
+bool step_has_edits(const struct step *step);
+
 /* reconcile_rollout.c: what a commit may not do to a rollout that is under way. */
 
-/* States that somebody edited by hand count only where they are equal or safer. */
-enum status step_check_foreign(struct step *step);
 /* In this round: the candidates that would take away what an unfinished rollout walks on are
  * faulty, and *faulty is true. */
 enum status step_guard_rollouts(struct step *step, struct diagnostics *diagnostics, bool *faulty);

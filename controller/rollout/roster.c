@@ -38,6 +38,8 @@ static uint64_t key_of(const struct inventory *inventory, enum kind kind)
     for (size_t i = 0; i < entries->count; i++) {
         const struct entry *entry = entries->items[i];
         uint64_t hash = mix_version(entry->hash, entry->in_force);
+        if (entry->edit)
+            hash = mix(hash, &entry->edit->seq, sizeof entry->edit->seq);
         key += kind == KIND_ROLLOUT_STATE ? mix_version(hash, entry->wanted) : hash;
     }
     return key;
@@ -282,6 +284,32 @@ static void look_at_file(const struct inventory *inventory, const struct entry *
     item->foreign_edit = entry && entry->in_force && wanted != entry->in_force && !item->unreadable;
 }
 
+/* `state` as weir goes on from it: what it writes next has a seq that none of its files had. */
+static enum status stand(struct arena *arena, const struct rollout_state *state, uint32_t seq,
+                         struct roster_rollout *item)
+{
+    if (state->seq != seq) {
+        struct rollout_state *copy = ARENA_NEW(arena, struct rollout_state);
+        if (!copy)
+            return STATUS_NO_MEMORY;
+        *copy = *state;
+        copy->seq = seq;
+        state = copy;
+    }
+    item->state = state;
+    return STATUS_OK;
+}
+
+/* Where it stands by its file. One of another identity is not this rollout's. */
+static enum status take_file(struct roster *roster, const struct entry *entry,
+                             const struct roster_state *file, struct roster_rollout *item)
+{
+    uint32_t seq = entry->edit ? entry->edit->seq : file->state->seq;
+    const struct rollout_state *found = catalog_rollout_state(&file->catalog, item->rollout);
+    item->has_file = found != NULL;
+    return stand(&roster->arena, found ? found : item->state, seq, item);
+}
+
 /* --- all of them ----------------------------------------------------------------------------- */
 
 static enum status stand_all(struct roster *roster, const struct inventory *inventory,
@@ -306,11 +334,8 @@ static enum status stand_all(struct roster *roster, const struct inventory *inve
         *state = share_state(previous, item->name, entry->in_force);
         if (!*state)
             status = read_state(entry, inventory, schemas, reader, state, error);
-        /* One of another identity is not this rollout's. */
-        const struct rollout_state *found =
-            *state ? catalog_rollout_state(&(*state)->catalog, item->rollout) : NULL;
-        item->has_file = found != NULL;
-        item->state = found ? found : item->state;
+        if (status == STATUS_OK && take_file(roster, entry, *state, item) != STATUS_OK)
+            status = error_set(error, STATUS_NO_MEMORY, "no memory for rollouts");
     }
     return status;
 }

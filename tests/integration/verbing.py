@@ -93,8 +93,9 @@ def state(repository, revision="main"):
 
 
 def as_weir(text):
-    """A state file that says what weir would have written: with its checksum."""
-    body = text[:text.index("  checksum:")]
+    """A state file that says what weir would have written next: behind what was, with its checksum."""
+    body = re.sub(r"^  seq: (\d+)$", lambda match: f"  seq: {int(match[1]) + 1}", text[:text.index("  checksum:")],
+                  flags=re.M)
     return body + f'  checksum: "sha256:{hashlib.sha256(body.encode()).hexdigest()}"\n'
 
 

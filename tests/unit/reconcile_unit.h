@@ -70,6 +70,7 @@ struct way {
     struct inventory inventory;
     struct tree tree;
     struct reconcile_result result;
+    bool is_lost; /* what is in force is not that of the parent of the commit that comes next */
 };
 
 static inline void way_init(struct way *way)
@@ -109,6 +110,7 @@ static inline enum status way_step(struct way *way, const struct tree *tree,
                                   .reader = {read_text, NULL},
                                   .changes = changes,
                                   .change_count = count,
+                                  .from = way->is_lost ? RECONCILE_ELSEWHERE : RECONCILE_PARENT,
                                   .is_known = known,
                                   .exceptions = exceptions,
                                   .exception_count = exception_count};
@@ -157,9 +159,11 @@ static inline void go_fresh(struct way *way, const struct tree *trees, size_t ti
 {
     size_t at = tip;
     way_restart(way);
+    way->is_lost = true;
     way_go(way, &trees[at]);
     while (!way->result.whole && at > 0)
         way_go(way, &trees[--at]);
+    way->is_lost = false;
     if (!way->result.whole) {
         way_restart(way);
         way_go(way, &trees[at]);

@@ -28,8 +28,11 @@ static void put(const char *path, const char *text)
     ck_assert_int_eq(fclose(file), 0);
 }
 
+/* As weir does it: each behind the one before. */
 static void put_pin(struct flag_pin pin)
 {
+    static uint32_t seq;
+    pin.seq = ++seq;
     char *text = pin_text(&pin);
     put("state/production/flags/shop.yaml", text);
     free(text);
@@ -288,6 +291,7 @@ START_TEST(a_kill_of_its_rollout_comes_first)
     effective_init(&way, &parts);
     expect(&way, pin_as_of(running), "on");
     state.course = COURSE_KILLED;
+    state.seq++;
     text = state_text(&state);
     put("state/production/shop-release.yaml", text);
     free(text);

@@ -25,8 +25,11 @@ static void put(struct tree *tree, size_t file, const char *text)
     tree->files[file] = text ? keep_text(text) : 0;
 }
 
+/* As weir does it: each behind the one before. */
 static void put_pin(struct tree *tree, struct flag_pin pin)
 {
+    static uint32_t seq;
+    pin.seq = ++seq;
     char *text = pin_text(&pin);
     put(tree, PIN_FILE, text);
     free(text);

@@ -24,8 +24,11 @@ static void put(struct tree *tree, size_t file, const char *text)
     tree->files[file] = text ? keep_text(text) : 0;
 }
 
+/* As weir does it: each behind the one before. */
 static void put_state(struct tree *tree, struct rollout_state state)
 {
+    static uint32_t moves;
+    state.seq += ++moves;
     char *text = state_text(&state);
     put(tree, STATE_FILE, text);
     free(text);

@@ -472,6 +472,7 @@ START_TEST(moves_of_a_rollout_are_not_taken_back)
         free(text);
         after(i ? BAKE + 60 : 60, "A move");
         state.phase = PHASE_ALL;
+        state.seq++;
     }
     ck_assert_int_eq(take_back(), REVERT_NOTHING);
     expect_words("moves of a rollout");
