@@ -39,7 +39,7 @@ class Source:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 source.asked.append(self.path)
-                body = json.dumps({"rate": source.rate}).encode()
+                body = json.dumps({"rate": source.rate_of(self.path)}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -52,6 +52,9 @@ class Source:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def rate_of(self, _path):
+        return self.rate
 
 
 @pytest.fixture(name="source")
