@@ -126,6 +126,29 @@ def test_a_commit_that_breaks_a_watched_flag_is_taken_back(repository, source, t
     assert log(repository).count("Revert") == 1
 
 
+def test_a_flag_that_was_none_before_is_none_again_while_the_branch_is_away(repository, source, tmp_path):
+    away = repository.bare.with_name("away.git")
+
+    def status(controller):
+        return controller.evaluate("fresh", {"targetingKey": "u"}).status
+
+    with serve(repository, source, tmp_path) as controller:
+        weir.wait_until(lambda: controller.is_ready() and status(controller) == 404, "served")
+        repository.commit({"flags/fresh.yaml": FLAG.format(name="fresh", default="on", more=WATCH)}, "A fresh one")
+        weir.wait_until(lambda: status(controller) == 200, "served to all")
+        os.rename(repository.bare, away)
+        source.rate = 0.3
+        weir.wait_until(lambda: status(controller) == 404, lambda: controller.log())
+        assert json.loads(controller.evaluate("fresh", {"targetingKey": "u"}).body)["errorCode"] == "FLAG_NOT_FOUND"
+        assert controller.value("shop") is False  # and the others are as they were
+        source.rate = 0
+        os.rename(away, repository.bare)
+        weir.wait_until(lambda: 'Revert "A fresh one"' in log(repository), lambda: controller.log())
+        weir.wait_until(lambda: controller.status()["overrides"] == [], lambda: controller.log())
+        assert status(controller) == 404
+    assert "fresh" not in weir.git(repository.bare, "ls-tree", "-r", "--name-only", "HEAD", "flags/")
+
+
 def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repository, source, tmp_path,
                                                                        tokens):  # noqa: F811
     token = tmp_path / "token"
