@@ -67,6 +67,14 @@ int64_t probe_begins(const struct probe *probe)
     return probe_start(probe) + probe->metric->limits.initial_delay;
 }
 
+/* What is measured within the second in which a phase begins, or its evidence does, says nothing of
+ * it (walk.h): nobody would hear of it before the verdict is another. */
+static int64_t first_that_counts(const struct probe *probe)
+{
+    int64_t from = probe->since < probe->seen ? probe->since : probe->seen;
+    return (probe->restarted > from ? probe->restarted : from) + 1;
+}
+
 /* Seconds under which a window is not asked. */
 static int64_t shortest(const struct probe *probe)
 {
@@ -151,6 +159,8 @@ void probe_plan(const struct probe *probe, int64_t now, struct probe_plan *out)
                                .parts = metric->has_counts ? 2 : 1,
                                .tells_arms = names(metric, WORD_VARIANT)};
     out->arms = out->way == PROBE_COMPARE || out->way == PROBE_SEQUENTIAL ? ARM_COUNT : 1;
+    if (begins < first_that_counts(probe))
+        begins = first_that_counts(probe);
     if (seconds < begins) {
         out->again = begins;
         return;

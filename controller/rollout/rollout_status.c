@@ -200,19 +200,41 @@ static void write_words(struct buffer *out, const char *name, const char *words,
     buffer_dispose(&both);
 }
 
-/* Of the state on which it was decided it is known which phase a step back leads to. */
+/* Where step backs lead that are open; of one alone it is known of the state on which it was
+ * decided. NULL: it is not known. */
+static const struct phase *stepped_to(const struct rollout_entry *entry, size_t *back)
+{
+    const struct rollout_state *state = entry->item->state, *stands = entry->stands;
+    const struct override *override = entry->override;
+    *back = 1;
+    if (!phase_of(entry))
+        return NULL;
+    if (stands && walk_phase(stands) && stands->phase < state->phase) {
+        *back = state->phase - stands->phase;
+        return walk_phase(stands);
+    }
+    return override->run == state->run && override->seq == state->seq && state->phase > 0
+               ? &state->plan.items[state->phase - 1]
+               : NULL;
+}
+
 static void write_serving(struct buffer *out, const struct rollout_entry *entry)
 {
     const struct rollout_state *state = entry->item->state;
     const struct override *override = entry->override;
-    bool same = override->run == state->run && override->seq == state->seq && phase_of(entry);
-    bool is_step = override->action == VERB_STEP_BACK && !(same && state->phase == 0);
-    struct text phase = is_step && same ? state->plan.items[state->phase - 1].name : TEXT("");
-    write_words(out, ",\"serving\":",
-                !is_step       ? "control for everybody"
-                : phase.length ? "one phase back"
-                               : "one phase back of where it was decided",
-                phase);
+    bool is_first = override->run == state->run && override->seq == state->seq && phase_of(entry) &&
+                    state->phase == 0;
+    char words[64] = "one phase back of where it was decided";
+    size_t back;
+    const struct phase *phase = stepped_to(entry, &back);
+    if (phase && back > 1)
+        snprintf(words, sizeof words, "%zu phases back", back);
+    else if (phase)
+        snprintf(words, sizeof words, "one phase back");
+    if (override->action != VERB_STEP_BACK || is_first)
+        write_words(out, ",\"serving\":", "control for everybody", TEXT(""));
+    else
+        write_words(out, ",\"serving\":", words, phase ? phase->name : TEXT(""));
 }
 
 static void write_override(struct buffer *out, const struct rollout_entry *entry)

@@ -37,7 +37,9 @@ struct rollout_entry {
     const struct metrics_view *measured;
     uint32_t approvals_given, approvals_needed; /* walk_approvals() */
     const struct override *override;            /* open for its flag; or NULL */
-    int64_t now;                                /* instant */
+    /* Where it stands once the step backs that are open are recorded; NULL: that is not known. */
+    const struct rollout_state *stands;
+    int64_t now; /* instant */
 };
 
 void rollout_status_begin(struct buffer *out, const char *commit); /* "" or NULL: none */

@@ -26,7 +26,7 @@ static enum status step(const struct roster_rollout *item, const struct override
     struct walk_task task;
     roster_task(item, override->since > began ? override->since : began, &task);
     for (size_t i = 0; i < override_move_count(override) && status == STATUS_OK; i++) {
-        struct walk_decision decision;
+        struct walk_decision decision = {0};
         struct walk_verb verb;
         status = steering_copy_move(override, i, arena, &verb);
         if (status == STATUS_OK)

@@ -79,6 +79,7 @@ static enum status write_entry(const struct steering *steering, const struct tur
         .measured = steering->parts.measures.view ? &stance->known : NULL,
         .override =
             open_overrides_of(&steering->overrides, rollout->environment.text, rollout->name.text),
+        .stands = stance->stands->state,
         .now = turn->now};
     roster_task(item, turn->now, &task);
     buffer_init(&out->json, 0);

@@ -39,7 +39,7 @@ class Source:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 source.asked.append(self.path)
-                body = json.dumps({"rate": source.rate}).encode()
+                body = json.dumps({"rate": source.rate_of(self.path)}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -52,6 +52,9 @@ class Source:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def rate_of(self, _path):
+        return self.rate
 
 
 @pytest.fixture(name="source")
@@ -121,6 +124,29 @@ def test_a_commit_that_breaks_a_watched_flag_is_taken_back(repository, source, t
     with serve(repository, source, tmp_path) as controller:
         weir.wait_until(lambda: controller.is_ready() and controller.value("shop") is False, "served")
     assert log(repository).count("Revert") == 1
+
+
+def test_a_flag_that_was_none_before_is_none_again_while_the_branch_is_away(repository, source, tmp_path):
+    away = repository.bare.with_name("away.git")
+
+    def status(controller):
+        return controller.evaluate("fresh", {"targetingKey": "u"}).status
+
+    with serve(repository, source, tmp_path) as controller:
+        weir.wait_until(lambda: controller.is_ready() and status(controller) == 404, "served")
+        repository.commit({"flags/fresh.yaml": FLAG.format(name="fresh", default="on", more=WATCH)}, "A fresh one")
+        weir.wait_until(lambda: status(controller) == 200, "served to all")
+        os.rename(repository.bare, away)
+        source.rate = 0.3
+        weir.wait_until(lambda: status(controller) == 404, lambda: controller.log())
+        assert json.loads(controller.evaluate("fresh", {"targetingKey": "u"}).body)["errorCode"] == "FLAG_NOT_FOUND"
+        assert controller.value("shop") is False  # and the others are as they were
+        source.rate = 0
+        os.rename(away, repository.bare)
+        weir.wait_until(lambda: 'Revert "A fresh one"' in log(repository), lambda: controller.log())
+        weir.wait_until(lambda: controller.status()["overrides"] == [], lambda: controller.log())
+        assert status(controller) == 404
+    assert "fresh" not in weir.git(repository.bare, "ls-tree", "-r", "--name-only", "HEAD", "flags/")
 
 
 def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repository, source, tmp_path,

@@ -104,6 +104,16 @@ START_TEST(the_first_measurement_waits)
     begin(&rigged, DEFINITIONS ASKED "  role: breaker\n  thresholdRange: {max: 1}\n");
     rigged.probe->exposed = INT64_MAX; /* a breaker waits for no target */
     ck_assert_int_eq(probe_begins(rigged.probe), T0);
+    /* Nor is it asked for nothing: what is of the phase's first second does not count. */
+    const int64_t counts_from[] = {T0 + 1, T0 + 11};
+    for (size_t i = 0; i < COUNT_OF(counts_from); i++) {
+        probe_plan(rigged.probe, NANO(counts_from[i]) - 1, &rigged.plan);
+        ck_assert_uint_eq(rigged.plan.count, 0);
+        ck_assert_int_eq(rigged.plan.again, counts_from[i]);
+        probe_plan(rigged.probe, NANO(counts_from[i]), &rigged.plan);
+        ck_assert_uint_gt(rigged.plan.count, 0);
+        rigged.probe->restarted = T0 + 10; /* its metric was changed */
+    }
     finish(&rigged);
 }
 END_TEST

@@ -208,7 +208,13 @@ START_TEST(test_open_override)
     ck_assert_tells(tell(entry), "\"serving\":\"one phase back, phase canary\"");
     override.seq--; /* of a state that has moved since */
     ck_assert_tells(tell(entry), "\"serving\":\"one phase back of where it was decided\"");
-    override.seq++;
+    struct rollout_state stands = world.state;
+    stands.phase = PHASE_STAFF; /* two have been taken, and this is the second */
+    entry.stands = &stands;
+    override.seq += 2;
+    ck_assert_tells(tell(entry), "\"serving\":\"2 phases back, phase staff\"");
+    entry.stands = NULL;
+    override.seq--;
     world.state.phase = PHASE_STAFF; /* there is none before it */
     ck_assert_tells(tell(entry), "\"serving\":\"control for everybody\"");
     teardown();

@@ -61,6 +61,8 @@ START_TEST(each_breach_goes_one_phase_further_back)
     break_again(&one);
     unsigned two = exposed();
     ck_assert(two > 5 && two < 50);
+    core_turn(one.core);
+    ck_assert(shows("\"serving\":\"2 phases back, phase two\""));
     break_again(&one);
     ck_assert_uint_eq(exposed(), 0);
     ck_assert_uint_eq(open_ones(&one), 3);
