@@ -2,14 +2,11 @@
 
 #include <stdlib.h>
 
-#include "../../rules/compile.h"
 #include "../../rules/fragment.h"
 #include "../../rules/json.h"
 
-/* What is served has to be kept, whatever flag it is of: else a restart forgets it. */
-_Static_assert(OVERRIDE_FRAGMENT_MAX >= COMPILE_FRAGMENT_MAX, "OVERRIDE_FRAGMENT_MAX");
 _Static_assert(OVERRIDE_JSON_MAX >= 2 * (OVERRIDE_FRAGMENT_MAX + OVERRIDE_EVIDENCE_MAX +
-                                         OVERRIDE_AFTER_MAX + 4 * OVERRIDE_LINE_MAX),
+                                         OVERRIDE_AFTER_MAX + (size_t)4 * OVERRIDE_LINE_MAX),
                "OVERRIDE_JSON_MAX");
 
 #define NAME_LENGTH_MAX 63              /* a DNS label, as every name in definitions */
