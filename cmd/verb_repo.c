@@ -35,7 +35,7 @@ static enum status read_messages(struct repo_verb *repo, struct error *error)
 
 /* Killed can be what is no rollout too: a flag. Where it is neither, people are told of rollouts.
  */
-static enum status decide_either(void *context, struct decision *decision, struct error *error)
+static enum status decide_either(void *context, struct tip_decision *decision, struct error *error)
 {
     struct repo_verb *repo = context;
     struct error other = {0};

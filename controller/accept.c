@@ -23,7 +23,7 @@ bool accept_parse_epoch(const char *text, uint32_t *epoch)
 }
 
 /* The highest number that is known of. */
-static enum status find_before(struct accept *accept, struct decision *decision,
+static enum status find_before(struct accept *accept, struct tip_decision *decision,
                                struct error *error)
 {
     uint32_t other = 0;
@@ -80,7 +80,7 @@ static enum status write_message(struct accept *accept, const char *branch, cons
     return error_set(error, STATUS_NO_MEMORY, "no memory for the message of a commit");
 }
 
-enum status accept_decide(void *context, struct decision *decision, struct error *error)
+enum status accept_decide(void *context, struct tip_decision *decision, struct error *error)
 {
     struct accept *accept = context;
     char number[12], content[13];

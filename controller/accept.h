@@ -21,7 +21,7 @@ struct accept {
 
 /* A decide_callback; its context is a struct accept. STATUS_INVALID: the number wanted is not
  * higher than what is known, or there is none left. */
-enum status accept_decide(void *accept, struct decision *decision, struct error *error);
+enum status accept_decide(void *accept, struct tip_decision *decision, struct error *error);
 
 /* A number from 1 to 4294967295. */
 bool accept_parse_epoch(const char *text, uint32_t *epoch);

@@ -15,6 +15,7 @@ struct core {
     bool has_effective;
     struct steering *steering;
     bool has_published; /* what the hub holds may also come from the disk; owner's thread only */
+    bool has_failed;    /* the last time that overrides were to be served; owner's thread only */
     unsigned owing;     /* times in a row that the fleet did not take all; owner's thread only */
     int64_t retry_at;   /* monotonic, when something is owed */
     char cache[4200];   /* where it keeps what it found out */
@@ -41,7 +42,8 @@ void core_gauge(struct core *core, const struct family_description *family, cons
                 int64_t value);
 /* Serves what is in force, and hands it to the targets. */
 enum status core_publish(struct core *core, struct error *error);
-/* The same commit, with other overrides; `core` as steering_parts.self. */
-void core_republish(void *core);
+/* The same commit, with other overrides; `core` as steering_parts.self. False: nothing else is
+ * served than before. */
+bool core_republish(void *core);
 
 #endif

@@ -215,16 +215,19 @@ enum status core_publish(struct core *core, struct error *error)
     return STATUS_OK;
 }
 
-void core_republish(void *context)
+bool core_republish(void *context)
 {
     struct core *core = context;
     struct snapshot *snapshot = NULL;
-    struct error error;
+    struct error error = {0};
     char text[GENERATION_TEXT_SIZE];
     if (swap(core, &snapshot, &error) != STATUS_OK || !snapshot) {
-        log_event(LOG_LEVEL_ERROR, "republish_failed", "error", error.message, NULL);
-        return;
+        if (!core->has_failed) /* it is tried several times a second */
+            log_event(LOG_LEVEL_ERROR, "republish_failed", "error", error.message, NULL);
+        core->has_failed = true;
+        return false;
     }
+    core->has_failed = false;
     if (core->owing)
         hand_to_targets(core, snapshot);
     else
@@ -233,6 +236,7 @@ void core_republish(void *context)
     log_event(LOG_LEVEL_WARN, "served", "commit", snapshot->commit, "generation", text, "overrides",
               steering_open(core->steering) ? "open" : "none", NULL);
     snapshot_release(snapshot);
+    return true;
 }
 
 /* --- at the start ---------------------------------------------------------------------------- */

@@ -86,6 +86,8 @@ void git_thread_forget(struct git_thread *thread, struct text intent)
 
 /* --- overrides as refs of the remote ---------------------------------------------------------- */
 
+_Static_assert(INTENT_BYTES_MAX >= OVERRIDE_JSON_MAX, "INTENT_BYTES_MAX");
+
 /* One that another controller could not record (ROLLOUTS.md section 4). */
 static void take_intent(void *context, const char *intent, struct text json,
                         const struct error *problem)

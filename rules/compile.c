@@ -5,7 +5,6 @@
 #include "encode.h"
 #include "json.h"
 
-#define FRAGMENT_MAX ((size_t)4 << 20)
 #define DOCUMENT_MAX ((size_t)512 << 20) /* of all fragments: segments written out may multiply */
 
 /* The first byte behind the string or number that begins at `i`; else the one behind `i`. */
@@ -225,7 +224,7 @@ static bool encode_flag(struct part *part, size_t index)
 static bool begin_work(struct part *part)
 {
     arena_init(&part->work, 0);
-    buffer_init(&part->json, FRAGMENT_MAX);
+    buffer_init(&part->json, COMPILE_FRAGMENT_MAX);
     enum status status = segment_texts_init(&part->segments, part->compilation->catalog);
     if (part->status == STATUS_OK)
         part->status = status;
@@ -403,7 +402,7 @@ static enum status sample_flags(const struct compilation *compilation, struct bu
     struct buffer json;
     enum status status = STATUS_OK;
     diagnostics_init(&passed_over);
-    buffer_init(&json, FRAGMENT_MAX);
+    buffer_init(&json, COMPILE_FRAGMENT_MAX);
     for (size_t i = 0; i < SAMPLE_FLAGS && status == STATUS_OK; i++) {
         size_t index = count * i / SAMPLE_FLAGS;
         buffer_clear(&json);

@@ -30,6 +30,9 @@ enum status compile_environment(const struct catalog *catalog,
                                 const struct document *previous, const struct crew *crew,
                                 struct document **out, struct diagnostics *diagnostics);
 
+/* Of one flag, bytes of its JSON: a flag that would be larger is a fault. Whoever keeps or carries
+ * flags has room for as many. */
+#define COMPILE_FRAGMENT_MAX ((size_t)4 << 20)
 /* Appends the flag object of one flag, canonical. */
 void compile_flag(const struct catalog *catalog, const struct environment *environment,
                   const struct flag *flag, struct buffer *out, struct diagnostics *diagnostics);

@@ -35,7 +35,7 @@ static bool wait_for(struct decide *options, unsigned failures)
     return (options->wait ? options->wait : wait_really)(options->wait_self, wait, options->stop);
 }
 
-enum status decision_commit(struct decision *decision, struct record_edit *edits, size_t count,
+enum status decision_commit(struct tip_decision *decision, struct record_edit *edits, size_t count,
                             const char *message, struct error *error)
 {
     const struct decide *options = decision->options;
@@ -72,7 +72,7 @@ static enum status find_landed(struct decide *options, const struct unanswered *
 
 static enum status make(struct decide *options, struct error *error)
 {
-    struct decision decision = {.mirror = options->mirror, .options = options};
+    struct tip_decision decision = {.mirror = options->mirror, .options = options};
     memcpy(decision.tip, options->tip, sizeof decision.tip);
     memcpy(decision.head, options->tip, sizeof decision.head);
     enum status status = options->decide(options->context, &decision, error);
@@ -96,10 +96,10 @@ static enum status attempt(struct decide *options, struct unanswered *unanswered
     status = make(options, error);
     if (status != STATUS_OK || options->dry || strcmp(options->commit, options->tip) == 0)
         return status;
-    struct push push = {.ref = options->branch_name,
-                        .expected = options->tip,
-                        .commit = options->commit,
-                        .stop = options->stop};
+    struct ref_push push = {.ref = options->branch_name,
+                            .expected = options->tip,
+                            .commit = options->commit,
+                            .stop = options->stop};
     status = mirror_push(options->mirror, &push, error);
     options->is_recorded = status == STATUS_OK && push.outcome == PUSH_ACCEPTED;
     if (status != STATUS_OK || options->is_recorded)

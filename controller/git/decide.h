@@ -17,7 +17,7 @@
 #define DECIDE_WAIT_LONGEST (2 * NANOSECONDS_PER_SECOND)
 
 /* One decision in the making, on one tip. */
-struct decision {
+struct tip_decision {
     struct mirror *mirror;      /* to read the tip from */
     char tip[COMMIT_TEXT_SIZE]; /* what is decided on */
     char
@@ -27,7 +27,8 @@ struct decision {
 
 /* Looks at decision->tip and makes commits by decision_commit(). None: there is nothing to do.
  * Called anew for each tip that is tried; anything but STATUS_OK ends it all. */
-typedef enum status decide_callback(void *context, struct decision *decision, struct error *error);
+typedef enum status decide_callback(void *context, struct tip_decision *decision,
+                                    struct error *error);
 /* Waits; false: told to end. */
 typedef bool decide_wait(void *self, int64_t nanoseconds, _Atomic bool *stop);
 
@@ -54,7 +55,7 @@ struct decide {
 
 /* A commit on decision->head, of these edits, by the call's author; moves the head. Edits that
  * change nothing make no commit. The errors of mirror_record(). */
-enum status decision_commit(struct decision *decision, struct record_edit *edits, size_t count,
+enum status decision_commit(struct tip_decision *decision, struct record_edit *edits, size_t count,
                             const char *message, struct error *error);
 
 /* STATUS_OK: `commit` is on the branch, or equals `tip`: nothing was to be done. STATUS_REFUSED:

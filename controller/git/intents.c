@@ -109,7 +109,7 @@ static enum status make_commit(struct mirror *mirror, const char *intent, struct
 }
 
 /* What the push of such a ref came to; *moved: the ref is not where it was expected. */
-static enum status push_ref(struct mirror *mirror, struct push *push, bool *moved,
+static enum status push_ref(struct mirror *mirror, struct ref_push *push, bool *moved,
                             struct error *error)
 {
     *moved = false;
@@ -143,7 +143,7 @@ enum status intents_write(struct mirror *mirror, const char *intent, struct text
         status = make_commit(mirror, intent, json, by, commit, error);
     if (status != STATUS_OK)
         return status;
-    struct push push = {.ref = ref, .commit = commit, .stop = stop};
+    struct ref_push push = {.ref = ref, .commit = commit, .stop = stop};
     status = push_ref(mirror, &push, &moved, error);
     /* Without a tip somebody is about to put it there, or it cannot be there at all. */
     return moved && push.tip[0] ? STATUS_OK : status;
@@ -161,7 +161,7 @@ enum status intents_remove(struct mirror *mirror, const char *intent, _Atomic bo
         return STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    struct push push = {.ref = ref, .expected = tip, .stop = stop};
+    struct ref_push push = {.ref = ref, .expected = tip, .stop = stop};
     status = push_ref(mirror, &push, &moved, error);
     return moved && !push.tip[0] ? STATUS_OK : status; /* somebody else has taken it off */
 }

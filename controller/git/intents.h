@@ -16,9 +16,10 @@
 
 #define INTENT_NAME_LENGTH 64 /* lower-case hexadecimal digits */
 #define INTENTS_MAX 1000      /* read at one time, the first by name */
-#define INTENT_BYTES_MAX ((size_t)2 << 20)
-#define INTENTS_DOWNLOAD_MAX (UINT64_C(64) << 20) /* bytes that a remote may send for all of them  \
-                                                   */
+#define INTENT_BYTES_MAX ((size_t)9216 << 10)
+#define INTENTS_DOWNLOAD_MAX                                                                       \
+    (UINT64_C(64) << 20) /* bytes that a remote may send for all of them                           \
+                          */
 
 /* Pushes an override's JSON as the ref of its intent. The same by the same person at the same time
  * is the same commit. One that is there already, whoever wrote it, is STATUS_OK: an intent says

@@ -92,7 +92,7 @@ static enum status push_it(struct mirror *mirror, const struct proposed *propose
 {
     char branch[sizeof PROPOSED_BRANCHES + sizeof proposed->rest];
     snprintf(branch, sizeof branch, PROPOSED_BRANCHES "%.159s", proposed->rest);
-    struct push push = {.ref = branch, .commit = proposed->commit, .stop = stop};
+    struct ref_push push = {.ref = branch, .commit = proposed->commit, .stop = stop};
     enum status status = mirror_push(mirror, &push, error);
     if (status != STATUS_OK || push.outcome == PUSH_ACCEPTED || push.outcome == PUSH_MOVED)
         return status;

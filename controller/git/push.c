@@ -15,7 +15,7 @@
  * callbacks, and so is this. */
 struct pushing {
     struct dialogue dialogue;
-    struct push *push;
+    struct ref_push *push;
     struct receiver receiver;
     char ref[REF_MAX];
     git_oid expected, commit; /* zero: none */
@@ -51,7 +51,7 @@ static enum status name_ref(const char *given, char ref[REF_MAX], struct error *
 
 static enum status read_request(struct pushing *pushing, struct error *error)
 {
-    const struct push *push = pushing->push;
+    const struct ref_push *push = pushing->push;
     struct mirror *mirror = pushing->dialogue.mirror;
     git_commit *commit;
     enum status status = name_ref(push->ref, pushing->ref, error);
@@ -148,7 +148,7 @@ static void set_callbacks(struct pushing *pushing, git_remote_callbacks *callbac
 /* One line of what was said, safe to show. */
 static void clean_words(struct pushing *pushing)
 {
-    struct push *push = pushing->push;
+    struct ref_push *push = pushing->push;
     struct buffer *heard = &pushing->heard, clean;
     buffer_init(&clean, 0);
     if (heard->length > PUSH_WORDS_MAX - 1)
@@ -181,7 +181,7 @@ static bool tells_of_a_race(const char *reason)
 
 static enum status note_moved(struct pushing *pushing, struct error *error)
 {
-    struct push *push = pushing->push;
+    struct ref_push *push = pushing->push;
     push->outcome = PUSH_MOVED;
     if (!pushing->is_leased && !git_oid_is_zero(&pushing->found))
         mirror_format_id(&pushing->found, push->tip);
@@ -192,7 +192,7 @@ static enum status note_moved(struct pushing *pushing, struct error *error)
 
 static enum status note_reason(struct pushing *pushing, struct error *error)
 {
-    struct push *push = pushing->push;
+    struct ref_push *push = pushing->push;
     char reason[sizeof pushing->reason];
     if (tells_of_a_race(pushing->reason))
         return note_moved(pushing, error);
@@ -234,7 +234,7 @@ static void note_tip(struct pushing *pushing)
 
 static enum status judge(struct pushing *pushing, int code, struct error *error)
 {
-    struct push *push = pushing->push;
+    struct ref_push *push = pushing->push;
     clean_words(pushing);
     if (pushing->is_done || (pushing->is_reported && !pushing->reason[0])) {
         push->outcome = PUSH_ACCEPTED;
@@ -313,7 +313,7 @@ static enum status carry_out(struct pushing *pushing, struct error *error)
     return send(pushing, &callbacks, error);
 }
 
-enum status mirror_push(struct mirror *mirror, struct push *push, struct error *error)
+enum status mirror_push(struct mirror *mirror, struct ref_push *push, struct error *error)
 {
     struct pushing pushing = {.push = push};
     push->tip[0] = push->words[0] = '\0';

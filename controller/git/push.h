@@ -19,7 +19,7 @@ enum push_outcome {
 
 #define PUSH_WORDS_MAX 1000
 
-struct push {
+struct ref_push {
     const char *ref;      /* "main", or a full name below refs/heads/ or refs/weir/ */
     const char *expected; /* a full id: where the ref is; NULL: there is none */
     const char *commit;   /* a full id, of the clone, that descends from it; NULL: remove the ref */
@@ -35,10 +35,10 @@ struct push {
  * nothing was sent: STATUS_INVALID (a name, or a commit that does not descend), STATUS_NOT_FOUND
  * (no such commit in the clone), STATUS_STOPPED, STATUS_SYSTEM, STATUS_REFUSED (opened for reading
  * only). After PUSH_ACCEPTED the clone knows the branch's new tip as if it had been fetched. */
-enum status mirror_push(struct mirror *mirror, struct push *push, struct error *error);
+enum status mirror_push(struct mirror *mirror, struct ref_push *push, struct error *error);
 
-/* Asks the remote where a ref is (named as in struct push; NULL or empty: the branch of its HEAD),
- * without fetching anything. STATUS_NOT_FOUND: it has no such ref. */
+/* Asks the remote where a ref is (named as in struct ref_push; NULL or empty: the branch of its
+ * HEAD), without fetching anything. STATUS_NOT_FOUND: it has no such ref. */
 enum status mirror_remote_tip(struct mirror *mirror, const char *ref, _Atomic bool *stop,
                               char tip[COMMIT_TEXT_SIZE], struct error *error);
 

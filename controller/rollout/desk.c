@@ -148,8 +148,7 @@ void desk_free(struct desk *desk)
 
 /* --- people ---------------------------------------------------------------------------------- */
 
-/* Those that wait for nothing (walk.h). */
-static bool exposes_nobody(enum walk_verb_kind verb)
+bool desk_exposes_nobody(enum walk_verb_kind verb)
 {
     return verb == VERB_PAUSE || verb == VERB_HALT || verb == VERB_STEP_BACK ||
            verb == VERB_ROLLBACK || verb == VERB_KILL;
@@ -157,7 +156,7 @@ static bool exposes_nobody(enum walk_verb_kind verb)
 
 static bool has_room(struct desk *desk, enum walk_verb_kind verb)
 {
-    size_t room = exposes_nobody(verb) ? DESK_MAX : DESK_MAX - DESK_RESERVED;
+    size_t room = desk_exposes_nobody(verb) ? DESK_MAX : DESK_MAX - DESK_RESERVED;
     if (desk->waiting >= room)
         return false;
     if (desk->known >= DESK_KNOWN && desk->done.first)

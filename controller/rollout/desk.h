@@ -52,6 +52,9 @@ struct desk_request {
 
 struct desk;
 
+/* A verb that lets nobody in, so that it waits for nothing (walk.h). */
+bool desk_exposes_nobody(enum walk_verb_kind verb);
+
 /* `submitted` (or NULL) is called, by the thread that submits and without a lock, after a request
  * was taken in. */
 enum status desk_new(const struct clock *clock, void (*submitted)(void *context), void *context,

@@ -10,7 +10,7 @@ struct text flag_move_by(const struct flag_move *move)
     return move->takes_back ? move->revert.by : move->pin.by;
 }
 
-static enum status take_back(const struct flag_move *move, struct decision *decision,
+static enum status take_back(const struct flag_move *move, struct tip_decision *decision,
                              struct flag_proposal *proposal, struct error *error)
 {
     struct revert revert;
@@ -31,7 +31,8 @@ static enum status take_back(const struct flag_move *move, struct decision *deci
     return status;
 }
 
-static enum status pin(const struct flag_move *move, struct decision *decision, struct error *error)
+static enum status pin(const struct flag_move *move, struct tip_decision *decision,
+                       struct error *error)
 {
     struct pin_decide pin = {.request = {.task = move->pin},
                              .schemas = move->revert.parts.schemas,
@@ -42,7 +43,7 @@ static enum status pin(const struct flag_move *move, struct decision *decision, 
     return status;
 }
 
-enum status flag_move_commit(const struct flag_move *move, struct decision *decision,
+enum status flag_move_commit(const struct flag_move *move, struct tip_decision *decision,
                              struct flag_proposal *proposal, struct error *error)
 {
     char head[COMMIT_TEXT_SIZE];

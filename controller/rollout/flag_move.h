@@ -27,7 +27,7 @@ struct text flag_move_intent(const struct flag_move *move);
 struct text flag_move_by(const struct flag_move *move);
 /* Commits it on decision->head; nothing, where the tip says so already. STATUS_REFUSED: there is
  * nothing to take back, and `error` says why. After a failure the head is as before. */
-enum status flag_move_commit(const struct flag_move *move, struct decision *decision,
+enum status flag_move_commit(const struct flag_move *move, struct tip_decision *decision,
                              struct flag_proposal *proposal, struct error *error);
 
 #endif

@@ -202,7 +202,7 @@ static enum status write_message(const struct move *move, const struct move_adva
     return error_set(error, STATUS_NO_MEMORY, "no memory for the message of a commit");
 }
 
-static enum status commit_state(struct decision *on, const struct move *move,
+static enum status commit_state(struct tip_decision *on, const struct move *move,
                                 const struct move_advances *advances, struct error *error)
 {
     struct message message = {0};
@@ -222,7 +222,7 @@ static enum status commit_state(struct decision *on, const struct move *move,
     return status;
 }
 
-enum status move_commit(struct decision *on, const struct move *move, struct error *error)
+enum status move_commit(struct tip_decision *on, const struct move *move, struct error *error)
 {
     const struct walk_decision *decision = move->decision;
     enum status status = STATUS_OK;

@@ -9,7 +9,7 @@
 #include "../git/message.h"
 #include "roster.h"
 
-struct decision; /* decide.h */
+struct tip_decision; /* decide.h */
 struct mirror;
 
 struct move {
@@ -26,7 +26,7 @@ struct move {
  * `Revert "…"` and what it reverts where it walks back, and its trailers. A rollback undoes every
  * advance of the run, a step back the newest, with the windows of a ramp that followed it; the
  * subject names the newest. STATUS_INVALID: there is nothing to commit in that decision. */
-enum status move_commit(struct decision *on, const struct move *move, struct error *error);
+enum status move_commit(struct tip_decision *on, const struct move *move, struct error *error);
 
 /* The commits of one run that let more users in and were not undone since, newest first, as the log
  * of its state file tells them: trailer Weir-Action start, advance, open-window or complete, or a

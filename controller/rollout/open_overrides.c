@@ -5,6 +5,9 @@
 #include "../effective.h"
 #include "../log.h"
 
+_Static_assert(STORE_FRAGMENT_MAXIMUM >= OVERRIDE_FRAGMENT_MAX, "STORE_FRAGMENT_MAXIMUM");
+_Static_assert(STORE_JSON_MAXIMUM >= OVERRIDE_JSON_MAX, "STORE_JSON_MAXIMUM");
+
 void open_overrides_init(struct open_overrides *set, struct store *store)
 {
     *set = (struct open_overrides){.store = store};

@@ -5,6 +5,10 @@
 #include "../../rules/fragment.h"
 #include "../../rules/json.h"
 
+_Static_assert(OVERRIDE_JSON_MAX >= 2 * (OVERRIDE_FRAGMENT_MAX + OVERRIDE_EVIDENCE_MAX +
+                                         OVERRIDE_AFTER_MAX + (size_t)4 * OVERRIDE_LINE_MAX),
+               "OVERRIDE_JSON_MAX");
+
 #define NAME_LENGTH_MAX 63              /* a DNS label, as every name in definitions */
 #define SINCE_MAX INT64_C(253402300799) /* the end of the year 9999 */
 #define OVERRIDE_TEXTS 10               /* of one override */

@@ -195,7 +195,7 @@ static void write_message(const struct pin_task *task, const char *intent, struc
 }
 
 static enum status record(struct pin_request *request, const struct pin_task *task,
-                          const struct flag_pin *after, struct decision *decision,
+                          const struct flag_pin *after, struct tip_decision *decision,
                           struct error *error)
 {
     struct buffer path, bytes;
@@ -222,7 +222,7 @@ static enum status record(struct pin_request *request, const struct pin_task *ta
 }
 
 enum status pin_decide_at(struct pin_request *request, const struct effective *at,
-                          struct decision *decision, struct error *error)
+                          struct tip_decision *decision, struct error *error)
 {
     char author[2 * RECORD_PERSON_MAX + 8], name[2 * (STATE_NAME_MOST + 1)];
     struct pin_task task = request->task;
@@ -255,7 +255,7 @@ enum status pin_decide_at(struct pin_request *request, const struct effective *a
     return status;
 }
 
-enum status pin_decide(void *context, struct decision *decision, struct error *error)
+enum status pin_decide(void *context, struct tip_decision *decision, struct error *error)
 {
     struct pin_decide *pin = context;
     struct effective at;

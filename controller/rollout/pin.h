@@ -53,7 +53,7 @@ struct pin_request {
 /* Decides on decision->tip, which `at` has in force, and commits. STATUS_NOT_FOUND: there is no
  * such environment, or neither the flag nor a pin of it. The names that are wrong are told. */
 enum status pin_decide_at(struct pin_request *request, const struct effective *at,
-                          struct decision *decision, struct error *error);
+                          struct tip_decision *decision, struct error *error);
 
 /* The same as a decide_callback: its context is a struct pin_decide. */
 struct pin_decide {
@@ -61,6 +61,6 @@ struct pin_decide {
     const struct schema_set *schemas;
     _Atomic bool *stop; /* or NULL */
 };
-enum status pin_decide(void *pin_decide, struct decision *decision, struct error *error);
+enum status pin_decide(void *pin_decide, struct tip_decision *decision, struct error *error);
 
 #endif

@@ -42,7 +42,7 @@ static struct record_person author_of(const struct recorder *recorder, struct te
 /* The chain, from the proposal's tip on. */
 /* One flag's decision that cannot be made does not keep the others from the branch. */
 static enum status commit_flags(const struct proposal *proposal, struct decide *options,
-                                struct decision *on, const struct recorder *recorder,
+                                struct tip_decision *on, const struct recorder *recorder,
                                 struct flag_proposal *made, struct error *error)
 {
     for (size_t i = 0; i < proposal->flag_count; i++) {
@@ -73,7 +73,7 @@ static enum status commit_moves(const struct recorder *recorder, struct mirror *
                              .committer = recorder->author,
                              .key = recorder->key,
                              .stop = recorder->stop};
-    struct decision on = {.mirror = mirror, .options = &options};
+    struct tip_decision on = {.mirror = mirror, .options = &options};
     enum status status = STATUS_OK;
     memcpy(on.tip, proposal->tip, sizeof on.tip);
     memcpy(on.head, proposal->tip, sizeof on.head);
@@ -163,7 +163,7 @@ static enum recorder_outcome record(const struct recorder *recorder, struct mirr
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? RECORDER_REFUSED : RECORDER_FAILED;
     keep_proposals(mirror, made, proposal->flag_count);
-    struct push push = {
+    struct ref_push push = {
         .ref = branch, .expected = proposal->tip, .commit = commit, .stop = recorder->stop};
     status = mirror_push(mirror, &push, error);
     if (status != STATUS_OK)

@@ -87,13 +87,13 @@ enum status revert_find(const struct revert_task *task, const char *tip, struct 
                         struct error *error);
 /* Commits what was found, on decision->tip, which must be the tip of revert_find(). */
 enum status revert_commit(const struct revert_task *task, struct revert *revert,
-                          struct decision *decision, struct error *error);
+                          struct tip_decision *decision, struct error *error);
 
 /* Both, as a decide_callback: its context is a struct revert_decide. */
 struct revert_decide {
     struct revert_task task; /* its mirror is set to the decision's */
     struct revert revert;
 };
-enum status revert_decide(void *revert_decide, struct decision *decision, struct error *error);
+enum status revert_decide(void *revert_decide, struct tip_decision *decision, struct error *error);
 
 #endif

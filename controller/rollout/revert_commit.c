@@ -65,7 +65,7 @@ static void add_trailers(const struct revert_task *task, const struct revert *re
 /* --- commits --------------------------------------------------------------------------------- */
 
 /* A commit of the files (or NULL) and of a pin. */
-static enum status commit(struct decision *decision, const struct revert_files *files,
+static enum status commit(struct tip_decision *decision, const struct revert_files *files,
                           const struct flag_pin *pin, struct message *message, struct error *error)
 {
     size_t count = files ? files->count : 0;
@@ -140,7 +140,7 @@ static enum status check(const struct revert_task *task, const struct revert *re
 
 /* *is_made is false, and the head as before, when it is not what it should be. */
 static enum status try_revert(const struct revert_task *task, struct revert *revert,
-                              const struct revert_files *files, struct decision *decision,
+                              const struct revert_files *files, struct tip_decision *decision,
                               bool *is_made, struct error *error)
 {
     char head[COMMIT_TEXT_SIZE];
@@ -166,7 +166,7 @@ static enum status try_revert(const struct revert_task *task, struct revert *rev
 /* The revert on top of the pin, which it lifts. The head stays at the pin. */
 static enum status propose(const struct revert_task *task, struct revert *revert,
                            const struct revert_files *files, const struct flag_pin *pin,
-                           struct decision *decision, struct error *error)
+                           struct tip_decision *decision, struct error *error)
 {
     char head[COMMIT_TEXT_SIZE];
     struct message message;
@@ -190,7 +190,7 @@ static enum status propose(const struct revert_task *task, struct revert *revert
 }
 
 static enum status make_pin(const struct revert_task *task, struct revert *revert,
-                            const struct revert_files *files, struct decision *decision,
+                            const struct revert_files *files, struct tip_decision *decision,
                             struct error *error)
 {
     struct message message;
@@ -211,7 +211,7 @@ static enum status make_pin(const struct revert_task *task, struct revert *rever
 }
 
 enum status revert_commit(const struct revert_task *task, struct revert *revert,
-                          struct decision *decision, struct error *error)
+                          struct tip_decision *decision, struct error *error)
 {
     struct revert_files files;
     bool is_made = false;
@@ -234,7 +234,7 @@ enum status revert_commit(const struct revert_task *task, struct revert *revert,
     return status;
 }
 
-enum status revert_decide(void *context, struct decision *decision, struct error *error)
+enum status revert_decide(void *context, struct tip_decision *decision, struct error *error)
 {
     struct revert_decide *both = context;
     both->task.parts.mirror = decision->mirror;

@@ -139,6 +139,7 @@ void steering_published(struct steering *steering)
 {
     bool soon = false;
     steering->has_published = true;
+    steering->is_owed = false;
     steering_check_exposure(steering, true, &soon);
 }
 
@@ -155,7 +156,7 @@ void steering_name_generation(const struct steering *steering, char out[GENERATI
 void steering_republish(struct steering *steering)
 {
     steering->overlay++;
-    steering->parts.republish(steering->parts.self);
+    steering->is_owed = !steering->parts.republish(steering->parts.self);
     series_set(telemetry_series(steering->parts.telemetry, &family_overrides_open, NULL, NULL),
                (int64_t)steering->overrides.count);
 }
@@ -166,6 +167,12 @@ enum status steering_dress(struct steering *steering, struct text environment,
 {
     return open_overrides_apply(&steering->overrides, steering->roster, environment, document, out,
                                 told, error);
+}
+
+void steering_pay(struct steering *steering)
+{
+    if (steering->is_owed)
+        steering->is_owed = !steering->parts.republish(steering->parts.self);
 }
 
 uint32_t steering_overlay(const struct steering *steering)
@@ -271,6 +278,6 @@ void steering_check_mail(struct steering *steering)
     bool anew = steering_take_adopted(steering, taken.adopted, taken.adopted_count);
     if (taken.has_held)
         anew = take_held(steering, taken.held) || anew;
-    if (anew && steering->has_published)
+    if (anew && steering->roster)
         steering_republish(steering);
 }

@@ -45,8 +45,9 @@ struct steering_parts {
     struct store *store; /* a handle of core's thread; NULL: overrides end with the process */
     struct desk *desk;   /* NULL: nobody can ask */
     struct steering_measures measures; /* all NULL: nothing is measured */
-    /* Serves the commit in force anew: overrides have changed. On core's thread. */
-    void (*republish)(void *self);
+    /* Serves the commit in force anew: overrides have changed. On core's thread. False: it could
+     * not, and is asked again soon. */
+    bool (*republish)(void *self);
     void *self;
     /* Takes over a proposal for the git thread, in the place of any before; NULL: none any more.
      * Where the function is NULL nothing is recorded. */

@@ -190,12 +190,41 @@ static enum fate open_it(struct steering *steering, const struct steering_adopte
 
 /* --- judging ---------------------------------------------------------------------------------- */
 
-static enum fate judge(struct steering *steering, const struct steering_adopted *adopted,
-                       struct error *error)
+/* Of a flag that is watched: the commit that broke it need not be here yet. */
+static bool says_the_same(const struct steering *steering, const struct override *told)
+{
+    const struct flag_pin *pin = steering_flag_pin(steering, told->environment, told->flag);
+    return told->rollout.length == 0 && told->action == VERB_ROLLBACK &&
+           !(pin && (flag_pin_has_intent(pin, told->intent) || !flag_pin_is_lifted(pin)));
+}
+
+static enum fate compile(struct steering *steering, const struct steering_adopted *adopted,
+                         bool ahead, struct error *error)
 {
     const struct override *told = adopted->override;
     struct buffer fragment;
     bool applies = false;
+    buffer_init(&fragment, 0);
+    enum status status = steering_compile(steering, told, &fragment, &applies, error);
+    enum fate fate = FATE_UNFIT;
+    if (status == STATUS_OK && applies)
+        fate = open_it(steering, adopted, buffer_text(&fragment));
+    else if (status == STATUS_OK && ahead)
+        fate = FATE_AHEAD;
+    else if (status == STATUS_OK && told->rollout.length)
+        fate = FATE_OVER;
+    else if (status == STATUS_OK) /* whoever decided it may know better since when it is served */
+        error_set(error, STATUS_NOT_FOUND, "nothing was changed that it would take back");
+    else if (status == STATUS_REFUSED) /* it is too old */
+        fate = FATE_OVER;
+    buffer_dispose(&fragment);
+    return fate;
+}
+
+static enum fate judge(struct steering *steering, const struct steering_adopted *adopted,
+                       struct error *error)
+{
+    const struct override *told = adopted->override;
     if (open_overrides_find(&steering->overrides, told->intent))
         return FATE_KNOWN;
     if (steering_is_made_up(told))
@@ -208,21 +237,13 @@ static enum fate judge(struct steering *steering, const struct steering_adopted 
         return FATE_KNOWN;
     bool ahead = is_ahead(steering, told);
     if (steering_is_over(steering, told))
-        return ahead ? FATE_AHEAD : FATE_OVER;
+        return ahead || says_the_same(steering, told) ? FATE_AHEAD : FATE_OVER;
     const struct override *other = find_other_step(steering, told);
     if (other) {
         error_set(error, STATUS_REFUSED, "another step back is not recorded yet");
         return comes_after(other, told) ? FATE_KNOWN : FATE_UNFIT;
     }
-    buffer_init(&fragment, 0);
-    enum status status = steering_compile(steering, told, &fragment, &applies, error);
-    enum fate fate = FATE_UNFIT;
-    if (status == STATUS_OK && applies)
-        fate = open_it(steering, adopted, buffer_text(&fragment));
-    else if (status == STATUS_OK) /* a commit that broke a watched flag need not be here yet */
-        fate = ahead || !told->rollout.length ? FATE_AHEAD : FATE_OVER;
-    buffer_dispose(&fragment);
-    return fate;
+    return compile(steering, adopted, ahead, error);
 }
 
 /* Until the next commit, where all are judged anew before that is served: it may be the one that

@@ -288,7 +288,10 @@ static enum status compile_revert(struct steering *steering, const struct overri
                                      .intent = told->intent};
     revert_init(&revert);
     enum status status = revert_find(&task, steering->commit, &revert, error);
-    *applies = status == STATUS_OK && revert.kind != REVERT_NOTHING;
+    /* What was changed since is not what broke: somebody may have mended it by that. */
+    bool is_newer =
+        revert.change_count && revert.changes[0].facts.time > told->since + WALK_CLOCK_AHEAD;
+    *applies = status == STATUS_OK && revert.kind != REVERT_NOTHING && !is_newer;
     if (*applies)
         buffer_append_text(fragment, buffer_text(&revert.json));
     revert_dispose(&revert);

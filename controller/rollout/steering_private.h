@@ -78,7 +78,8 @@ struct steering {
 
     int64_t drift_wall, drift_monotonic; /* when clocks were last compared and found together */
     bool clock_drift, is_proposed, has_outcome;
-    bool has_published; /* this commit */
+    bool has_published; /* this commit; else users have another, and nothing but what is safer */
+    bool is_owed;       /* overrides are not served yet: it failed */
 
     struct steering_mail mail;
     pthread_mutex_t view_lock; /* of what stands below: written by turns, read by anybody */
@@ -95,6 +96,7 @@ struct steering {
 void steering_check_mail(struct steering *steering); /* takes what other threads have said */
 /* Serves the overrides that are open now, above what was served. */
 void steering_republish(struct steering *steering);
+void steering_pay(struct steering *steering); /* tries once more what failed, where it did */
 /* The generation by which what is opened now is served. */
 void steering_name_generation(const struct steering *steering, char out[GENERATION_TEXT_SIZE]);
 

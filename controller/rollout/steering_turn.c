@@ -1,5 +1,6 @@
 /* One turn: what people ask for, what is served already and not yet recorded, and what time and
- * measurements ask for, in this order. */
+ * measurements ask for, in this order. While the commit that was taken could not be published,
+ * nothing is done but what makes users safer. */
 #include <stdlib.h>
 
 #include "../../rules/hash.h"
@@ -64,7 +65,7 @@ enum status steering_ask(struct turn *turn, size_t index, const struct roster_ro
     task->ratio_mismatch = stance->known.ratio_mismatch;
     task->ratio_evidence = stance->known.ratio_evidence;
     task->clock_drift = steering->clock_drift;
-    task->targets_behind = !steering_is_exposed(steering, index);
+    task->targets_behind = !steering->has_published || !steering_is_exposed(steering, index);
     task->blast_cap = steering->parts.blast_cap;
     if (may_break(&stance->known))
         task->automatic_rollbacks = steering_count_rollbacks(turn);
@@ -185,7 +186,8 @@ static void answer_request(struct turn *turn, struct steering_request *request)
     char words[DESK_TEXT_SIZE];
     struct walk_decision decision;
     size_t index;
-    if (request->request.state != DESK_WAITING)
+    if (request->request.state != DESK_WAITING ||
+        (!steering->has_published && !desk_exposes_nobody(request->request.verb)))
         return;
     if (request->request.verb == VERB_UNPIN || !find_item(steering, &request->request, &index)) {
         steering_flag_answer(turn, request);
@@ -234,6 +236,8 @@ static enum status act(struct turn *turn, size_t index)
 {
     const struct stance *stance = &turn->stances[index];
     const struct walk_decision *decision = &stance->decision;
+    if (!turn->steering->has_published && !decision->needs_override)
+        return STATUS_OK;
     tell_wait(turn, index);
     if (!decision->state)
         return STATUS_OK;
@@ -427,11 +431,9 @@ int64_t steering_turn(struct steering *steering)
     steering_check_clocks(steering);
     steering_collect(steering);
     steering_settle_requests(steering, NULL);
-    if (!steering->roster || !steering->has_published) {
-        if (steering->roster == NULL)
-            return LONGEST_WAIT;
-        return SOON;
-    }
+    if (!steering->roster)
+        return LONGEST_WAIT;
+    steering_pay(steering);
     bool changed = steering->overrides.changes != steering->stood;
     steering_check_exposure(steering, changed, &soon);
     enum status status = begin_turn(&turn) ? STATUS_OK : STATUS_NO_MEMORY;
@@ -453,7 +455,8 @@ int64_t steering_turn(struct steering *steering)
         propose(&turn);
     else
         log_event(LOG_LEVEL_ERROR, "turn_failed", "error", "no memory", NULL);
-    int64_t wait = next_turn(&turn, soon || turn.is_soon || turn.has_opened || status != STATUS_OK);
+    int64_t wait = next_turn(&turn, soon || turn.is_soon || turn.has_opened || steering->is_owed ||
+                                        !steering->has_published || status != STATUS_OK);
     proposal_free(turn.proposal);
     return wait;
 }

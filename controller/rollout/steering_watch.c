@@ -436,7 +436,8 @@ static void check_exposure(struct turn *turn, struct watch *watch)
 {
     if (watch->exposed != INT64_MAX)
         return;
-    if (steering_is_behind(turn->steering, text_of(watch->environment)))
+    if (!turn->steering->has_published ||
+        steering_is_behind(turn->steering, text_of(watch->environment)))
         turn->is_soon = true;
     else
         watch->exposed = turn->now;

@@ -100,7 +100,7 @@ static enum status check_signing(const struct verb *verb, const struct decide *o
 
 /* A commit that nobody gets, signed by the call's key. It holds the id of its parent, so that it
  * cannot be there already, signed by another. */
-static enum status make_trial(struct decision *on, char trial[COMMIT_TEXT_SIZE],
+static enum status make_trial(struct tip_decision *on, char trial[COMMIT_TEXT_SIZE],
                               struct error *error)
 {
     const struct decide *options = on->options;
@@ -122,7 +122,7 @@ static enum status make_trial(struct decision *on, char trial[COMMIT_TEXT_SIZE],
 }
 
 /* Verified as signatures of commits are: so the approver is whoever the signature stands for. */
-static enum status find_principal(struct verb *verb, struct decision *on, struct text *out,
+static enum status find_principal(struct verb *verb, struct tip_decision *on, struct text *out,
                                   struct error *error)
 {
     const struct verify_policy policy = {
@@ -150,7 +150,7 @@ static enum status find_principal(struct verb *verb, struct decision *on, struct
 /* One tip: the rollout there, and what is decided. */
 struct verb_turn {
     struct verb *verb;
-    struct decision *on;
+    struct tip_decision *on;
     struct roster *roster;
     const struct roster_rollout *item;
     struct walk_task task;
@@ -275,7 +275,7 @@ static enum status decide_on(struct verb_turn *turn, struct error *error)
     return status == STATUS_OK ? commit_moves(turn, error) : status;
 }
 
-enum status verb_decide(void *context, struct decision *decision, struct error *error)
+enum status verb_decide(void *context, struct tip_decision *decision, struct error *error)
 {
     struct verb *verb = context;
     struct verb_turn turn = {.verb = verb, .on = decision};

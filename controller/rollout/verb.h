@@ -55,7 +55,7 @@ void verb_dispose(struct verb *verb);
  * no such environment; the message says which there are. STATUS_REFUSED: the key is not an allowed
  * signer's. STATUS_INVALID: an approval without a key or a file of signers. A refusal of the
  * machine is STATUS_OK, without commits. */
-enum status verb_decide(void *verb, struct decision *decision, struct error *error);
+enum status verb_decide(void *verb, struct tip_decision *decision, struct error *error);
 
 /* "production/checkout-v2": two names of definitions, divided by a slash. */
 bool verb_parse_rollout(const char *name, struct text *environment, struct text *rollout);

@@ -26,8 +26,8 @@
 #define STORE_NAME_MAXIMUM 253 /* of an environment, a flag, a rollout, a metric, … */
 #define STORE_INTENT_LENGTH 64 /* SHA-256, lower-case hexadecimal */
 #define STORE_GENERATION_MAXIMUM 128
-#define STORE_FRAGMENT_MAXIMUM ((size_t)1 << 20)
-#define STORE_JSON_MAXIMUM ((size_t)3 << 20)     /* of the evidence beside an override: all of it */
+#define STORE_FRAGMENT_MAXIMUM ((size_t)4096 << 10)
+#define STORE_JSON_MAXIMUM ((size_t)9216 << 10)  /* of all that is kept of an override */
 #define STORE_MESSAGE_MAXIMUM 300                /* of a measurement, of a failed delivery */
 #define STORE_EVIDENCE_MAXIMUM ((size_t)1 << 16) /* of what a judge keeps */
 #define STORE_BODY_MAXIMUM ((size_t)1 << 16)     /* of a notification */

@@ -4,7 +4,7 @@
 
 #include "redis_script.h"
 
-_Static_assert(OVERRIDE_JSON_MAX == 2097152, "REDIS_OVERRIDE_BYTES");
+_Static_assert(OVERRIDE_JSON_MAX == 9437184, "REDIS_OVERRIDE_BYTES");
 _Static_assert(OVERRIDES_MAX == 10000, "REDIS_OVERRIDES_MOST");
 
 void redis_sha1(struct text bytes, char out[SHA1_TEXT_SIZE])

@@ -22,7 +22,7 @@
 #define WEIR_REDIS_SCRIPT_H
 
 #define REDIS_OVERRIDES_MOST "10000"
-#define REDIS_OVERRIDE_BYTES "2097152" /* of one */
+#define REDIS_OVERRIDE_BYTES "9437184" /* of one */
 #define REDIS_OVERRIDES_BYTES "67108864"
 #define REDIS_FIELD_BYTES "64" /* of an intent */
 

@@ -98,9 +98,9 @@ enum status __wrap_mirror_record(struct mirror *mirror, const struct record *rec
     return status;
 }
 
-enum status __real_mirror_push(struct mirror *mirror, struct push *push, struct error *error);
-enum status __wrap_mirror_push(struct mirror *mirror, struct push *push, struct error *error);
-enum status __wrap_mirror_push(struct mirror *mirror, struct push *push, struct error *error)
+enum status __real_mirror_push(struct mirror *mirror, struct ref_push *push, struct error *error);
+enum status __wrap_mirror_push(struct mirror *mirror, struct ref_push *push, struct error *error);
+enum status __wrap_mirror_push(struct mirror *mirror, struct ref_push *push, struct error *error)
 {
     bool is_proposal = strncmp(push->ref, PROPOSED_BRANCHES, sizeof PROPOSED_BRANCHES - 1) == 0;
     if (is_proposal)

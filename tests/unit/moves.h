@@ -24,7 +24,6 @@ static const struct phase phase_items[] = {
 };
 enum { PHASE_STAFF, PHASE_CANARY, PHASE_TEN, PHASE_HALF, PHASE_ALL };
 
-/* (walks_unit.h cannot be had beside decide.h: there are two kinds of struct decision.) */
 struct world {
     struct arena arena;
     struct rollout rollout;
@@ -105,7 +104,7 @@ static const struct clock test_clock = {wall, wall, middling, NULL};
 static const struct roster_rollout item = {.name = "production/shop-release", .path = STATE_PATH};
 static struct world world;
 static struct decide options;
-static struct decision on;
+static struct tip_decision on;
 
 SHARED void look_at(const char *tip)
 {
@@ -124,7 +123,7 @@ SHARED void set_up(void)
                               .clock = &test_clock,
                               .author = {.name = "Ada", .mail = "ada@example.com"},
                               .committer = {.name = "weir", .mail = "weir@example.com"}};
-    on = (struct decision){.mirror = mirror, .options = &options};
+    on = (struct tip_decision){.mirror = mirror, .options = &options};
     look_at(fetch());
 }
 

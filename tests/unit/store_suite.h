@@ -78,7 +78,7 @@ START_TEST(suite_the_largest_override)
     override.intent = intent_of(2);
     override.fragment.length++;
     CHECK_FAILS(store_override_put(store, &override, error), STATUS_LIMIT,
-                "fragment has 1048577 bytes, at most 1048576 can be stored");
+                "fragment has 4194305 bytes, at most 4194304 can be stored");
     free(bytes);
     store_close(store);
     suite_end();

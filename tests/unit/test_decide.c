@@ -43,7 +43,7 @@ struct adding {
     enum status status;    /* what it returns */
 };
 
-static enum status add_line(struct decision *decision, const char *path, const char *line,
+static enum status add_line(struct tip_decision *decision, const char *path, const char *line,
                             struct error *error)
 {
     struct buffer bytes;
@@ -63,7 +63,7 @@ static enum status add_line(struct decision *decision, const char *path, const c
     return status;
 }
 
-static enum status adding_decide(void *context, struct decision *decision, struct error *error)
+static enum status adding_decide(void *context, struct tip_decision *decision, struct error *error)
 {
     struct adding *adding = context;
     enum status status = STATUS_OK;

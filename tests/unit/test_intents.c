@@ -196,7 +196,7 @@ static void check_hostile(const char *url)
     shell("cd work && git push -q origin HEAD:" REF("dd44444444444444444444444444444444444444444444"
                                                     "444444444444444444"));
     shell("cd work && git checkout -q --orphan large && git rm -q -r --cached . && "
-          "head -c 3000000 /dev/urandom >override.json && git add override.json && "
+          "head -c 10000000 /dev/urandom >override.json && git add override.json && "
           "git commit -q -m large && git push -q origin "
           "HEAD:" REF("ee55555555555555555555555555555555555555555555555555555555555555"));
     ck_assert_ok(mirror_open(below(root, "clone"), url, &mirror, &failure));
@@ -206,7 +206,7 @@ static void check_hostile(const char *url)
     ck_assert_ptr_eq(strstr(all, "bb " JSON_B "\ncc "), all);
     ck_assert_ptr_nonnull(strstr(all, "\ndd "));
     ck_assert_ptr_nonnull(strstr(all, "\nee "));
-    ck_assert_msg(strstr(all, "more than 2097152"), "%s", all);
+    ck_assert_msg(strstr(all, "more than 9437184"), "%s", all);
     size_t lines = 0;
     for (const char *at = all; *at; at++)
         lines += *at == '\n';

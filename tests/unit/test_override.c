@@ -169,7 +169,7 @@ START_TEST(test_the_largest)
             check_equal(override, again);
         else
             ck_assert_str_eq(error.message,
-                             "an override's \"fragment\" is larger than 983040 bytes");
+                             "an override's \"fragment\" is larger than 4194304 bytes");
         override_release(again);
         override_release(override);
         buffer_append_char(&fragment, ' ');

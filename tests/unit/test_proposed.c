@@ -47,7 +47,7 @@ static void set_up(void)
     snprintf(pin, sizeof pin, "%s", record(first, "2\n"));
     snprintf(proposal, sizeof proposal, "%s", record(pin, "1\n"));
     ck_assert_ok(proposed_keep(mirror, BRANCH, proposal, &failure));
-    struct push push = {.ref = "main", .expected = first, .commit = pin};
+    struct ref_push push = {.ref = "main", .expected = first, .commit = pin};
     ck_assert_ok(mirror_push(mirror, &push, &failure));
     ck_assert_int_eq(push.outcome, PUSH_ACCEPTED);
     mirror_close(mirror);

@@ -23,12 +23,12 @@ static const char *record(const char *parent, const char *path, const char *byte
     return out;
 }
 
-static struct push pushed;
+static struct ref_push pushed;
 
 /* Pushes; the outcome. */
 static enum push_outcome push(const char *ref, const char *expected, const char *commit)
 {
-    pushed = (struct push){.ref = ref, .expected = expected, .commit = commit};
+    pushed = (struct ref_push){.ref = ref, .expected = expected, .commit = commit};
     failure.message[0] = '\0';
     ck_assert_ok(mirror_push(mirror, &pushed, &failure));
     return pushed.outcome;
@@ -189,7 +189,7 @@ START_TEST(a_silent_or_stopped_push_ends)
     mirror_set_patience(mirror, 300);
     ck_assert_int_eq(push("main", first, ours), PUSH_UNKNOWN);
     ck_assert_said("did not answer for 1 s");
-    pushed = (struct push){.ref = "main", .expected = first, .commit = ours, .stop = &stop};
+    pushed = (struct ref_push){.ref = "main", .expected = first, .commit = ours, .stop = &stop};
     ck_assert_fails(mirror_push(mirror, &pushed, &failure), STATUS_STOPPED, "was stopped");
     ck_assert_str_eq(remote_main(), first);
     end();
@@ -205,19 +205,19 @@ START_TEST(what_makes_no_sense_is_not_sent)
         "", "a..b", "refs/weir/", "refs/weir", "a b", "refs/weir/x.lock", "-x", "refs/weir/a:b"};
     (void)ours;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        pushed = (struct push){.ref = names[i], .expected = NULL, .commit = first};
+        pushed = (struct ref_push){.ref = names[i], .expected = NULL, .commit = first};
         enum status status = mirror_push(mirror, &pushed, &failure);
         if (strcmp(names[i], "refs/weir") != 0) /* refs/heads/refs/weir is a branch */
             ck_assert_msg(status == STATUS_INVALID, "%s: %d", names[i], (int)status);
     }
-    pushed = (struct push){.ref = "main", .expected = ours, .commit = first};
+    pushed = (struct ref_push){.ref = "main", .expected = ours, .commit = first};
     ck_assert_fails(mirror_push(mirror, &pushed, &failure), STATUS_INVALID, "does not descend");
-    pushed = (struct push){.ref = "main"};
+    pushed = (struct ref_push){.ref = "main"};
     ck_assert_fails(mirror_push(mirror, &pushed, &failure), STATUS_INVALID, "cannot go");
     pushed.commit = "0123456789012345678901234567890123456789";
     ck_assert_fails(mirror_push(mirror, &pushed, &failure), STATUS_NOT_FOUND, "there is no commit");
     shell("mv remote.git away.git");
-    pushed = (struct push){.ref = "main", .expected = first, .commit = ours};
+    pushed = (struct ref_push){.ref = "main", .expected = first, .commit = ours};
     ck_assert_fails(mirror_push(mirror, &pushed, &failure), STATUS_SYSTEM,
                     "is not a git repository");
     ck_assert_fails(mirror_remote_tip(mirror, "main", NULL, tip, &failure), STATUS_SYSTEM,
@@ -243,7 +243,7 @@ START_TEST(without_git_it_says_what_is_missing)
     begin();
     const char *first = follow(), *ours = record(first, "b", "ours\n");
     setenv("PATH", "/nonexistent", 1);
-    pushed = (struct push){.ref = "main", .expected = first, .commit = ours};
+    pushed = (struct ref_push){.ref = "main", .expected = first, .commit = ours};
     ck_assert_fails(mirror_push(mirror, &pushed, &failure), STATUS_SYSTEM, "needs \"git\" on PATH");
     end();
 }

@@ -1,10 +1,7 @@
 /* Taking back what a person's commit did to a watched flag: as a revert, or as a pin and a proposed
  * branch; and letting a flag go again. Commits are made by git, on a clock of the test. */
-/* Evaluating has a struct decision too, which nobody needs here. */
-#define decision evaluated
 #include "pins.h"
 #include "rollouts_unit.h"
-#undef decision
 
 #include "../../controller/git/message.h"
 #include "../../controller/git/proposed.h"

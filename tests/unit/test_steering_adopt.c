@@ -190,7 +190,7 @@ END_TEST
 START_TEST(of_a_rollout_that_went_users_are_put_where_it_would_have_put_them)
 {
     set_up_half(WATCHED);
-    pass(8 * 86400);
+    pass(INT64_C(8) * 86400);
     steers_settle(&one);
     shell("cd work && git pull -q --rebase && git rm -q -r rollouts.yaml state && sed -i "
           "'s/default: off/default: on/' flags/shop.yaml");

@@ -316,6 +316,73 @@ START_TEST(that_a_flag_is_none_is_adopted_like_any_override)
 }
 END_TEST
 
+#define EXPOSING                                                                                   \
+    "{\"state\":\"ENABLED\",\"variants\":{\"on\":true,\"off\":false},\"defaultVariant\":\"on\"}"
+
+static void tell_two(enum walk_verb_kind action, int64_t since, const char *fragment)
+{
+    char intent[INTENT_TEXT_SIZE];
+    ck_assert_int_eq(flag_pin_intent(TEXT("production"), TEXT("shop"), 0, TEXT("revert"), intent),
+                     STATUS_OK);
+    const struct override like = {.intent = text_of(intent),
+                                  .environment = TEXT("production"),
+                                  .flag = TEXT("shop"),
+                                  .action = action,
+                                  .by = TEXT("weir"),
+                                  .fragment = text_of(fragment),
+                                  .since = since,
+                                  .generation = "00000000000000000000000000000000"};
+    struct override *found = override_new(&like);
+    ck_assert_ptr_nonnull(found);
+    steering_adopt(core_steering(two.core), &found, 1, "cache");
+    override_release(found);
+    core_turn(two.core);
+}
+
+/* What it is then is found out here; before the bad commit is here there is nothing to do, and with
+ * it there is. */
+START_TEST(what_another_took_back_is_found_out_here)
+{
+    for (unsigned is_behind = 0; is_behind < 2; is_behind++) {
+        set_up();
+        steers_open(&two, "two");
+        catch_up(&two);
+        turn_on();
+        pass(60);
+        if (!is_behind)
+            catch_up(&two);
+        tell_two(VERB_ROLLBACK, wall_seconds, EXPOSING);
+        ck_assert_uint_eq(steering_open(core_steering(two.core)), !is_behind);
+        if (is_behind)
+            catch_up(&two);
+        ck_assert_uint_eq(steering_open(core_steering(two.core)), 1);
+        ck_assert_uint_eq(on(&two), 0);
+        ck_assert_uint_eq(steers_settle(&two), 1);
+        ck_assert_str_eq(log_of("%an"), "weir");
+        ck_assert_ptr_nonnull(strstr(log_of("%b"), "Weir-By: weir, as told by target 'cache'"));
+        steers_close(&two);
+        tear_down();
+    }
+}
+END_TEST
+
+/* Nobody has a flag back as it was years ago, nor what was changed after it broke. */
+START_TEST(what_is_told_of_other_times_takes_nothing_back)
+{
+    set_up();
+    steers_open(&two, "two");
+    pass(10 * 86400);
+    turn_on();
+    catch_up(&two);
+    tell_two(VERB_ROLLBACK, wall_seconds - 9 * INT64_C(86400), EXPOSING);
+    tell_two(VERB_ROLLBACK, wall_seconds - 600, EXPOSING);
+    ck_assert_uint_eq(steering_open(core_steering(two.core)), 0);
+    ck_assert_uint_eq(on(&two), 1000);
+    steers_close(&two);
+    tear_down();
+}
+END_TEST
+
 START_TEST(two_controllers_take_it_back_once)
 {
     set_up();
@@ -471,7 +538,9 @@ UNIT_MAIN("steering_watch", a_breach_is_served_at_once_and_the_commit_reverted,
           a_restart_finds_the_bake_in_history_and_the_override_in_the_store,
           a_flag_that_was_none_before_is_none_again_at_once,
           a_flag_that_was_none_before_is_pinned_to_none,
-          that_a_flag_is_none_is_adopted_like_any_override, two_controllers_take_it_back_once,
+          that_a_flag_is_none_is_adopted_like_any_override,
+          what_another_took_back_is_found_out_here, what_is_told_of_other_times_takes_nothing_back,
+          two_controllers_take_it_back_once,
           a_remote_that_is_away_for_longer_than_the_bake_gets_the_revert_when_it_is_back,
           a_person_who_was_faster_ends_the_override_without_a_commit_of_weir,
           the_blast_cap_holds_a_guardrail_but_no_breaker,

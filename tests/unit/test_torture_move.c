@@ -20,7 +20,7 @@ static struct rollout rollout = {.name.text = {"shop", 4},
 static const struct roster_rollout item = {.name = "production/shop",
                                            .path = "state/production/shop.yaml"};
 
-static enum status move_by(struct decision *on, struct rollout_state *state,
+static enum status move_by(struct tip_decision *on, struct rollout_state *state,
                            enum walk_verb_kind kind, bool armed)
 {
     const struct walk_task task = {
@@ -53,7 +53,7 @@ static void torture(bool lasting)
                                    .clock = &system_clock,
                                    .author = {.name = "Ada", .mail = "ada@example.com"},
                                    .committer = {.name = "weir", .mail = "weir@example.com"}};
-    struct decision on = {.mirror = mirror, .options = &options};
+    struct tip_decision on = {.mirror = mirror, .options = &options};
     struct rollout_state state;
     ck_assert_int_eq(walk_initial(&rollout, &arena, &state), STATUS_OK);
     snprintf(on.head, sizeof on.head, "%s", fetch());
