@@ -15,10 +15,11 @@ PKG_CONTROLLER := libgit2 libssh2 libmicrohttpd hiredis libxxhash gnutls libcurl
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef
 OPTIMIZE ?= -O2 -g
+# Lines are enough for what sanitizers tell, and a quarter quicker to compile and link than all of -g.
 ifeq ($(SANITIZER),address)
-OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPTIMIZE := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 else ifeq ($(SANITIZER),thread)
-OPTIMIZE := -O1 -g -fsanitize=thread
+OPTIMIZE := -O1 -g1 -fsanitize=thread
 endif
 # What sanitizers insert hides the bounds of a number from the compiler, which then warns of texts that cannot be cut.
 WARNINGS += $(if $(SANITIZER),-Wno-format-truncation)
