@@ -10,14 +10,12 @@ import pytest
 import weir
 import yaml
 from serving import bearer, tokens  # noqa: F401  (a fixture)
+from verbing import CHECKOUT, rollout
 
 API = yaml.safe_load((weir.ROOT / "schemas" / "control.yaml").read_text())
 VERBS = ["start", "pause", "resume", "advance", "approve", "halt", "step-back", "rollback", "kill", "unkill",
          "unpin"]
-SHOP = """\
-apiVersion: weir/v1
-kind: Environment
-metadata: {name: production}
+SHOP = CHECKOUT + """\
 ---
 apiVersion: weir/v1
 kind: Environment
@@ -25,36 +23,14 @@ metadata: {name: staging}
 ---
 apiVersion: weir/v1
 kind: Flag
-metadata: {name: checkout-v2}
-spec: {variants: {on: true, off: false}, default: off}
----
-apiVersion: weir/v1
-kind: Flag
 metadata: {name: search}
 spec: {variants: {on: true, off: false}, default: off}
 ---
-apiVersion: weir/v1
-kind: Segment
-metadata: {name: staff}
-spec: {match: {attribute: email, endsWith: '@example.com'}}
----
-apiVersion: weir/v1
-kind: Metric
-metadata: {name: errors}
-spec: {role: guardrail, prometheus: {address: 'http://p:9090', query: up}, thresholdRange: {max: 0.01}}
----
-apiVersion: weir/v1
-kind: Rollout
-metadata: {name: checkout-v2}
-spec:
-  flag: checkout-v2
-  environment: production
-  variant: on
-  control: off
-  phases:
+""" + rollout("""\
     - {name: canary, percent: 5}
     - {name: half, percent: 50, bake: 1w, approvals: 1}
     - {name: all, percent: 100}
+""") + """\
 ---
 apiVersion: weir/v1
 kind: Rollout

@@ -6,48 +6,22 @@ import xml.dom.minidom
 
 import pytest
 import weir
+from verbing import CHECKOUT, rollout
 
-DEFINITIONS = """\
-apiVersion: weir/v1
-kind: Environment
-metadata: {name: production}
----
-apiVersion: weir/v1
-kind: Flag
-metadata: {name: checkout-v2}
-spec: {variants: {on: true, off: false}, default: off}
----
-apiVersion: weir/v1
-kind: Segment
-metadata: {name: staff}
-spec: {match: {attribute: email, endsWith: '@example.com'}}
----
-apiVersion: weir/v1
-kind: Metric
-metadata: {name: errors}
-spec: {role: guardrail, prometheus: {address: 'http://p:9090', query: up}, thresholdRange: {max: 0.01}}
----
-apiVersion: weir/v1
-kind: Rollout
-metadata: {name: checkout-v2}
-spec:
-  flag: checkout-v2
-  environment: production
-  variant: on
-  control: off
-  phases:
+DEFINITIONS = CHECKOUT + "---\n" + rollout("""\
     - {name: staff, audience: {segment: staff}, bake: 5d}
     - {name: canary, percent: 1, bake: 6d}
     - {name: ten, ramp: {to: 10, over: 1d}, bake: 7d}
     - {name: half, percent: 50, bake: 2w, approvals: 2}
     - {name: all, percent: 100, bake: 1d}
+""", """\
   start: 2027-01-11T09:00:00+01:00
   calendar:
     timezone: Europe/Berlin
     allow: [{days: [Mon, Tue, Wed, Thu], from: "09:00", to: "16:00"}]
     freeze: [{from: 2027-02-22, to: 2027-02-24, reason: Carnival}]
   metrics: [errors]
-"""
+""")
 
 
 @pytest.fixture

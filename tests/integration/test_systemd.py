@@ -29,13 +29,14 @@ class Manager:
         self.heard.append(self.socket.recv(4096).decode())
         return self.heard[-1]
 
-    def hear_until(self, start):
+    def hear_until(self, start, within=""):
+        """The next message that begins so, and says this."""
         end = time.monotonic() + weir.PATIENCE
         while time.monotonic() < end:
             message = self.hear(end - time.monotonic())
-            if message and message.startswith(start):
+            if message and message.startswith(start) and within in message:
                 return message
-        raise AssertionError(f"{start!r} was not said, but {self.heard}")
+        raise AssertionError(f"{start!r} {within!r} was not said, but {self.heard}")
 
 
 @pytest.fixture(params=["abstract", "path"])
@@ -66,7 +67,7 @@ def test_from_start_to_stop(repository, tmp_path, manager):
         # A mistake in the next commit is told, by what `systemctl status` shows.
         repository.commit({"flags/broken.yaml": "apiVersion: weir/v1\nkind: Flag\n"})
         running.fetch()
-        assert "; errors in the newest commit: " in manager.hear_until("STATUS=")
+        manager.hear_until("STATUS=", "; errors in the newest commit: ")
         running.stop()
         manager.hear_until("STOPPING=1")
     assert manager.hear(0.1) is None, "it speaks after its end"

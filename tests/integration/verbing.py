@@ -17,6 +17,27 @@ PHASES = """\
     - {name: half, percent: 50, bake: 2w, approvals: 1}
     - {name: all, percent: 100, bake: 1d}
 """
+# What a rollout in one file stands on.
+CHECKOUT = """\
+apiVersion: weir/v1
+kind: Environment
+metadata: {name: production}
+---
+apiVersion: weir/v1
+kind: Flag
+metadata: {name: checkout-v2}
+spec: {variants: {on: true, off: false}, default: off}
+---
+apiVersion: weir/v1
+kind: Segment
+metadata: {name: staff}
+spec: {match: {attribute: email, endsWith: '@example.com'}}
+---
+apiVersion: weir/v1
+kind: Metric
+metadata: {name: errors}
+spec: {role: guardrail, prometheus: {address: 'http://p:9090', query: up}, thresholdRange: {max: 0.01}}
+"""
 
 
 def rollout(phases=PHASES, more=""):

@@ -7,4 +7,4 @@ portability:
 	$(MAKE_ALL) $(BUILD)/weir $(BUILD)/libweir.so
 	@/usr/bin/python3 tests/portability/portability.py --build $(BUILD)
 
-HELP_MORE += 'make portability  every operator, type and 5000 keys: weir beside npm, Python, Java and flagd'
+HELP_MORE += 'make portability  every operator, type, 5000 keys, rollouts: weir beside npm, Python, Java and flagd'

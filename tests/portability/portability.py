@@ -6,7 +6,8 @@
 One definitions repository (definitions.py) is built for each of the 16 lists of `evaluators`; what a list claims is
 compared with libweir: value, variant, reason and error code. A flag stands alone in its document, so each is asked once
 in every form that the lists give it, of every engine that some list with this form claims. The column "words" compares
-libweir with what the schema says (meaning.py). Known differences are in limits.py.
+libweir with what the schema says (meaning.py). Known differences are in limits.py. The rollout of examples/acme-shop is
+compared in the same way, at each of its stages (rollouts.py).
 """
 import argparse
 import concurrent.futures
@@ -20,12 +21,14 @@ from pathlib import Path
 
 import definitions
 import engines
+import rollouts
 from corpus import bucketing_keys
 from limits import LIMITS
 
 EVALUATORS = ("flagd", "js", "python", "java")
 LISTS = [("weir", *some) for count in range(5) for some in itertools.combinations(EVALUATORS, count)]
 KEYS, KEYS_SHORT = 5000, 300
+USERS, USERS_SHORT = 2000, 200  # of the rollout
 MEANING = "words"  # the column of what the schema's words mean
 
 
@@ -81,6 +84,10 @@ class Comparison:
         self.build, self.folder, self.now = build, folder, int(time.time())
         self.counts, self.faults, self.limits_used, self.missing, self.told = {}, {}, {}, {}, {}
         self.documents = self.build_documents()
+        is_short = keys < KEYS
+        self.rollouts = rollouts.Rollouts(build, folder, LISTS[::5] if is_short else LISTS,
+                                          bucketing_keys(KEYS)[-(USERS_SHORT if is_short else USERS):], self.now, Document)
+        self.cases = self.made.cases + self.rollouts.cases
 
     def build_documents(self):
         refused = {case.flag for case in self.made.cases if not case.for_java}
@@ -116,7 +123,7 @@ class Comparison:
 
     def asked_of(self, document):
         """The cases that the document holds."""
-        return [case for case in self.made.cases if case.flag in document.forms]
+        return [case for case in self.cases if case.flag in document.forms]
 
     def weir(self, document, case):
         """What weir answers for all contexts of the case: once in each form that the lists give the flag."""
@@ -146,7 +153,7 @@ class Comparison:
 
     def ask_engine(self, engine):
         """The forms that this engine is claimed to read, each once, in as few documents as hold them all."""
-        documents = [document for document in self.documents if document.claims(engine.evaluator)]
+        documents = [document for document in self.documents + self.rollouts.documents if document.claims(engine.evaluator)]
         by_context, seen = {}, set()
         for number, document in enumerate(documents):
             for case in self.asked_of(document):
@@ -199,7 +206,9 @@ class Comparison:
     def check_meaning(self):
         """weir's answers, in every form, against the words of the schema; and a growing share keeps whom it has."""
         seen, expected = set(), {case.flag: [case.expected(context) for context in case.contexts]
-                                 for case in self.made.cases}
+                                 for case in self.cases}
+        for fault in self.rollouts.faults():
+            self.fault(MEANING, fault)
         for document in self.documents:
             for case in self.asked_of(document):
                 form = (case.flag, document.forms[case.flag])
@@ -231,7 +240,7 @@ class Comparison:
 
     def table(self):
         columns = [MEANING, *dict.fromkeys(column for _, column in self.counts if column != MEANING)]
-        groups = [*dict.fromkeys(case.group for case in self.made.cases)]
+        groups = [*dict.fromkeys(case.group for case in self.cases)]
         rows = [["", *columns]]
         for group in groups:
             rows.append([group, *(self.cell(group, column) for column in columns)])

@@ -61,6 +61,17 @@ SHARED void end(void)
     remove_folder(root);
 }
 
+/* Writes a file below root/work, for commit() to take in. */
+SHARED void write_text(const char *path, const char *text)
+{
+    char whole[200];
+    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
+    FILE *file = fopen(whole, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
 /* Commits what `change` (a shell command in root/work) leaves behind, pushes it and returns the
  * commit. */
 SHARED char *commit(const char *change)

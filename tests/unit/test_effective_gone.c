@@ -8,16 +8,6 @@
 static struct schema_set *schemas;
 static struct effective there;
 
-static void write_text(const char *path, const char *text)
-{
-    char whole[200];
-    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
-    FILE *file = fopen(whole, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static struct effective begin_anew(void)
 {
     struct effective effective;

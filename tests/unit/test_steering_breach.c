@@ -15,16 +15,6 @@
 static struct steers one;
 static bool staff;
 
-static void write_text(const char *path, const char *text)
-{
-    char whole[200];
-    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
-    FILE *file = fopen(whole, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static void set_up(const char *more)
 {
     char text[3000];

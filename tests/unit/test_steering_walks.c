@@ -28,16 +28,6 @@ static uint64_t draw(uint64_t below)
     return chance % below;
 }
 
-static void write_text(const char *path, const char *text)
-{
-    char whole[200];
-    snprintf(whole, sizeof whole, "%s/work/%s", root, path);
-    FILE *file = fopen(whole, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 /* --- what users are served -------------------------------------------------------------------- */
 
 static struct document *served(void)

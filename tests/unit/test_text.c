@@ -87,8 +87,9 @@ START_TEST(utf8_encodes_every_code_point)
                                                           : c < 0x10000 ? 3
                                                                         : 4;
         bool surrogate = c >= 0xd800 && c <= 0xdfff;
-        ck_assert_uint_eq(length, expected);
-        ck_assert_uint_eq(utf8_valid_length((struct text){bytes, length}), surrogate ? 0 : length);
+        assert_each(length == expected, "U+%04X", (unsigned)c);
+        assert_each(utf8_valid_length((struct text){bytes, length}) == (surrogate ? 0 : length),
+                    "U+%04X", (unsigned)c);
     }
 }
 END_TEST

@@ -183,6 +183,14 @@ END_TEST
 
 /* --- TZ strings ------------------------------------------------------------------------------ */
 
+/* Returns the offset, on which both agree. */
+static int64_t compare_with_libc(const struct zone *zone, int64_t instant, const char *rule)
+{
+    int64_t offset = zone_span_at(zone, instant).offset;
+    assert_each(instant + offset == local_by_libc(instant), "%s at %lld", rule, (long long)instant);
+    return offset;
+}
+
 /* Those that glibc's own reader of $TZ takes too are compared with it. */
 START_TEST(test_rules_are_what_the_c_library_makes_of_them)
 {
@@ -204,13 +212,17 @@ START_TEST(test_rules_are_what_the_c_library_makes_of_them)
         uint64_t seed = i;
         ck_assert_int_eq(setenv("TZ", rules[i], 1), 0);
         tzset();
-        for (int64_t t = at("2024-01-01"); t < at("2033-01-01"); t += 900)
-            assert_each(t + zone_span_at(zone, t).offset == local_by_libc(t), "%s at %lld",
-                        rules[i], (long long)t);
+        int64_t before = 0;
+        for (int64_t t = at("2024-01-01"); t < at("2033-01-01"); t += 3600) {
+            int64_t offset = compare_with_libc(zone, t, rules[i]);
+            /* Where it changed, every minute of the hour. */
+            for (int64_t m = t - 3600; offset != before && m < t; m += 60)
+                compare_with_libc(zone, m, rules[i]);
+            before = offset;
+        }
         for (int n = 0; n < 1000; n++) {
             int64_t t = draw_between(&seed, at("1970-02-01"), at("2200-01-01"));
-            assert_each(t + zone_span_at(zone, t).offset == local_by_libc(t), "%s at %lld",
-                        rules[i], (long long)t);
+            compare_with_libc(zone, t, rules[i]);
         }
         zone_free(zone);
     }
