@@ -191,6 +191,20 @@ class Driver:
     def watch(self, path, since, run=1, phase=0):
         assert self.ask(f"watch {path} {run} {phase} {since}") == {"watched": True}
 
+    def play(self, since, wanted):
+        """What `weir simulate` makes of what was measured, once a line of it has `wanted`."""
+        def lines():
+            found = [json.loads(line) for line in self.ask("lines").splitlines()]
+            return any(wanted in line for line in found) and found
+        lines = weir.wait_until(lines, f"a measurement with {wanted}")
+        file = self.folder / "measurements.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since))
+        played = weir.run("simulate", "shop", self.folder / "definitions.yaml", "--from", start, "--for", "10m",
+                          "--measurements", file, "--format", "json")
+        assert played.code == 0, played
+        return lines, played.json()["timeline"][-1]
+
     def gate(self, name):
         return next((gate for gate in self.ask("view")["gates"] if gate["metric"] == name), None)
 
@@ -368,6 +382,31 @@ def test_a_silent_variant_trips_the_breaker(prometheus, shop, tmp_path):
         assert gate["evidence"].startswith("silent while control speaks"), gate
         gate = driver.wait("guard", verdict="failure", silent=1)
         assert gate["evidence"].startswith("silent for three intervals while control speaks"), gate
+
+
+def test_silence_and_a_mismatch_play_again(prometheus, shop, tmp_path):
+    """What was recorded of them leads a play to the decision that a controller took: a count of failures would not."""
+    shop.rates = {"on": (20, 0), "off": (180, 0)}  # of two arms that are to be as large
+    forgiven = "failureLimit: 1000"
+    limit = "compare: {to: control, method: sequential, margin: 0.05}"
+    since = int(time.time())
+    (tmp_path / "one").mkdir()
+    with measuring(tmp_path / "one", ("latency", means(prometheus), limit, "guardrail", forgiven),
+                   since=since) as driver:
+        weir.wait_until(lambda: driver.ask("view")["mismatch"], "a mismatch of the arms")
+        lines, last = driver.play(since, "ratioMismatch")
+        assert (last["status"], last["phase"]) == ("held", "half"), last
+        assert last["evidence"].startswith("sample ratio mismatch: share 0.1"), last
+        assert last["begin"] == next(line["finished"] for line in lines if "ratioMismatch" in line)
+    shop.rates = {"off": (200, 0)}
+    source = counts(prometheus).replace('variant="{{variant}}"', 'variant=~"{{variant}}",variant!="on"')
+    since = int(time.time())
+    (tmp_path / "two").mkdir()
+    with measuring(tmp_path / "two", ("guard", source, LIMIT, "guardrail", forgiven), since=since) as driver:
+        driver.wait("guard", verdict="no data", silent=1)  # a thousand failures would be forgiven
+        lines, last = driver.play(since, "silent")
+        assert (last["status"], last["evidence"]) == ("rolledBack", "guard: silent while control speaks"), last
+        assert last["begin"] == next(line["finished"] for line in lines if "silent" in line)
 
 
 def test_the_source_goes_and_comes_back(prometheus, tmp_path):
