@@ -1,4 +1,5 @@
 """To whom a metric's secret goes: real servers that demand it, one that it is not for, redirects, a file that comes late."""
+import base64
 import http.server
 import threading
 
@@ -11,9 +12,9 @@ pytestmark = pytest.mark.skipif(not DRIVER.exists(), reason="metrics_driver is n
 
 
 class Vault:
-    """Answers 7 to whoever names the token, and 401 to all others; keeps connections open."""
+    """Answers 7 to whoever signs in as it wants, and 401 to all others; keeps connections open."""
 
-    def __init__(self, token):
+    def __init__(self, wanted="Bearer sesame-7"):
         self.seen = []  # (path, Authorization)
         self.elsewhere = ""  # where /away leads
         vault = self
@@ -24,7 +25,7 @@ class Vault:
             def do_GET(self):
                 given = self.headers.get("Authorization")
                 vault.seen.append((self.path, given))
-                allowed = given == f"Bearer {token}" or self.path == "/open"
+                allowed = given == wanted or self.path == "/open"
                 self.send_response(307 if self.path in ("/away", "/moved") else 200 if allowed else 401)
                 if self.path in ("/away", "/moved"):
                     self.send_header("Location", vault.elsewhere if self.path == "/away" else "/number")
@@ -48,7 +49,7 @@ class Vault:
 @pytest.fixture
 def vaults():
     """The one that the secret is for, and another one on the same machine."""
-    pair = Vault("sesame-7"), Vault("sesame-7")
+    pair = Vault(), Vault()
     pair[0].elsewhere = pair[1].url + "/number"
     yield pair
     for vault in pair:
@@ -56,10 +57,10 @@ def vaults():
         vault.server.server_close()
 
 
-def guarded(name, url, secret="vault-token"):
+def guarded(name, url, secret="vault-token", user=None):
     source = f'http: {{url: "{url}", query: ""}}'
     if secret:
-        source += f"\n  credentials: {{secret: {secret}}}"
+        source += f"\n  credentials: {{secret: {secret}{f', user: {user}' if user else ''}}}"
     return name, source, "thresholdRange: {max: 9}", "guardrail", "consecutiveErrorLimit: 0"
 
 
@@ -99,3 +100,16 @@ def test_a_secret_that_cannot_be_read_sends_nothing(vaults, tmp_path):
         weir.wait_until(lambda: "answered 401" in driver.gate("signed")["evidence"], "a wrong one")
         (tmp_path / "token").write_text("sesame-7\n")  # it is read each time, and needs no restart
         driver.wait("signed", verdict="success")
+
+
+def test_a_user_and_a_password(tmp_path):
+    vault = Vault("Basic " + base64.b64encode(b"scraper@shop:sesame-7").decode())
+    (tmp_path / "token").write_text("sesame-7\n")
+    metrics = [guarded("basic", vault.url + "/number", user="scraper@shop"),
+               guarded("bearer", vault.url + "/number"), guarded("other", vault.url + "/number", user="someone")]
+    with measuring(tmp_path, *metrics, secret=("vault-token", tmp_path / "token", str(vault.port))) as driver:
+        driver.wait("basic", verdict="success")
+        for name in ("bearer", "other"):  # nobody is given the answer that somebody else may see
+            assert "answered 401" in driver.wait(name, verdict="error")["evidence"]
+    vault.server.shutdown()
+    vault.server.server_close()
