@@ -1,8 +1,6 @@
 /* What is kept of a metric over a restart. */
 #include "probes.h"
 
-#define RATE DEFINITIONS COUNTED "  thresholdRange: {max: 0.01}\n  minimumSample: 500\n"
-
 START_TEST(what_is_kept_comes_back)
 {
     struct rigged rigged, other;
