@@ -18,7 +18,8 @@ struct simulation {
     struct source source;
     struct zone_files zones;
     struct calendar *calendar;
-    struct arena arena;
+    struct arena arena; /* of one line */
+    struct arena words; /* of the measurements */
     struct simulate_task task;
     struct simulate_measurement *measurements; /* task's, grown by halves */
     size_t measurement_size;
@@ -130,7 +131,12 @@ static bool understand(struct simulation *simulation, const struct node *node)
     struct simulate_measurement *made = metric ? add_measurement(simulation) : NULL;
     if (!made || !time_parse(node_get_string(node, "finished"), &made->finished))
         return false;
+    const struct node *silent = node_get(node, "silent");
+    struct text mismatch = node_get_string(node, "ratioMismatch");
     made->metric = metric->name.text;
+    made->silent = silent && silent->type == NODE_BOOL && silent->boolean;
+    if (mismatch.length && !arena_copy(&simulation->words, mismatch, &made->ratio_mismatch))
+        return false;
     made->has_verdict = verdict.length > 0;
     if (made->has_verdict)
         return walk_verdict_parse(verdict, &made->verdict);
@@ -252,6 +258,7 @@ static int run(const struct arguments *arguments)
     struct simulation simulation = {0};
     zone_files_init(&simulation.zones, NULL);
     arena_init(&simulation.arena, 0);
+    arena_init(&simulation.words, (size_t)1 << 28);
     int code = source_open(&simulation.source, arguments, argument_operand(arguments, 1));
     if (code == EXIT_DEFINITIONS)
         source_complain(&simulation.source, arguments);
@@ -271,6 +278,7 @@ static int run(const struct arguments *arguments)
     calendar_free(simulation.calendar);
     zone_files_dispose(&simulation.zones);
     arena_dispose(&simulation.arena);
+    arena_dispose(&simulation.words);
     source_dispose(&simulation.source);
     return code;
 }

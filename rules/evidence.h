@@ -95,8 +95,9 @@ struct evidence {
 struct evidence_look {
     int64_t from, until;
     size_t count; /* entries of each arm: as many as there are buckets, else 1 */
-    /* n units; sum: events among them, or of values; squares: MEANS without buckets. A rate needs
-     * no control (NULL). */
+    /* n units; sum: events among them, or of values; squares: MEANS without buckets. A bucket of
+     * MEANS may have a sum and no units: these came in an earlier look. A rate needs no control
+     * (NULL). */
     const struct sample *arm[ARM_COUNT];
 };
 

@@ -50,7 +50,8 @@ static bool read_source(struct reading *reading, const struct node *spec, struct
     metric->secret = secret.text;
     metric->secret_place = secret.place;
     metric->has_counts = node_get(map, "numerator") != NULL;
-    if (!read_period(map, "step", &metric->step))
+    if (!read_period(map, "step", &metric->step) ||
+        !read_optional_text(reading, node_get(spec, "credentials"), "user", &metric->user))
         return false;
     return read_optional_text(reading, map, "query", &metric->query) &&
            read_optional_text(reading, map, "numerator", &metric->numerator) &&

@@ -93,6 +93,7 @@ struct metric {
     struct text numerator, denominator; /* counts; of a mean a sum, and a count */
     struct text secret;                 /* its name, or empty */
     struct place secret_place;
+    struct text user; /* who signs in with it (Basic); empty: the secret is a token (Bearer) */
     bool has_minimum, has_maximum; /* thresholdRange, both inclusive */
     double minimum, maximum;
     enum metric_compare compare; /* to the control arm */

@@ -1,5 +1,6 @@
 #include "asker.h"
 
+#include <nettle/base64.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +10,8 @@
 
 #define REMEMBERED 1024 /* answers */
 #define SECRET_SIZE 4096
+#define USER_MAXIMUM 200 /* as the schema has it */
+#define SIGN_SIZE (BASE64_ENCODE_RAW_LENGTH(SECRET_SIZE + USER_MAXIMUM + 1) + 40)
 
 /* Somebody who waits for an answer. */
 struct waiter {
@@ -30,6 +33,7 @@ struct transfer {
     struct http_url url;
     const struct metric_driver *driver;
     const struct reach_secret *secret; /* or NULL */
+    struct text user;                  /* who signs in with it, in `key`; empty: it is a token */
     struct buffer post;                /* empty: it is a GET */
     struct buffer body;                /* of the answer */
     struct text key;                   /* what is asked, the secret's name included; its own */
@@ -178,9 +182,27 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return transfer->body.failed ? 0 : size * count;
 }
 
+/* RFC 6750 and RFC 7617. */
+static void write_sign(struct text user, const char *secret, char line[SIGN_SIZE])
+{
+    static const char basic[] = "Authorization: Basic ";
+    char pair[SECRET_SIZE + USER_MAXIMUM + 1];
+    if (user.length == 0) {
+        snprintf(line, SIGN_SIZE, "Authorization: Bearer %s", secret);
+        return;
+    }
+    snprintf(pair, sizeof pair, "%.*s:%s",
+             user.length < USER_MAXIMUM ? (int)user.length : USER_MAXIMUM, user.data, secret);
+    size_t length = strlen(pair), before = sizeof basic - 1;
+    memcpy(line, basic, before);
+    base64_encode_raw(line + before, length, (const uint8_t *)pair);
+    line[before + BASE64_ENCODE_RAW_LENGTH(length)] = '\0';
+    explicit_bzero(pair, sizeof pair);
+}
+
 static bool set_headers(struct transfer *transfer, struct error *error)
 {
-    char value[SECRET_SIZE], line[SECRET_SIZE + 32];
+    char value[SECRET_SIZE], line[SIGN_SIZE];
     bool made = http_guard_append_header(&transfer->headers, "Expect:") &&
                 http_guard_append_header(&transfer->headers, "User-Agent: weir/" WEIR_VERSION) &&
                 http_guard_append_header(&transfer->headers, "Accept: application/json");
@@ -192,7 +214,7 @@ static bool set_headers(struct transfer *transfer, struct error *error)
         return true;
     if (reach_secret_read(transfer->secret, value, sizeof value, error) != STATUS_OK)
         return false;
-    snprintf(line, sizeof line, "Authorization: Bearer %s", value);
+    write_sign(transfer->user, value, line);
     made = http_guard_append_header(&transfer->headers, line);
     explicit_bzero(value, sizeof value);
     explicit_bzero(line, sizeof line);
@@ -315,12 +337,17 @@ static enum status fill(struct transfer *transfer, const struct question *questi
     buffer_append_char(&key, '\n');
     buffer_append_text(&key, question->secret);
     buffer_append_char(&key, '\n');
+    size_t user_at = key.length;
+    buffer_append_text(&key, question->user);
+    buffer_append_char(&key, '\n');
     buffer_append_string(&key, transfer->url.text);
     buffer_append_char(&key, '\n');
     buffer_append_text(&key, buffer_text(&transfer->post));
     transfer->key.data = buffer_take(&key, &transfer->key.length);
     if (status == STATUS_OK && (!transfer->key.data || transfer->post.failed))
         status = error_set(error, STATUS_NO_MEMORY, "out of memory");
+    if (transfer->key.data)
+        transfer->user = (struct text){transfer->key.data + user_at, question->user.length};
     transfer->hash = transfer->key.data ? hash_text(transfer->key) : 0;
     buffer_dispose(&url);
     buffer_dispose(&key);

@@ -123,18 +123,22 @@ void keeper_note(struct metrics *metrics, const struct task *task, int64_t start
     }
     struct store_measurement *row = &rows->items[rows->count];
     bool has_value = isfinite(probe->last.value);
+    struct judgement ratio = {.reason = ""};
+    (void)probe_ratio_mismatch(probe, &ratio);
     *row = (struct store_measurement){.run = probe->run,
                                       .started = started / NANOSECONDS_PER_SECOND,
                                       .finished = metrics_wall(metrics) / NANOSECONDS_PER_SECOND,
                                       .verdict = kept_verdict(probe->last.verdict),
                                       .measure = has_value ? STORE_VALUE : STORE_NOTHING,
-                                      .value = has_value ? probe->last.value : 0};
+                                      .value = has_value ? probe->last.value : 0,
+                                      .silent = probe->silent};
     if (arena_copy(&rows->arena, rollout->environment.text, &row->environment) &&
         arena_copy(&rows->arena, rollout->name.text, &row->rollout) &&
         arena_copy(&rows->arena, phase_of(probe, probe->phase), &row->phase) &&
         arena_copy(&rows->arena, probe->metric->name.text, &row->metric) &&
         arena_copy(&rows->arena, rollout->variant.text, &row->arm) &&
-        arena_copy(&rows->arena, text_of(probe->last.reason), &row->message))
+        arena_copy(&rows->arena, text_of(probe->last.reason), &row->message) &&
+        arena_copy(&rows->arena, text_of(ratio.reason), &row->mismatch))
         rows->count++;
 }
 

@@ -50,6 +50,10 @@ static bool write_line(void *context, const struct store_measurement *measuremen
     buffer_printf(out, ",\"run\":%llu", (unsigned long long)measurement->run);
     write_member(out, "phase", measurement->phase);
     write_member(out, "evidence", measurement->message);
+    if (measurement->silent)
+        buffer_append_string(out, ",\"silent\":true");
+    if (measurement->mismatch.length)
+        write_member(out, "ratioMismatch", measurement->mismatch);
     buffer_append_string(out, "}\n");
     return !out->failed;
 }

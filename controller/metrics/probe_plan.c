@@ -210,6 +210,7 @@ static enum status ask(const struct probe *probe, const struct probe_plan *plan,
     if (!(http ? fill(arena, metric->address, &words, ESCAPE_URL, &out->address)
                : arena_copy(arena, metric->address, &out->address)) ||
         !arena_copy(arena, metric->secret, &out->secret) ||
+        !arena_copy(arena, metric->user, &out->user) ||
         !fill(arena, template, &words, http ? ESCAPE_POINTER : ESCAPE_PROMQL, &out->expression))
         return STATUS_NO_MEMORY;
     /* Looks of evidence join without a gap; all else is of the source's own now, so that one answer

@@ -24,6 +24,7 @@ struct question {
     struct text address;    /* of Prometheus: without the API's path; of http: the whole URL */
     struct text expression; /* PromQL, or a JSON pointer */
     struct text secret;     /* its name, or empty */
+    struct text user;       /* who signs in with it; empty: it is a token */
     int64_t at;             /* wall seconds for which it is asked; 0: now */
     int64_t from, step;     /* step above 0: at each of them from `from` to `at` */
     bool by_bucket;         /* one number a hash bucket will do, too */

@@ -18,6 +18,8 @@ struct gauge {
     struct metric_result result; /* of this phase; its storage is of play->results */
     struct coverage coverage;    /* of the bake */
     char evidence[EVIDENCE_MAX]; /* of the failure that latched */
+    bool silent;                 /* by its newest measurement, as the mismatch */
+    struct text ratio_mismatch;
 };
 
 struct play {
@@ -79,6 +81,8 @@ static enum verdict verdict_of(const struct metric *metric,
         [WALK_INCONCLUSIVE] = VERDICT_INCONCLUSIVE, [WALK_ERROR] = VERDICT_ERROR,
         [WALK_FAILURE] = VERDICT_FAILURE,
     };
+    if (measurement->silent)
+        return VERDICT_FAILURE;
     if (measurement->has_verdict)
         return given[measurement->verdict];
     bool low = metric->has_minimum && !(measurement->value >= metric->minimum),
@@ -98,7 +102,9 @@ static void note_failure(struct gauge *gauge, const struct simulate_measurement 
 {
     const struct metric *metric = gauge->metric;
     bool low = metric->has_minimum && !(measurement->value >= metric->minimum);
-    if (measurement->has_verdict)
+    if (measurement->silent)
+        snprintf(gauge->evidence, EVIDENCE_MAX, "silent while control speaks");
+    else if (measurement->has_verdict)
         snprintf(gauge->evidence, EVIDENCE_MAX, "measured as a failure");
     else
         snprintf(gauge->evidence, EVIDENCE_MAX, "%g %c %g", measurement->value, low ? '<' : '>',
@@ -121,6 +127,8 @@ static void take(struct play *play, size_t index)
     bool had_failed = gauge->result.failed;
     if (metric_result_add(&gauge->result, made, &error) != STATUS_OK)
         return;
+    gauge->silent = measurement->silent;
+    gauge->ratio_mismatch = measurement->ratio_mismatch;
     if (!had_failed && gauge->result.failed)
         note_failure(gauge, measurement);
     if (made.verdict == VERDICT_NO_DATA && gauge->result.limits.on_no_data == NO_DATA_PASS)
@@ -136,6 +144,7 @@ static void read_gauge(struct play *play, size_t at)
     const struct gauge *gauge = &play->gauges[at];
     const struct metric_result *result = &gauge->result;
     int64_t now = clock_nanoseconds(play->now);
+    gate->silent = gauge->silent;
     gate->enough_sample = true;
     gate->fresh = metric_result_fresh(result, now);
     gate->verdict = probe_walk_verdict(metric_result_gate(result, now));
@@ -146,6 +155,10 @@ static void read_gauge(struct play *play, size_t at)
                         : 0;
     if (result->failed)
         gate->evidence = text_of(gauge->evidence);
+    if (gauge->ratio_mismatch.length && !play->known.ratio_mismatch) {
+        play->known.ratio_mismatch = true;
+        play->known.ratio_evidence = gauge->ratio_mismatch;
+    }
 }
 
 static void measure_well(struct play *play, size_t at)
@@ -167,6 +180,7 @@ static enum status measure(struct play *play)
     while (play->next_measurement < task->measurement_count &&
            task->measurements[play->next_measurement].finished <= play->now)
         take(play, play->next_measurement++);
+    play->known.ratio_mismatch = false;
     for (size_t i = 0; i < play->known.gate_count; i++) {
         play->gates[i].evidence = (struct text){0};
         if (task->measurement_count)

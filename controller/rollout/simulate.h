@@ -21,6 +21,9 @@ struct simulate_measurement {
     bool has_verdict; /* else `value` is held against the metric's thresholdRange */
     enum walk_verdict verdict;
     double value;
+    bool silent;                /* the variant said nothing while control spoke: a failure */
+    struct text ratio_mismatch; /* words, where the arms were not as large as their shares; or
+                                   empty */
 };
 
 struct simulate_breach {

@@ -193,6 +193,8 @@ static enum status insert_measurement(struct sqlite_store *store,
     call_real(&call, is_ratio, measurement->numerator);
     call_real(&call, is_ratio, measurement->denominator);
     call_text(&call, measurement->message);
+    call_number(&call, measurement->silent);
+    call_text(&call, measurement->mismatch);
     call_run(&call);
     return call_end(&call, error);
 }
@@ -232,6 +234,8 @@ static struct store_measurement measurement_of(const struct call *call)
         .phase = row_text(call, 7),
         .verdict = verdict_of(row_text(call, 8)),
         .message = row_text(call, 12),
+        .silent = row_number(call, 13) != 0,
+        .mismatch = row_text(call, 14),
     };
     if (row_real(call, 9, &measurement.value))
         measurement.measure = STORE_VALUE;

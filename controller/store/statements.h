@@ -9,7 +9,7 @@
     "intent, environment, flag, seq, generation, fragment, since, evidence, closed"
 #define MEASUREMENT_COLUMNS                                                                        \
     "environment, rollout, metric, finished, started, arm, run, phase, verdict, value, "           \
-    "numerator, denominator, message"
+    "numerator, denominator, message, silent, mismatch"
 #define MEASUREMENT_KEY "environment, rollout, metric, finished, started, arm, run, phase"
 #define EVIDENCE_KEY "environment, rollout, metric, run, phase"
 #define EVIDENCE_IS "environment = $1 AND rollout = $2 AND metric = $3 AND run = $4 AND phase = $5"
@@ -29,7 +29,7 @@
                       "WHERE closed > 0 AND closed < $1 ORDER BY closed LIMIT $2)")                \
     X(MEASUREMENT_APPEND,                                                                          \
       "INSERT INTO measurements (" MEASUREMENT_COLUMNS ") VALUES "                                 \
-      "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING")           \
+      "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING") \
     X(MEASUREMENT_EACH,                                                                            \
       "SELECT " MEASUREMENT_COLUMNS " FROM measurements WHERE environment = $1 AND "               \
       "rollout = $2 AND metric = $3 AND finished >= $4 "                                           \

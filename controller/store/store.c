@@ -91,6 +91,7 @@ static enum status check_measurement(const struct store_measurement *measurement
     CHECK(status, check_text(measurement->arm, STORE_NAME_MAXIMUM, "arm", error));
     CHECK(status, check_number(measurement->run, "run", error));
     CHECK(status, check_text(measurement->message, STORE_MESSAGE_MAXIMUM, "message", error));
+    CHECK(status, check_text(measurement->mismatch, STORE_MESSAGE_MAXIMUM, "mismatch", error));
     CHECK(status, check_finite(measurement, error));
     return status;
 }

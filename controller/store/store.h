@@ -113,6 +113,8 @@ struct store_measurement {
     enum store_measure measure;
     double value, numerator, denominator; /* finite where `measure` has them; else passed over */
     struct text message;                  /* may be empty */
+    bool silent;                          /* the variant said nothing while control spoke */
+    struct text mismatch; /* words, where the arms were not as large as their shares; else empty */
 };
 
 /* All of them or none. One that is there already (same rollout, metric, arm, run, phase and times)

@@ -4,10 +4,12 @@
  * reads commands, one a line, and answers each with one line:
  *     watch FILE RUN PHASE SINCE   the definitions of FILE, their rollouts in the phase since then
  *     view                         {"now":…,"changes":…,"gates":[…],"status":[…],…} of the first
+ *     lines                        what was measured, as one string of lines
  *     quit */
 #include <stdatomic.h>
 
 #include "../../controller/clock.h"
+#include "../../controller/metrics/measurement_lines.h"
 #include "../../controller/metrics/metrics.h"
 #include "../../rules/json.h"
 #include "../unit/rosters.h"
@@ -87,6 +89,19 @@ static struct roster *watch(struct metrics *metrics, const char *path,
     return roster;
 }
 
+static void write_lines(const char *store, struct buffer *out)
+{
+    const struct measurement_query query = {TEXT("production"), TEXT("shop"), 0};
+    struct buffer text;
+    struct error error;
+    buffer_init(&text, 0);
+    if (measurement_lines_write(store, &query, &text, &error) != STATUS_OK)
+        fprintf(stderr, "%s\n", error.message);
+    json_write_string(out, buffer_text(&text));
+    buffer_append_char(out, '\n');
+    buffer_dispose(&text);
+}
+
 int main(int argc, char **argv)
 {
     struct reach_host host = {.host = "127.0.0.1"};
@@ -124,6 +139,8 @@ int main(int argc, char **argv)
             roster_release(roster);
             roster = watch(metrics, path, &standing);
             buffer_append_string(&out, roster ? "{\"watched\":true}\n" : "{\"watched\":false}\n");
+        } else if (strcmp(line, "lines\n") == 0) {
+            write_lines(parts.store, &out);
         } else if (strcmp(line, "telemetry\n") == 0) {
             struct buffer text;
             buffer_init(&text, 0);

@@ -1,10 +1,8 @@
 """Measuring, with a real Prometheus that scrapes a small shop: what becomes of good, bad, missing and ambiguous
 answers, of a source that goes away, and of a restart. The shop's counters grow with time at the rates that a test sets.
 """
-import contextlib
 import http.server
 import json
-import pathlib
 import re
 import shutil
 import socket
@@ -16,47 +14,13 @@ import urllib.request
 import pytest
 
 import weir
+from metering import DRIVER, measuring
 
-DRIVER = pathlib.Path(weir.program()).parent / "tests" / "integration" / "metrics_driver"
 pytestmark = [
     pytest.mark.skipif(not shutil.which("prometheus"), reason="there is no prometheus on this machine"),
     pytest.mark.skipif(not DRIVER.exists(), reason="metrics_driver is not built: make drivers"),
 ]
 
-DEFINITIONS = """\
-apiVersion: weir/v1
-kind: Environment
-metadata: {{name: production}}
----
-apiVersion: weir/v1
-kind: Flag
-metadata: {{name: shop}}
-spec: {{variants: {{on: true, off: false}}, default: off}}
----
-apiVersion: weir/v1
-kind: Rollout
-metadata: {{name: shop}}
-spec:
-  flag: shop
-  environment: production
-  variant: on
-  control: off
-  phases: [{{name: half, percent: 50, bake: 1h}}, {{name: most, percent: 90, bake: 1h}}]
-  metrics: [{names}]
-"""
-METRIC = """\
----
-apiVersion: weir/v1
-kind: Metric
-metadata: {{name: {name}}}
-spec:
-  role: {role}
-  {source}
-  {judge}
-  interval: 1s
-  window: 20s
-  {more}
-"""
 COUNTS = ('{{address: "{url}", '
           'numerator: \'sum(increase(shop_errors_total{{variant="{{{{variant}}}}"}}[{{{{window}}}}]))\', '
           'denominator: \'sum(increase(shop_requests_total{{variant="{{{{variant}}}}"}}[{{{{window}}}}]))\'}}')
@@ -175,46 +139,6 @@ class Prometheus:
         self.process = None
 
 
-class Driver:
-    def __init__(self, folder, secret=()):
-        self.folder = folder
-        self.process = subprocess.Popen([DRIVER, folder, "1", *secret], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=open(folder / "driver.log", "ab"), text=True)
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer, (self.folder / "driver.log").read_text()
-        return json.loads(answer)
-
-    def watch(self, path, since, run=1, phase=0):
-        assert self.ask(f"watch {path} {run} {phase} {since}") == {"watched": True}
-
-    def gate(self, name):
-        return next((gate for gate in self.ask("view")["gates"] if gate["metric"] == name), None)
-
-    def wait(self, name, **wanted):
-        """Waits for a gate that is as wanted, and never lets a success pass that is not."""
-        seen = {}
-
-        def matches():
-            gate = self.gate(name)
-            if gate:
-                seen.update(gate)
-            return gate and all(gate[key] == value for key, value in wanted.items()) and gate
-        try:
-            return weir.wait_until(matches, f"{name}: {wanted}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; last seen {seen}") from None
-
-    def close(self):
-        self.process.stdin.write("quit\n")
-        self.process.stdin.close()
-        code = self.process.wait(30)
-        assert code == 0, (self.folder / "driver.log").read_text()
-
-
 @pytest.fixture(scope="module")
 def shop():
     found = Shop()
@@ -233,23 +157,6 @@ def prometheus(shop, tmp_path_factory):
 def quiet(shop):
     shop.rates = {"on": (50, 0), "off": (50, 0)}
     shop.seconds = {"on": 0.2, "off": 0.2}
-
-
-@contextlib.contextmanager
-def measuring(folder, *metrics, since=None, secret=()):
-    """A driver that watches a rollout with these metrics, each (name, source, judge, more)."""
-    text = DEFINITIONS.format(names=", ".join(metric[0] for metric in metrics))
-    for name, source, judge, *more in metrics:
-        role = more.pop(0) if more else "guardrail"
-        text += METRIC.format(name=name, source=source, judge=judge, role=role, more="\n  ".join(more))
-    path = folder / "definitions.yaml"
-    path.write_text(text)
-    driver = Driver(folder, secret)
-    try:
-        driver.watch(path, int(time.time()) if since is None else since)
-        yield driver
-    finally:
-        driver.close()
 
 
 def counts(prometheus):
@@ -370,6 +277,31 @@ def test_a_silent_variant_trips_the_breaker(prometheus, shop, tmp_path):
         assert gate["evidence"].startswith("silent for three intervals while control speaks"), gate
 
 
+def test_silence_and_a_mismatch_play_again(prometheus, shop, tmp_path):
+    """What was recorded of them leads a play to the decision that a controller took: a count of failures would not."""
+    shop.rates = {"on": (20, 0), "off": (180, 0)}  # of two arms that are to be as large
+    forgiven = "failureLimit: 1000"
+    limit = "compare: {to: control, method: sequential, margin: 0.05}"
+    since = int(time.time())
+    (tmp_path / "one").mkdir()
+    with measuring(tmp_path / "one", ("latency", means(prometheus), limit, "guardrail", forgiven),
+                   since=since) as driver:
+        weir.wait_until(lambda: driver.ask("view")["mismatch"], "a mismatch of the arms")
+        lines, last = driver.play(since, "ratioMismatch")
+        assert (last["status"], last["phase"]) == ("held", "half"), last
+        assert last["evidence"].startswith("sample ratio mismatch: share 0.1"), last
+        assert last["begin"] == next(line["finished"] for line in lines if "ratioMismatch" in line)
+    shop.rates = {"off": (200, 0)}
+    source = counts(prometheus).replace('variant="{{variant}}"', 'variant=~"{{variant}}",variant!="on"')
+    since = int(time.time())
+    (tmp_path / "two").mkdir()
+    with measuring(tmp_path / "two", ("guard", source, LIMIT, "guardrail", forgiven), since=since) as driver:
+        driver.wait("guard", verdict="no data", silent=1)  # a thousand failures would be forgiven
+        lines, last = driver.play(since, "silent")
+        assert (last["status"], last["evidence"]) == ("rolledBack", "guard: silent while control speaks"), last
+        assert last["begin"] == next(line["finished"] for line in lines if "silent" in line)
+
+
 def test_the_source_goes_and_comes_back(prometheus, tmp_path):
     metric = ("errors", counts(prometheus), LIMIT, "guardrail", "consecutiveErrorLimit: 1")
     with measuring(tmp_path, metric) as driver:
@@ -486,94 +418,3 @@ def test_a_redirect_to_another_server_is_not_followed(shop, tmp_path):
             driver.wait("same", verdict="success")
             with pytest.raises(BlockingIOError):
                 other.accept()
-
-
-class Vault:
-    """Answers 7 to whoever names the token, and 401 to all others; keeps connections open."""
-
-    def __init__(self, token):
-        self.seen = []  # (path, Authorization)
-        self.elsewhere = ""  # where /away leads
-        vault = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                given = self.headers.get("Authorization")
-                vault.seen.append((self.path, given))
-                allowed = given == f"Bearer {token}" or self.path == "/open"
-                self.send_response(307 if self.path in ("/away", "/moved") else 200 if allowed else 401)
-                if self.path in ("/away", "/moved"):
-                    self.send_header("Location", vault.elsewhere if self.path == "/away" else "/number")
-                body = b"7" if allowed else b"who are you?"
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def asked(self, path):
-        return [given for asked, given in self.seen if asked == path]
-
-
-@pytest.fixture
-def vaults():
-    """The one that the secret is for, and another one on the same machine."""
-    pair = Vault("sesame-7"), Vault("sesame-7")
-    pair[0].elsewhere = pair[1].url + "/number"
-    yield pair
-    for vault in pair:
-        vault.server.shutdown()
-        vault.server.server_close()
-
-
-def guarded(name, url, secret="vault-token"):
-    source = f'http: {{url: "{url}", query: ""}}'
-    if secret:
-        source += f"\n  credentials: {{secret: {secret}}}"
-    return name, source, "thresholdRange: {max: 9}", "guardrail", "consecutiveErrorLimit: 0"
-
-
-def test_a_secret_goes_to_its_own_host_alone(vaults, tmp_path):
-    own, other = vaults
-    (tmp_path / "token").write_text("sesame-7\n")
-    metrics = [guarded("signed", own.url + "/number"), guarded("moved", own.url + "/moved"),
-               guarded("unsigned", own.url + "/unsigned", None), guarded("away", own.url + "/away"),
-               guarded("unknown", own.url + "/unknown", "no-such-secret"),
-               guarded("foreign", other.url + "/foreign"), guarded("open", other.url + "/open", None)]
-    with measuring(tmp_path, *metrics, secret=("vault-token", tmp_path / "token", str(own.port))) as driver:
-        driver.wait("signed", verdict="success")
-        driver.wait("moved", verdict="success")  # on the same server it goes along
-        driver.wait("open", verdict="success")  # no lack of a way: the other one is there, and its connection is open
-        told = {name: driver.wait(name, verdict="error")["evidence"]
-                for name in ("unsigned", "away", "unknown", "foreign")}
-        before = driver.gate("foreign")["finished"]
-        weir.wait_until(lambda: driver.gate("foreign")["finished"] > before, "another try")
-    assert "answered 401: who are you?" in told["unsigned"]
-    assert "another server and not followed" in told["away"]
-    assert "secret 'no-such-secret' is not known" in told["unknown"]
-    assert "secret" in told["foreign"] and "may not be sent" in told["foreign"], told
-    assert set(own.asked("/number")) == set(own.asked("/away")) == {"Bearer sesame-7"}
-    assert set(own.asked("/unsigned")) == {None} and not own.asked("/unknown")
-    # neither by a connection of its own, nor by one that was left open, nor by the redirect
-    assert {path for path, _ in other.seen} == {"/open"} and {given for _, given in other.seen} == {None}
-    assert "sesame" not in (tmp_path / "driver.log").read_text() + str(told)
-
-
-def test_a_secret_that_cannot_be_read_sends_nothing(vaults, tmp_path):
-    own, _ = vaults
-    with measuring(tmp_path, guarded("signed", own.url + "/number"),
-                   secret=("vault-token", tmp_path / "token", str(own.port))) as driver:
-        gate = driver.wait("signed", verdict="error")
-        assert not own.seen and "token" in gate["evidence"], gate
-        (tmp_path / "token").write_text("sesame-6\n")
-        weir.wait_until(lambda: "answered 401" in driver.gate("signed")["evidence"], "a wrong one")
-        (tmp_path / "token").write_text("sesame-7\n")  # it is read each time, and needs no restart
-        driver.wait("signed", verdict="success")

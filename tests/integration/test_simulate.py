@@ -175,3 +175,25 @@ def test_limits_count_as_in_a_controller(definitions, tmp_path):
     (tmp_path / "definitions.yaml").write_text(limits)
     path = measurements(tmp_path, lambda minute: {"verdict": "inconclusive" if minute == 60 else "success"})
     assert [span["phase"] for span in play(definitions, "--measurements", path)["timeline"]] == ["staff"]
+
+
+def test_silence_fails_whatever_is_forgiven(definitions, tmp_path):
+    """Of a variant that says nothing while control speaks no measurement is forgiven."""
+    (tmp_path / "definitions.yaml").write_text(
+        DEFINITIONS.replace("thresholdRange: {max: 0.01}}", "thresholdRange: {max: 0.01}, failureLimit: 1000}"))
+    bad = 8 * 24 * 60
+    path = measurements(tmp_path, lambda minute: {"verdict": "success" if minute < bad else "failure"})
+    assert "rolledBack" not in [span["status"] for span in play(definitions, "--measurements", path)["timeline"]]
+    path = measurements(tmp_path, lambda minute: {"verdict": "success"} if minute < bad else
+                        {"verdict": "failure", "silent": True})
+    last = play(definitions, "--measurements", path)["timeline"][-1]
+    assert (last["status"], last["begin"]) == ("rolledBack", "2027-01-19T08:00:30Z")
+    assert last["evidence"] == "errors: silent while control speaks"
+
+
+def test_a_sample_ratio_that_is_none_holds(definitions, tmp_path):
+    words = "sample ratio mismatch: share 0.02 of 0.01, n=90000"
+    path = measurements(tmp_path, lambda minute: {"verdict": "success", **({"ratioMismatch": words} if minute >= 11520
+                                                                          else {})})
+    last = play(definitions, "--measurements", path)["timeline"][-1]
+    assert (last["status"], last["begin"], last["evidence"]) == ("held", "2027-01-19T08:00:30Z", words)

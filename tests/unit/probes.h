@@ -28,6 +28,7 @@
     "'sum(increase(e{v=\"{{variant}}\"}[{{window}}]))', denominator: "                             \
     "'sum(increase(r{v=\"{{variant}}\"}[{{window}}]))'}\n"
 #define ASKED "  prometheus: {address: 'http://p:9090', query: 'x{v=\"{{variant}}\"}'}\n"
+#define RATE DEFINITIONS COUNTED "  thresholdRange: {max: 0.01}\n  minimumSample: 500\n"
 
 struct rigged {
     struct roster *roster;

@@ -106,12 +106,14 @@ SHARED bool stop_at_first_override(void *context, const struct store_override *o
 SHARED bool tell_measurement(void *context, const struct store_measurement *measurement)
 {
     struct buffer *out = context;
-    buffer_printf(out, "%lld %.*s %d %d %g %g/%g '%.*s'\n", (long long)measurement->finished,
+    buffer_printf(out, "%lld %.*s %d %d %g %g/%g '%.*s'%s%.*s\n", (long long)measurement->finished,
                   (int)measurement->arm.length,
                   measurement->arm.length ? measurement->arm.data : "", (int)measurement->verdict,
                   (int)measurement->measure, measurement->value, measurement->numerator,
                   measurement->denominator, (int)measurement->message.length,
-                  measurement->message.length ? measurement->message.data : "");
+                  measurement->message.length ? measurement->message.data : "",
+                  measurement->silent ? " silent" : "", (int)measurement->mismatch.length,
+                  measurement->mismatch.length ? measurement->mismatch.data : "");
     return true;
 }
 

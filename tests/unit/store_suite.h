@@ -119,11 +119,13 @@ START_TEST(suite_measurements_are_appended_and_read_by_time)
         batch[i] = measurement_at(40 - i * 10);
     batch[1].verdict = STORE_NO_DATA, batch[1].measure = STORE_NOTHING;
     batch[1].message = TEXT("empty answer");
+    batch[1].silent = true;
     batch[2].verdict = STORE_FAILURE, batch[2].measure = STORE_VALUE, batch[2].value = 0.1;
+    batch[2].mismatch = TEXT(" 0.15 of 0.1");
     batch[3].metric = TEXT("latency");
     CHECK_OK(store_measurement_append(store, batch, 4, error));
     CHECK_MEASUREMENTS(store, 0,
-                       "20 on 1 1 0.1 0/0 ''\n30 on 4 0 0 0/0 'empty answer'\n"
+                       "20 on 1 1 0.1 0/0 '' 0.15 of 0.1\n30 on 4 0 0 0/0 'empty answer' silent\n"
                        "40 on 0 2 0 3/5120 ''\n");
     CHECK_MEASUREMENTS(store, 31, "40 on 0 2 0 3/5120 ''\n");
     /* The same batch again, with one more: nothing is twice. */

@@ -61,6 +61,8 @@ START_TEST(test_a_line_each)
     rows[3].measure = rows[4].measure = STORE_NOTHING;
     rows[3].message = TEXT("it says \"no\"");
     rows[4].message = TEXT("");
+    rows[1].silent = true;
+    rows[2].mismatch = TEXT("sample ratio mismatch: share 0.15 of 0.1");
     keep(rows, COUNT_OF(rows));
     CHECK_LINES(
         &ours,
@@ -69,10 +71,11 @@ START_TEST(test_a_line_each)
         "\"phase\":\"ten\",\"evidence\":\"0.0625 < 0.1\"}\n"
         "{\"metric\":\"errors\",\"started\":\"1970-01-01T00:00:01Z\","
         "\"finished\":\"1970-01-01T00:00:02Z\",\"verdict\":\"failure\",\"value\":0.0625,\"run\":2,"
-        "\"phase\":\"ten\",\"evidence\":\"0.0625 < 0.1\"}\n"
+        "\"phase\":\"ten\",\"evidence\":\"0.0625 < 0.1\",\"silent\":true}\n"
         "{\"metric\":\"errors\",\"started\":\"1970-01-01T00:00:02Z\","
         "\"finished\":\"1970-01-01T00:00:03Z\",\"verdict\":\"inconclusive\",\"value\":0.0625,"
-        "\"run\":2,\"phase\":\"ten\",\"evidence\":\"0.0625 < 0.1\"}\n"
+        "\"run\":2,\"phase\":\"ten\",\"evidence\":\"0.0625 < 0.1\",\"ratioMismatch\":\"sample "
+        "ratio mismatch: share 0.15 of 0.1\"}\n"
         "{\"metric\":\"errors\",\"started\":\"1970-01-01T00:00:03Z\","
         "\"finished\":\"1970-01-01T00:00:04Z\",\"verdict\":\"error\",\"run\":2,"
         "\"phase\":\"ten\",\"evidence\":\"it says \\\"no\\\"\"}\n"

@@ -18,8 +18,6 @@
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-#define RATE DEFINITIONS COUNTED "  thresholdRange: {max: 0.01}\n  minimumSample: 500\n"
-
 START_TEST(looks_join_and_never_overlap)
 {
     struct rigged rigged;
@@ -526,156 +524,6 @@ START_TEST(a_breaker_trips_at_once)
 }
 END_TEST
 
-/* --- from commit to commit ------------------------------------------------------------------- */
-
-static void fail_it(struct rigged *rigged, int64_t from)
-{
-    for (int64_t at = from + 60; at <= from + 600; at += 60)
-        counted(rigged, 30, 100, at);
-    expect_verdict(rigged, from + 600, WALK_FAILURE);
-}
-
-START_TEST(what_a_move_leaves_of_evidence)
-{
-    struct rigged rigged;
-    begin(&rigged, RATE);
-    counted(&rigged, 3, 600, T0 + 60);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 60).covered, 60);
-    /* the next phase: its own counts, the evidence multiplied on */
-    move_on(&rigged, RATE, 1, 1, T0 + 100, T0 + 100);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 100).finished, 0);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 100).covered, 0);
-    counted(&rigged, 3, 600, T0 + 160);
-    ck_assert_int_eq(rigged.plan.spans[0].from, T0 + 100);
-    ck_assert_uint_eq(rigged.probe->evidence->phases, 2);
-    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 600);
-    /* a commit that moves nothing */
-    move_on(&rigged, RATE, 1, 1, T0 + 100, T0 + 200);
-    ck_assert_uint_eq(rigged.probe->evidence->phases, 2);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 200).finished, T0 + 160);
-    /* the same phase begun anew, after a hold */
-    move_on(&rigged, RATE, 1, 1, T0 + 300, T0 + 300);
-    ck_assert_ptr_null(rigged.probe->evidence);
-    fail_it(&rigged, T0 + 300);
-    /* a new run */
-    move_on(&rigged, RATE, 2, 0, T0 + 2000, T0 + 2000);
-    ck_assert_ptr_null(rigged.probe->evidence);
-    expect_verdict(&rigged, T0 + 2000, WALK_NO_DATA);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 2000).restarted, 0);
-    finish(&rigged);
-}
-END_TEST
-
-START_TEST(a_changed_metric_begins_anew)
-{
-    struct rigged rigged;
-    begin(&rigged, RATE);
-    fail_it(&rigged, T0);
-    move_on(&rigged, RATE "  # the same with a comment\n", 1, 0, T0, T0 + 700);
-    expect_verdict(&rigged, T0 + 700, WALK_FAILURE);
-    move_on(&rigged, DEFINITIONS COUNTED "  thresholdRange: {max: 0.5}\n", 1, 0, T0, T0 + 800);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 800).restarted, T0 + 800);
-    expect_verdict(&rigged, T0 + 800, WALK_NO_DATA);
-    probe_plan(rigged.probe, NANO(T0 + 830), &rigged.plan);
-    ck_assert_int_eq(rigged.plan.again, T0 + 860); /* what was before is not of it */
-    counted(&rigged, 30, 100, T0 + 860);
-    expect_verdict(&rigged, T0 + 860, WALK_SUCCESS);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 860).covered, 60);
-    counted(&rigged, 30, 100, T0 + 920); /* what is covered well is of the metric as it is */
-    ck_assert_int_eq(gate_at(&rigged, T0 + 920).covered, 120);
-    move_on(&rigged, RATE, 1, 0, T0, T0 + 940);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 940).covered, 0);
-    finish(&rigged);
-}
-END_TEST
-
-/* Nanoseconds reach to the year 2262. */
-START_TEST(a_phase_dated_to_the_end_of_time_covers_nothing)
-{
-    const int64_t never = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
-    struct rigged rigged;
-    begin(&rigged, RATE);
-    move_on(&rigged, RATE, 1, 1, never, T0 + 60);
-    rigged.probe->exposed = T0 + 60;
-    ck_assert_int_ge(rigged.probe->coverage.from, INT64_MAX - 1);
-    for (int64_t at = T0 + 120; at <= T0 + 600; at += 60) {
-        probe_see(rigged.probe, NANO(at));
-        counted(&rigged, 0, 600, at);
-    }
-    ck_assert_int_eq(gate_at(&rigged, T0 + 600).covered, 0);
-    finish(&rigged);
-}
-END_TEST
-
-/* A metric, and the same with one thing changed. */
-START_TEST(whatever_is_changed_of_a_metric_is_seen)
-{
-    static const struct metric metric = {
-        .numerator = TEXT("ab"), .denominator = TEXT("c"), .has_maximum = true, .burn_count = 1};
-    uint8_t digests[32][PROBE_DIGEST_SIZE];
-    size_t count = 0;
-#define SEEN(change)                                                                               \
-    do {                                                                                           \
-        struct metric changed = metric;                                                            \
-        change;                                                                                    \
-        probe_digest(&changed, digests[count]);                                                    \
-        for (size_t i = 0; i < count; i++)                                                         \
-            ck_assert_msg(memcmp(digests[i], digests[count], PROBE_DIGEST_SIZE) != 0, "%s",        \
-                          #change);                                                                \
-        count++;                                                                                   \
-    } while (0)
-    SEEN((void)0);
-    SEEN(changed.role = METRIC_INFO);
-    SEEN(changed.source = METRIC_HTTP);
-    SEEN(changed.address = TEXT("http://p"));
-    SEEN(changed.query = TEXT("ab"));
-    SEEN(changed.step = 30);
-    SEEN((changed.numerator = TEXT("a"), changed.denominator = TEXT("bc")));
-    SEEN(changed.numerator = TEXT("ac"));
-    SEEN(changed.denominator = TEXT("d"));
-    SEEN(changed.has_minimum = true);
-    SEEN(changed.minimum = 0.5);
-    SEEN(changed.maximum = 0.5);
-    SEEN(changed.compare = METRIC_SEQUENTIAL);
-    SEEN(changed.margin = 0.5);
-    SEEN(changed.alpha = 0.5);
-    SEEN(changed.higher_is_better = true);
-    SEEN(changed.objective = 0.5);
-    SEEN(changed.burn[0].longer = 60);
-    SEEN(changed.burn[0].shorter = 60);
-    SEEN(changed.burn[0].rate = 0.5);
-    SEEN(changed.limits.interval = 60);
-    SEEN(changed.limits.initial_delay = 60);
-    SEEN(changed.limits.window = 60);
-    SEEN(changed.limits.failure = 60);
-    SEEN(changed.limits.inconclusive = 60);
-    SEEN(changed.limits.consecutive_error = 60);
-    SEEN(changed.limits.count = 60);
-    SEEN(changed.minimum_sample = 60);
-    SEEN(changed.on_no_data = NO_DATA_FAIL);
-#undef SEEN
-}
-END_TEST
-
-START_TEST(a_pause_costs_no_evidence)
-{
-    struct rigged rigged;
-    begin(&rigged, RATE);
-    counted(&rigged, 3, 600, T0 + 60);
-    const struct standing resumed = {.run = 1, .since = T0, .counting = T0 + 1000};
-    struct roster *roster = roster_of(RATE, &resumed);
-    ck_assert(probe_continue(rigged.probe, &roster->items[0], roster_metric(roster, TEXT("m")),
-                             &settings, T0, NANO(T0 + 1000)));
-    roster_release(rigged.roster);
-    rigged.roster = roster;
-    ck_assert_double_eq(rigged.probe->evidence->total[ARM_VARIANT].n, 600);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 1000).covered, 0); /* of the bake from here on */
-    counted(&rigged, 3, 600, T0 + 1030);
-    ck_assert_int_eq(gate_at(&rigged, T0 + 1030).covered, 30);
-    finish(&rigged);
-}
-END_TEST
-
 /* --- timers ---------------------------------------------------------------------------------- */
 
 START_TEST(timers_come_in_order)
@@ -718,7 +566,4 @@ UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
           requests_may_hold_and_buckets_may_fail, arms_of_other_sizes_than_their_shares,
           without_control_there_is_no_comparison, error_budgets_burn_in_one_of_several_pairs,
           error_budgets_burn_in_both_windows, guardrails_share_their_alpha,
-          silence_while_control_speaks, a_breaker_trips_at_once, what_a_move_leaves_of_evidence,
-          a_changed_metric_begins_anew, whatever_is_changed_of_a_metric_is_seen,
-          a_pause_costs_no_evidence, a_phase_dated_to_the_end_of_time_covers_nothing,
-          timers_come_in_order)
+          silence_while_control_speaks, a_breaker_trips_at_once, timers_come_in_order)

@@ -1,8 +1,6 @@
 /* What is kept of a metric over a restart. */
 #include "probes.h"
 
-#define RATE DEFINITIONS COUNTED "  thresholdRange: {max: 0.01}\n  minimumSample: 500\n"
-
 START_TEST(what_is_kept_comes_back)
 {
     struct rigged rigged, other;
@@ -68,7 +66,8 @@ START_TEST(what_is_damaged_is_refused)
     ck_assert_int_eq(probe_read(other.probe, TEXT("x"), true, 0, &error), STATUS_INVALID);
     /* an instant that no clock shows: when the evidence restarted */
     struct buffer ill;
-    const char *third = text.data + sizeof "probe 1 " - 1 + (size_t)2 * PROBE_DIGEST_SIZE;
+    const char *third =
+        buffer_string(&text) + sizeof "probe 1 " - 1 + (size_t)2 * PROBE_DIGEST_SIZE;
     for (int i = 0; i < 2; i++)
         third = strchr(third + 1, ' ');
     buffer_init(&ill, 0);

@@ -73,10 +73,35 @@ START_TEST(test_a_newer_store_is_refused)
     store_close(open_store(suite_begin()));
     meddle("PRAGMA user_version = 7");
     check_refused(STATUS_REFUSED, "store '",
-                  "' has version 7, this weir knows up to 1: run the newer weir that "
+                  "' has version 7, this weir knows up to 2: run the newer weir that "
                   "wrote it");
-    meddle("PRAGMA user_version = 1");
+    meddle("PRAGMA user_version = 2");
     store_close(open_store(root));
+    suite_end();
+}
+END_TEST
+
+START_TEST(test_an_older_store_is_brought_up_to_date)
+{
+    struct store *store = open_store(suite_begin());
+    struct store_measurement kept = measurement_at(10);
+    struct error error;
+    kept.silent = true;
+    ck_assert_int_eq(store_measurement_append(store, &kept, 1, &error), STATUS_OK);
+    store_close(store);
+    /* as version 1 left it */
+    meddle("ALTER TABLE measurements DROP COLUMN silent; ALTER TABLE measurements DROP COLUMN "
+           "mismatch; PRAGMA user_version = 1");
+    store = open_store(root);
+    struct buffer told;
+    buffer_init(&told, 0);
+    ck_assert_int_eq(store_measurement_all(store, kept.environment, kept.rollout, 0, 9,
+                                           tell_measurement, &told, &error),
+                     STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(buffer_string(&told), "10 on "));
+    ck_assert_ptr_null(strstr(buffer_string(&told), "silent"));
+    buffer_dispose(&told);
+    store_close(store);
     suite_end();
 }
 END_TEST
@@ -410,8 +435,8 @@ START_TEST(test_a_disk_that_may_not_be_written)
 END_TEST
 
 UNIT_MAIN("store", STORE_SUITE, test_the_file_is_its_owners_alone, test_a_newer_store_is_refused,
-          test_what_is_not_weirs_is_refused, test_folders_that_are_none,
-          test_a_damaged_store_is_set_aside_and_kept, test_damage_within_is_found,
-          test_every_acknowledged_put_outlives_kill_9,
+          test_an_older_store_is_brought_up_to_date, test_what_is_not_weirs_is_refused,
+          test_folders_that_are_none, test_a_damaged_store_is_set_aside_and_kept,
+          test_damage_within_is_found, test_every_acknowledged_put_outlives_kill_9,
           test_several_processes_make_and_use_one_store, test_a_file_that_may_not_grow,
           test_a_disk_that_is_full, test_a_disk_that_may_not_be_written)
