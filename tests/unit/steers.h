@@ -189,8 +189,8 @@ SHARED void steers_close(struct steers *steers)
 SHARED enum recorder_outcome steers_record(struct steers *steers)
 {
     struct proposal *proposal = steers->proposal;
-    const struct recorder recorder = {.clock = steers_clock(),
-                                      .author = {.name = "weir", .mail = "weir@example.com"}};
+    const struct recorder recorder = {
+        .clock = steers_clock(), .author = {.name = "weir of tests", .mail = "weir@example.com"}};
     char commit[COMMIT_TEXT_SIZE] = "";
     struct error error = {0};
     ck_assert_ptr_nonnull(proposal);

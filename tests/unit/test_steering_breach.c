@@ -63,6 +63,8 @@ START_TEST(a_breach_is_served_at_once_and_recorded_with_its_evidence)
     ck_assert_uint_eq(steers_settle(&one), 0);
     ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
                      "Revert \"Advance production/shop-release to half\"");
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format='%%an <%%ae>'"),
+                     "weir of tests <weir@example.com>");
     ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%b | grep -c '^Weir-Reverts: '"),
                      "2");
     ck_assert_ptr_nonnull(
