@@ -53,6 +53,18 @@ static struct desk_request do_verb(struct steers *steers, enum walk_verb_kind ve
     return steers_answer(steers, &request);
 }
 
+/* What is scraped. */
+static bool measures(const char *line)
+{
+    struct buffer out;
+    buffer_init(&out, 0);
+    telemetry_write(one.telemetry, &out);
+    buffer_append_char(&out, '\0');
+    bool found = strstr(out.data, line) != NULL;
+    buffer_dispose(&out);
+    return found;
+}
+
 #define START "  start: 2026-01-01T00:00:00Z\n"
 
 START_TEST(a_rollout_starts_by_its_date_and_walks_by_itself)
@@ -78,6 +90,7 @@ START_TEST(a_kill_is_served_before_git_is_asked)
     ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
     ck_assert(!staff);
     ck_assert_uint_eq(one.proposals, before + 1);
+    ck_assert(measures("\nweir_overrides_open 1\n"));
     struct snapshot *overridden = hub_acquire(&one.hub);
     ck_assert_uint_eq(overridden->environments[0].overrides->count, 1);
     ck_assert_uint_eq(overridden->generation.overlay, 1);
@@ -88,6 +101,7 @@ START_TEST(a_kill_is_served_before_git_is_asked)
         document_equal(overridden->environments[0].document, recorded->environments[0].document));
     ck_assert_int_gt(generation_compare(recorded->generation, overridden->generation), 0);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert(measures("\nweir_overrides_open 0\n"));
     answer = steers_answer(&one, &answer);
     ck_assert_int_eq(answer.state, DESK_RECORDED);
     ck_assert_str_eq(answer.commit, one.tip);
