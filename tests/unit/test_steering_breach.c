@@ -170,6 +170,25 @@ START_TEST(nothing_grows_while_clocks_disagree_but_all_shrinks)
 }
 END_TEST
 
+/* A jump is over when the clocks went on together for an hour. */
+START_TEST(clocks_that_agree_for_long_let_it_grow_again)
+{
+    set_up(MORE);
+    pass(8 * 86400);
+    wall_seconds += 7200;
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    pass(3599);
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    pass(1);
+    core_turn(one.core);
+    ck_assert_ptr_nonnull(one.proposal);
+    ck_assert_int_eq(one.proposal->moves[0].decision->kind, WALK_COMPLETE);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_clock_that_is_set_back_keeps_nobody_on_what_breaks)
 {
     set_up(MORE);
@@ -264,5 +283,6 @@ UNIT_MAIN("steering_breach", a_breach_is_served_at_once_and_recorded_with_its_ev
           a_hook_that_rejects_is_told_and_asked_again,
           a_merge_that_breaks_the_rollout_then_a_kill_then_an_empty_disk,
           nothing_grows_while_clocks_disagree_but_all_shrinks,
+          clocks_that_agree_for_long_let_it_grow_again,
           a_clock_that_is_set_back_keeps_nobody_on_what_breaks,
           a_disk_that_is_full_keeps_no_safe_state_from_users, more_at_once_than_the_cap_are_held)
