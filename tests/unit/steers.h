@@ -185,12 +185,16 @@ SHARED void steers_close(struct steers *steers)
     config_dispose(&steers->config);
 }
 
+static const struct record_key *steers_key; /* NULL: what is recorded is not signed */
+
 /* As the git thread does: what is proposed is pushed, and what came of it is told. */
 SHARED enum recorder_outcome steers_record(struct steers *steers)
 {
     struct proposal *proposal = steers->proposal;
     const struct recorder recorder = {
-        .clock = steers_clock(), .author = {.name = "weir of tests", .mail = "weir@example.com"}};
+        .clock = steers_clock(),
+        .author = {.name = "weir of tests", .mail = "weir@example.com"},
+        .key = steers_key};
     char commit[COMMIT_TEXT_SIZE] = "";
     struct error error = {0};
     ck_assert_ptr_nonnull(proposal);

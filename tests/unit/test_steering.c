@@ -148,6 +148,10 @@ START_TEST(who_loses_a_race_decides_anew_on_the_new_tip)
 {
     set_up(START);
     steers_settle(&one);
+    const struct record_key key = {below(root, "key")};
+    shell("ssh-keygen -q -t ed25519 -N '' -C t -f key && printf 'weir@example.com %%s\\n' \"$(cut "
+          "-d' ' -f1,2 key.pub)\" >signers");
+    steers_key = &key;
     ck_assert_int_eq(do_verb(&one, VERB_STEP_BACK).state, DESK_SERVED);
     shell("cd work && git pull -q --rebase && echo hello > README.md");
     commit("true");
@@ -159,6 +163,12 @@ START_TEST(who_loses_a_race_decides_anew_on_the_new_tip)
     ck_assert_uint_eq(steers_settle(&one), 1);
     ck_assert_uint_eq(steers_exposed(&one, &staff), count);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    steers_key = NULL;
+    ck_assert_ptr_nonnull(
+        strstr(shell("git -C remote.git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile=%s/signers "
+                     "verify-commit main 2>&1",
+                     root),
+               "Good \"git\" signature for weir@example.com")); /* signed again */
     tear_down();
 }
 END_TEST
