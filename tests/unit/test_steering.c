@@ -107,6 +107,8 @@ START_TEST(a_kill_is_served_before_git_is_asked)
     ck_assert_str_eq(answer.commit, one.tip);
     ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
                      "Kill production/shop-release");
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format='%%an, by %%cn'"),
+                     "ada, by weir of tests");
     ck_assert_uint_eq(steers_settle(&one), 0);
     snapshot_release(overridden);
     snapshot_release(recorded);

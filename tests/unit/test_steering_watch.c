@@ -176,9 +176,11 @@ START_TEST(what_finished_its_bake_is_not_measured_any_more)
     catch_up(&one);
     pass(BAKE - 60);
     core_turn(one.core);
+    ck_assert_uint_eq(steers_watched, 1);
     pass(60);
     break_it();
     ck_assert_uint_eq(steers_settle(&one), 0);
+    ck_assert_uint_eq(steers_watched, 0);
     ck_assert_uint_eq(on(&one), 1000);
     tear_down();
 }
