@@ -112,11 +112,13 @@ SHARED void steers_tell(void *context, const struct roster_rollout *item,
 
 /* Since when all targets have what the first rollout's state says, as measuring was told last. */
 static int64_t steers_exposed_since;
-static size_t steers_phase; /* in which it is measured, if in any */
+static size_t steers_watched; /* how many are measured: rollouts, and flags under bake */
+static size_t steers_phase;   /* in which it is measured, if in any */
 
 SHARED void steers_watch(void *self, struct roster *roster, const int64_t *exposed)
 {
     (void)self;
+    steers_watched = roster->count;
     if (roster->count) {
         steers_exposed_since = exposed[0];
         steers_phase = roster->items[0].state->phase;
@@ -185,12 +187,16 @@ SHARED void steers_close(struct steers *steers)
     config_dispose(&steers->config);
 }
 
+static const struct record_key *steers_key; /* NULL: what is recorded is not signed */
+
 /* As the git thread does: what is proposed is pushed, and what came of it is told. */
 SHARED enum recorder_outcome steers_record(struct steers *steers)
 {
     struct proposal *proposal = steers->proposal;
-    const struct recorder recorder = {.clock = steers_clock(),
-                                      .author = {.name = "weir", .mail = "weir@example.com"}};
+    const struct recorder recorder = {
+        .clock = steers_clock(),
+        .author = {.name = "weir of tests", .mail = "weir@example.com"},
+        .key = steers_key};
     char commit[COMMIT_TEXT_SIZE] = "";
     struct error error = {0};
     ck_assert_ptr_nonnull(proposal);

@@ -307,7 +307,8 @@ START_TEST(bucket_variance)
     double n[2] = {0}, sum[2] = {0}, squares[2] = {0};
     for (int arm = 0; arm < 2; arm++) {
         for (int i = 0; i < EVIDENCE_LEAST_BUCKETS; i++) {
-            arms[arm][i] = (struct sample){.n = 50 + i, .sum = (50 + i) * (1 + (i * 7 + arm) % 5)};
+            arms[arm][i] =
+                (struct sample){.n = 50 + i, .sum = (50 + i) * (1.5 - arm + (i * 7 + arm) % 5)};
             n[arm] += arms[arm][i].n;
             sum[arm] += arms[arm][i].sum;
         }
@@ -321,6 +322,39 @@ START_TEST(bucket_variance)
     double expected = 20.0 / 19 * (squares[0] / n[0] / n[0] + squares[1] / n[1] / n[1]);
     ck_assert_double_eq_tol(evidence.estimate.error, sqrt(expected), 1e-12);
     ck_assert_double_eq_tol(evidence.estimate.value, sum[0] / n[0] - sum[1] / n[1], 1e-12);
+    /* what comes of it, by degrees of freedom (Welch and Satterthwaite; Abramowitz and Stegun
+     * 26.7.8) */
+    double of[2] = {20.0 / 19 * squares[0] / n[0] / n[0], 20.0 / 19 * squares[1] / n[1] / n[1]};
+    double freedom = expected * expected / ((of[0] * of[0] + of[1] * of[1]) / 19);
+    double t = evidence.estimate.value / sqrt(expected), rho, mixture;
+    double z = t * (1 - 1 / (4 * freedom)) / sqrt(1 + t * t / (2 * freedom));
+    ok(statistics_rho(0.1, STATISTICS_DEFAULT_HORIZON, &rho));
+    ok(statistics_evidence_above(z * sqrt(n[0] + n[1]), n[0] + n[1], 1 / rho / rho, &mixture));
+    ck_assert_double_eq_tol(evidence.phase[SIDE_ABOVE].evidence, mixture, 1e-12);
+}
+END_TEST
+
+/* What lay in the buckets of the last phase is none of the next one's. */
+START_TEST(a_phase_begins_with_empty_buckets)
+{
+    struct sample arms[2][EVIDENCE_LEAST_BUCKETS];
+    const struct evidence_design design = {.kind = EVIDENCE_PROPORTIONS, .units = EVIDENCE_BUCKETS};
+    struct evidence evidence = opened(design), alone = opened(design);
+    for (int phase = 0; phase < 2; phase++) {
+        for (int i = 0; i < EVIDENCE_LEAST_BUCKETS; i++) {
+            arms[0][i] = (struct sample){.n = 100, .sum = 5 + i % (7 - phase * 3)};
+            arms[1][i] = (struct sample){.n = 100, .sum = 5 + i % 3};
+        }
+        const struct evidence_look some = {
+            1000 + phase * 1000, 2000 + phase * 1000, EVIDENCE_LEAST_BUCKETS, {arms[0], arms[1]}};
+        ok(evidence_add(&evidence, &some, &error));
+        if (phase == 0)
+            ok(evidence_begin(&evidence, 2000, 0, &error));
+        else
+            ok(evidence_add(&alone, &some, &error));
+    }
+    ck_assert_double_eq(evidence.estimate.error, alone.estimate.error);
+    ck_assert_double_eq(evidence.phase[SIDE_ABOVE].evidence, alone.phase[SIDE_ABOVE].evidence);
 }
 END_TEST
 
@@ -502,5 +536,5 @@ END_TEST
 UNIT_MAIN("evidence", designs_that_cannot_be_tested, looks_that_overlap, counters_that_go_back,
           counts_that_no_sample_can_have, buckets_are_counted, one_phase_is_the_mixture,
           phases_are_multiplied, harm_latches, directions_and_margins, burn_in, bucket_variance,
-          rare_events, spread_that_is_lost, sample_ratio, rate_has_two_sides, stored_and_restored,
-          damaged_text)
+          a_phase_begins_with_empty_buckets, rare_events, spread_that_is_lost, sample_ratio,
+          rate_has_two_sides, stored_and_restored, damaged_text)

@@ -197,65 +197,6 @@ START_TEST(of_a_windows_steps_the_worst_counts)
 }
 END_TEST
 
-/* One that can never be longer than it is is not waited for, but told. */
-START_TEST(a_window_under_four_scrapes_says_so)
-{
-    const struct reading answers[] = {number(0), number(1000)};
-    struct rigged rigged;
-    begin(&rigged, DEFINITIONS COUNTED "  thresholdRange: {max: 0}\n  window: 30s\n");
-    answer(&rigged, answers, T0 + 600);
-    expect_verdict(&rigged, T0 + 600, WALK_NO_DATA);
-    ck_assert_ptr_nonnull(strstr(gate_at(&rigged, T0 + 600).evidence.data, "make it longer"));
-    finish(&rigged);
-}
-END_TEST
-
-START_TEST(counts_are_compared_by_their_minimum_sample)
-{
-    static const char *const methods[] = {"difference", "ratio"};
-    for (size_t i = 0; i < COUNT_OF(methods); i++) {
-        char yaml[3000];
-        struct rigged rigged;
-        const struct reading few[] = {number(9), number(90), number(1), number(900)},
-                             ill[] = {number(90), number(900), number(1), number(900)},
-                             well[] = {number(1), number(900), number(1), number(900)};
-        snprintf(yaml, sizeof yaml,
-                 "%s  compare: {to: control, method: %s, margin: 0.01}\n  minimumSample: 100\n",
-                 DEFINITIONS COUNTED, methods[i]);
-        begin(&rigged, yaml);
-        answer(&rigged, few, T0 + 600);
-        expect_verdict(&rigged, T0 + 600, WALK_NO_DATA);
-        ck_assert(!gate_at(&rigged, T0 + 600).enough_sample);
-        answer(&rigged, well, T0 + 660);
-        expect_verdict(&rigged, T0 + 660, WALK_SUCCESS);
-        ck_assert(gate_at(&rigged, T0 + 660).enough_sample);
-        answer(&rigged, ill, T0 + 720);
-        expect_verdict(&rigged, T0 + 720, WALK_FAILURE);
-        finish(&rigged);
-    }
-}
-END_TEST
-
-/* Who turns the wheel is woken by what changes a verdict, and by nothing else. */
-START_TEST(what_changes_is_told)
-{
-    static const struct {
-        double value;
-        bool is_told;
-    } rows[] = {{0, true}, {0, false}, {2, true}, {2, false}};
-    struct rigged rigged;
-    begin(&rigged, DEFINITIONS ASKED "  thresholdRange: {max: 1}\n");
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        int64_t at = T0 + 60 * (int64_t)(i + 1);
-        probe_plan(rigged.probe, NANO(at), &rigged.plan);
-        rigged.readings[0] = number(rows[i].value);
-        ck_assert_int_eq(probe_take(rigged.probe, &rigged.plan, rigged.readings, NULL, NANO(at)),
-                         rows[i].is_told);
-    }
-    finish(&rigged);
-}
-END_TEST
-
 START_TEST(failure_beats_what_comes_later)
 {
     struct rigged rigged;
@@ -419,30 +360,6 @@ START_TEST(without_control_there_is_no_comparison)
 }
 END_TEST
 
-START_TEST(error_budgets_burn_in_one_of_several_pairs)
-{
-    struct rigged rigged;
-    begin(&rigged, DEFINITIONS COUNTED
-          "  burnRate: {objective: 0.99, windows: [{long: 1h, short: 5m, rate: 10}, {long: 2h, "
-          "short: 10m, rate: 5}]}\n");
-    probe_plan(rigged.probe, NANO(T0 + 30), &rigged.plan); /* under four scrapes */
-    ck_assert_uint_eq(rigged.plan.count, 0);
-    ck_assert_int_eq(rigged.plan.again, T0 + 60);
-    probe_plan(rigged.probe, NANO(T0 + 7200), &rigged.plan);
-    ck_assert_uint_eq(rigged.plan.count, 8);
-    const struct reading answers[] = {number(70), number(1000), number(7), number(100),
-                                      number(70), number(1000), number(7), number(100)};
-    memcpy(rigged.readings, answers, sizeof answers);
-    rigged.readings[6] = number(1); /* the other short one */
-    (void)!probe_take(rigged.probe, &rigged.plan, rigged.readings, NULL, NANO(T0 + 7200));
-    expect_verdict(&rigged, T0 + 7200, WALK_SUCCESS);
-    rigged.readings[6] = number(7);
-    (void)!probe_take(rigged.probe, &rigged.plan, rigged.readings, NULL, NANO(T0 + 7260));
-    expect_verdict(&rigged, T0 + 7260, WALK_FAILURE);
-    finish(&rigged);
-}
-END_TEST
-
 START_TEST(error_budgets_burn_in_both_windows)
 {
     struct rigged rigged;
@@ -459,20 +376,6 @@ START_TEST(error_budgets_burn_in_both_windows)
     rigged.readings[2] = number(50);
     (void)!probe_take(rigged.probe, &rigged.plan, rigged.readings, NULL, NANO(T0 + 7260));
     expect_verdict(&rigged, T0 + 7260, WALK_FAILURE);
-    finish(&rigged);
-}
-END_TEST
-
-/* What may end a rollout by chance is one alpha for all of its guardrails together. */
-START_TEST(guardrails_share_their_alpha)
-{
-    static const struct probe_settings four = {.guardrails = 4};
-    struct rigged rigged = {.roster = stand(RATE, 1, 0, T0)};
-    rigged.probe = probe_new(&rigged.roster->items[0], roster_metric(rigged.roster, TEXT("m")),
-                             &four, T0, NANO(T0));
-    ck_assert_ptr_nonnull(rigged.probe);
-    counted(&rigged, 0, 600, T0 + 60);
-    ck_assert_double_eq(rigged.probe->evidence->design.alpha, 0.05 / 4);
     finish(&rigged);
 }
 END_TEST
@@ -559,11 +462,9 @@ END_TEST
 UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
           a_breaker_looks_at_what_it_will_count_later, the_first_measurement_waits,
           a_phase_dated_later_than_now_is_measured_all_the_same, a_rate_is_judged_by_its_sample,
-          of_a_windows_steps_the_worst_counts, a_window_under_four_scrapes_says_so,
-          counts_are_compared_by_their_minimum_sample, what_changes_is_told,
-          failure_beats_what_comes_later, no_answer_is_ever_a_success, an_old_success_is_none,
-          a_missing_numerator_is_none, a_limit_of_zero_is_judged_raw,
-          requests_may_hold_and_buckets_may_fail, arms_of_other_sizes_than_their_shares,
-          without_control_there_is_no_comparison, error_budgets_burn_in_one_of_several_pairs,
-          error_budgets_burn_in_both_windows, guardrails_share_their_alpha,
-          silence_while_control_speaks, a_breaker_trips_at_once, timers_come_in_order)
+          of_a_windows_steps_the_worst_counts, failure_beats_what_comes_later,
+          no_answer_is_ever_a_success, an_old_success_is_none, a_missing_numerator_is_none,
+          a_limit_of_zero_is_judged_raw, requests_may_hold_and_buckets_may_fail,
+          arms_of_other_sizes_than_their_shares, without_control_there_is_no_comparison,
+          error_budgets_burn_in_both_windows, silence_while_control_speaks, a_breaker_trips_at_once,
+          timers_come_in_order)

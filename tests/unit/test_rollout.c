@@ -115,6 +115,43 @@ START_TEST(a_ramp_grows_with_the_clock_up_to_its_window)
 }
 END_TEST
 
+/* The union of (audience and percent) of the phases so far, in whatever order they come. */
+START_TEST(a_part_of_an_audience_adds_to_a_part_of_all)
+{
+    struct phase items[] = {{.name = TEXT("ten"), .share = 10000},
+                            {.name = TEXT("staff"), .audience = TEXT("staff"), .share = 50000},
+                            {.name = TEXT("all"), .share = SPLIT_TOTAL}};
+    unsigned staff[2] = {0}, lost = 0;
+    for (size_t phase = 0; phase < 2; phase++) {
+        struct rollout_state state = state_in(COURSE_RUNNING, phase);
+        struct decision decision;
+        struct rig rig;
+        state.plan = (struct phases){items, COUNT_OF(items)};
+        build(&rig, &state, NULL);
+        ck_assert_uint_eq(rollout_share_at(&state, RIG_NOW), 10000);
+        unsigned others = count_on(&rig, RIG_NOW);
+        ck_assert_msg(others > KEYS / 10 - 80 && others < KEYS / 10 + 80, "%u", others);
+        for (unsigned i = 0; i < KEYS; i++) {
+            char context[100];
+            struct error error = {0};
+            snprintf(context, sizeof context,
+                     "{\"targetingKey\":\"user-%u\",\"email\":\"a@example.com\"}", i);
+            ck_assert_int_eq(
+                context_read(&rig.context, rig.document->attributes, text_of(context), &error),
+                STATUS_OK);
+            evaluate(document_find(rig.document, TEXT("shop")), &rig.context, RIG_NOW, &decision);
+            bool on = text_is(decision.variant, "on");
+            lost += is_on(&rig, i, RIG_NOW) && !on;
+            staff[phase] += on;
+        }
+        rig_dispose(&rig);
+    }
+    ck_assert_uint_eq(lost, 0);
+    ck_assert_msg(staff[0] < KEYS / 10 + 80, "%u", staff[0]);
+    ck_assert_msg(staff[1] > KEYS / 2 - 120 && staff[1] < KEYS * 6 / 10, "%u", staff[1]);
+}
+END_TEST
+
 #define PREREQUISITE                                                                               \
     RIG_FLAG("after", "  rules: [{when: {flag: {name: shop, is: on}}, serve: on}]\n")
 
@@ -163,6 +200,54 @@ START_TEST(a_state_of_another_identity_is_not_its)
     build(&rig, &state, NULL);
     ck_assert_uint_eq(count_on(&rig, RIG_NOW), 0);
     rig_dispose(&rig);
+}
+END_TEST
+
+/* What a digest is of, each of the same length as before: none may be left out. */
+START_TEST(an_identity_is_of_all_its_parts)
+{
+    struct rollout rollout = {.name.text = TEXT("r"),
+                              .flag.text = TEXT("shop"),
+                              .environment.text = TEXT("live"),
+                              .variant.text = TEXT("on"),
+                              .control.text = TEXT("no"),
+                              .seed = TEXT("s1"),
+                              .bucket_by = TEXT("key")};
+    struct text *const parts[] = {&rollout.flag.text,    &rollout.environment.text,
+                                  &rollout.variant.text, &rollout.control.text,
+                                  &rollout.seed,         &rollout.bucket_by};
+    uint8_t one[IDENTITY_SIZE], other[IDENTITY_SIZE];
+    rollout_identity(&rollout, one);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        struct text before = *parts[i];
+        *parts[i] = (struct text){"xxxxxx", before.length};
+        rollout_identity(&rollout, other);
+        ck_assert_msg(memcmp(one, other, IDENTITY_SIZE) != 0, "part %zu", i);
+        *parts[i] = before;
+    }
+    rollout_identity(&rollout, other);
+    ck_assert_int_eq(memcmp(one, other, IDENTITY_SIZE), 0);
+}
+END_TEST
+
+START_TEST(an_intent_is_of_environment_rollout_run_seq_and_action)
+{
+    const struct rollout_state state = state_in(COURSE_RUNNING, PHASE_TEN);
+    struct rollout_state others[4] = {state, state, state, state};
+    char intent[INTENT_TEXT_SIZE], other[INTENT_TEXT_SIZE];
+    rollout_intent(&state, TEXT("rollback"), intent);
+    /* printf '%s' 10:production12:shop-release1:11:78:rollback | sha256sum */
+    ck_assert_str_eq(intent, "6f0b27c85c61d60ec5faf19dbca66cc9aac9d3d7f3b854f0e8697b51c3db3bc6");
+    others[0].environment = TEXT("productiom");
+    others[1].rollout = TEXT("shop-releasf");
+    others[2].run++;
+    others[3].seq++;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        rollout_intent(&others[i], TEXT("rollback"), other);
+        ck_assert_str_ne(intent, other);
+    }
+    rollout_intent(&state, TEXT("rollbacl"), other);
+    ck_assert_str_ne(intent, other);
 }
 END_TEST
 
@@ -267,6 +352,19 @@ START_TEST(safer_lets_nobody_in_sooner)
     other.approval_count = 1;
     ck_assert(!rollout_state_is_safer(&state, &other));
     ck_assert(rollout_state_is_safer(&other, &state));
+    struct approval forged = {TEXT("eve"), RIG_NOW, 1, 7, TEXT("sha256:1")};
+    struct rollout_state approved = other; /* nor another than who did */
+    other.approvals = &forged;
+    ck_assert(!rollout_state_is_safer(&approved, &other));
+    forged = approval;
+    forged.seq++;
+    ck_assert(!rollout_state_is_safer(&approved, &other));
+    forged = approval;
+    forged.run++;
+    ck_assert(!rollout_state_is_safer(&approved, &other));
+    forged = approval;
+    forged.plan = TEXT("sha256:2");
+    ck_assert(!rollout_state_is_safer(&approved, &other));
     other = state; /* a decision that was not recorded would be taken for one that was */
     other.intents = &intent;
     other.intent_count = 1;
@@ -402,6 +500,8 @@ START_TEST(rules_that_hide_users_are_named)
 END_TEST
 
 UNIT_MAIN("rollout", a_pending_rollout_changes_nothing, phases_add_up,
+          a_part_of_an_audience_adds_to_a_part_of_all, an_identity_is_of_all_its_parts,
+          an_intent_is_of_environment_rollout_run_seq_and_action,
           a_ramp_grows_with_the_clock_up_to_its_window, what_is_rolled_back_is_gone_on_every_path,
           prerequisites_see_the_rollout, a_completed_rollout_stays_at_its_last_phase,
           a_state_of_another_identity_is_not_its, a_state_is_read_as_it_was_written,

@@ -43,6 +43,18 @@ static struct desk_request do_verb(struct steers *steers, enum walk_verb_kind ve
     return steers_answer(steers, &request);
 }
 
+/* What is scraped. */
+static bool measures(const char *line)
+{
+    struct buffer out;
+    buffer_init(&out, 0);
+    telemetry_write(one.telemetry, &out);
+    buffer_append_char(&out, '\0');
+    bool found = strstr(out.data, line) != NULL;
+    buffer_dispose(&out);
+    return found;
+}
+
 #define START "  start: 2026-01-01T00:00:00Z\n"
 
 START_TEST(a_rollout_starts_by_its_date_and_walks_by_itself)
@@ -68,6 +80,7 @@ START_TEST(a_kill_is_served_before_git_is_asked)
     ck_assert_uint_eq(steers_exposed(&one, &staff), 0);
     ck_assert(!staff);
     ck_assert_uint_eq(one.proposals, before + 1);
+    ck_assert(measures("\nweir_overrides_open 1\n"));
     struct snapshot *overridden = hub_acquire(&one.hub);
     ck_assert_uint_eq(overridden->environments[0].overrides->count, 1);
     ck_assert_uint_eq(overridden->generation.overlay, 1);
@@ -78,11 +91,14 @@ START_TEST(a_kill_is_served_before_git_is_asked)
         document_equal(overridden->environments[0].document, recorded->environments[0].document));
     ck_assert_int_gt(generation_compare(recorded->generation, overridden->generation), 0);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert(measures("\nweir_overrides_open 0\n"));
     answer = steers_answer(&one, &answer);
     ck_assert_int_eq(answer.state, DESK_RECORDED);
     ck_assert_str_eq(answer.commit, one.tip);
     ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
                      "Kill production/shop-release");
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format='%%an, by %%cn'"),
+                     "ada, by weir of tests");
     ck_assert_uint_eq(steers_settle(&one), 0);
     snapshot_release(overridden);
     snapshot_release(recorded);
@@ -124,6 +140,10 @@ START_TEST(who_loses_a_race_decides_anew_on_the_new_tip)
 {
     set_up(START);
     steers_settle(&one);
+    const struct record_key key = {below(root, "key")};
+    shell("ssh-keygen -q -t ed25519 -N '' -C t -f key && printf 'weir@example.com %%s\\n' \"$(cut "
+          "-d' ' -f1,2 key.pub)\" >signers");
+    steers_key = &key;
     ck_assert_int_eq(do_verb(&one, VERB_STEP_BACK).state, DESK_SERVED);
     shell("cd work && git pull -q --rebase && echo hello > README.md");
     commit("true");
@@ -135,6 +155,12 @@ START_TEST(who_loses_a_race_decides_anew_on_the_new_tip)
     ck_assert_uint_eq(steers_settle(&one), 1);
     ck_assert_uint_eq(steers_exposed(&one, &staff), count);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    steers_key = NULL;
+    ck_assert_ptr_nonnull(
+        strstr(shell("git -C remote.git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile=%s/signers "
+                     "verify-commit main 2>&1",
+                     root),
+               "Good \"git\" signature for weir@example.com")); /* signed again */
     tear_down();
 }
 END_TEST

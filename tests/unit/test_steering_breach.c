@@ -53,6 +53,8 @@ START_TEST(a_breach_is_served_at_once_and_recorded_with_its_evidence)
     ck_assert_uint_eq(steers_settle(&one), 0);
     ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%s"),
                      "Revert \"Advance production/shop-release to half\"");
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format='%%an <%%ae>'"),
+                     "weir of tests <weir@example.com>");
     ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%b | grep -c '^Weir-Reverts: '"),
                      "2");
     ck_assert_ptr_nonnull(
@@ -158,6 +160,25 @@ START_TEST(nothing_grows_while_clocks_disagree_but_all_shrinks)
 }
 END_TEST
 
+/* A jump is over when the clocks went on together for an hour. */
+START_TEST(clocks_that_agree_for_long_let_it_grow_again)
+{
+    set_up(MORE);
+    pass(8 * 86400);
+    wall_seconds += 7200;
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    pass(3599);
+    core_turn(one.core);
+    ck_assert_ptr_null(one.proposal);
+    pass(1);
+    core_turn(one.core);
+    ck_assert_ptr_nonnull(one.proposal);
+    ck_assert_int_eq(one.proposal->moves[0].decision->kind, WALK_COMPLETE);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_clock_that_is_set_back_keeps_nobody_on_what_breaks)
 {
     set_up(MORE);
@@ -210,11 +231,19 @@ START_TEST(a_disk_that_is_full_keeps_no_safe_state_from_users)
 }
 END_TEST
 
+static const char *breaking; /* the digits of those rollouts that break */
+
+static bool is_breaking(const struct roster_rollout *item)
+{
+    return strchr(breaking, item->name[strlen(item->name) - 1]) != NULL;
+}
+
 /* Seven rollouts break at once: as many as the cap lets walk back, those that moved last; the
  * rest are held. */
 START_TEST(more_at_once_than_the_cap_are_held)
 {
     char text[8000] = METRIC;
+    steers_blast_cap = 4;
     begin();
     log_set_level(LOG_LEVEL_ERROR);
     shell("mkdir -p work/flags");
@@ -235,14 +264,25 @@ START_TEST(more_at_once_than_the_cap_are_held)
     steers_fetch(&one);
     steers_take(&one);
     steers_settle(&one);
-    steers_measure(WALK_FAILURE, "0.5 > 0.01");
+    shell("mv remote.git away.git"); /* what is open counts like what the log tells */
+    steers_breaks = is_breaking;
+    breaking = "56";
     core_turn(one.core);
-    ck_assert_uint_eq(steering_open(core_steering(one.core)), WALK_BLAST_CAP);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    pass(1800);
+    breaking = "0123456";
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 4);
+    shell("mv away.git remote.git");
+    pass(120);
     steers_settle(&one);
+    steers_breaks = NULL;
+    steers_blast_cap = 0;
     ck_assert_str_eq(shell("git -C remote.git grep -l 'course: rolledBack' main -- state | wc -l"),
-                     "5");
+                     "4");
     ck_assert_str_eq(shell("git -C remote.git grep -l 'reason: blast' main -- state"),
-                     "main:state/production/r0.yaml\nmain:state/production/r3.yaml");
+                     "main:state/production/r0.yaml\nmain:state/production/r3.yaml\nmain:state/"
+                     "production/r4.yaml");
     tear_down();
 }
 END_TEST
@@ -252,5 +292,6 @@ UNIT_MAIN("steering_breach", a_breach_is_served_at_once_and_recorded_with_its_ev
           a_hook_that_rejects_is_told_and_asked_again,
           a_merge_that_breaks_the_rollout_then_a_kill_then_an_empty_disk,
           nothing_grows_while_clocks_disagree_but_all_shrinks,
+          clocks_that_agree_for_long_let_it_grow_again,
           a_clock_that_is_set_back_keeps_nobody_on_what_breaks,
           a_disk_that_is_full_keeps_no_safe_state_from_users, more_at_once_than_the_cap_are_held)

@@ -23,7 +23,7 @@ START_TEST(hours_that_nobody_knows_are_no_open_hours)
 }
 END_TEST
 
-#define APPROVED "[{name: two, percent: 2}, {name: half, percent: 50, approvals: 1, bake: 1w}]"
+#define APPROVED "[{name: two, percent: 2}, {name: half, percent: 50, approvals: 2, bake: 1w}]"
 
 START_TEST(who_approves_and_then_changes_it_has_not_approved_it)
 {
@@ -32,18 +32,21 @@ START_TEST(who_approves_and_then_changes_it_has_not_approved_it)
     ck_assert_uint_eq(steers_told.times, 1); /* that they are wanted, once a move */
     ck_assert_int_eq(steers_told.kind, WALK_WAIT);
     ck_assert_int_eq(steers_told.cause, WAIT_APPROVALS);
-    refuses(VERB_ADVANCE, "approvals 0 of 1");
+    refuses(VERB_ADVANCE, "approvals 0 of 2");
     struct desk_request request = do_verb(VERB_APPROVE, "a@example.com");
     ck_assert_int_eq(request.state, DESK_REFUSED); /* who wrote it */
     setenv("GIT_AUTHOR_EMAIL", "eve@example.com", 1);
     push_edit(APPROVED, START "# changed by eve\n");
     do_verb(VERB_APPROVE, "a@example.com");
     ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
+    steers_take(&one);
+    do_verb(VERB_APPROVE, "bob@example.com");
+    ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
     setenv("GIT_AUTHOR_EMAIL", "a@example.com", 1);
     push_edit(APPROVED, START "# and again by a\n");
     ck_assert_uint_eq(steers_settle(&one), 0);
     ck_assert_uint_lt(exposed(), 60);
-    ck_assert(shows("\"given\":0"));
+    ck_assert(shows("\"given\":1")); /* bob's */
     do_verb(VERB_APPROVE, "eve@example.com");
     ck_assert_int_eq(steers_record(&one), RECORDER_ACCEPTED);
     steers_take(&one);
@@ -156,6 +159,38 @@ START_TEST(a_file_holds_what_is_served_over_git)
     ck_assert_int_eq(do_verb(VERB_KILL, "ada").state, DESK_SERVED);
     ck_assert_uint_eq(exposed(), 0);
     target_holds_what_is_served("overrides");
+    tear_down();
+}
+END_TEST
+
+/* What is served of rollouts keeps nothing of what is served of flags from the branch. */
+START_TEST(kills_of_rollouts_and_of_flags_are_both_recorded)
+{
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    shell("mkdir -p work/flags");
+    write_text("flags/shop.yaml", ROLLOUT_FLAG RIG_FLAG("other", ""));
+    write_rollout(PHASES, START);
+    commit("true");
+    steers_open(&one, "one");
+    steers_fetch(&one);
+    steers_take(&one);
+    steers_settle(&one);
+    shell("mv remote.git away.git");
+    ck_assert_int_eq(do_verb(VERB_KILL, "ada").state, DESK_SERVED);
+    pass(1);
+    struct desk_request request = {
+        .environment = "production", .rollout = "other", .verb = VERB_KILL, .by = "ada"};
+    ck_assert_ok(desk_submit(one.desk, &request, &failure));
+    core_turn(one.core);
+    ck_assert_int_eq(steers_answer(&one, &request).state, DESK_SERVED);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 2);
+    shell("mv away.git remote.git");
+    pass(120);
+    ck_assert_uint_eq(steers_settle(&one), 1);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_str_eq(shell("git -C remote.git log -2 --format=%%s"),
+                     "Kill flag production/other\nKill production/shop-release");
     tear_down();
 }
 END_TEST
@@ -298,7 +333,7 @@ UNIT_MAIN("steering_safety", hours_that_nobody_knows_are_no_open_hours,
           who_approves_and_then_changes_it_has_not_approved_it,
           a_state_of_later_than_now_lets_nobody_in,
           nothing_is_measured_nor_grows_before_every_target_has_it,
-          a_file_holds_what_is_served_over_git,
+          a_file_holds_what_is_served_over_git, kills_of_rollouts_and_of_flags_are_both_recorded,
           a_halt_within_a_window_lets_nobody_in_from_its_commit_on,
           nobody_is_let_in_beyond_the_end_of_a_window, a_breaker_kills_whatever_the_status,
           a_breaker_kills_what_a_step_back_still_serves,

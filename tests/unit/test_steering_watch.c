@@ -120,6 +120,13 @@ START_TEST(a_breach_is_served_at_once_and_the_commit_reverted)
     pass(60);
     ck_assert_uint_eq(steers_settle(&one), 0);
     ck_assert_uint_eq(on(&one), 1000);
+    steers_breaks = NULL;
+    steers_measure(WALK_SUCCESS, "0.001 <= 0.01"); /* what passes stays */
+    core_turn(one.core);
+    steers_measure(WALK_ERROR, "down");
+    core_turn(one.core);
+    ck_assert_uint_eq(on(&one), 1000);
+    steers_breaks = breaks_shop;
     break_it();
     core_turn(one.core);
     ck_assert_uint_eq(on(&one), 0);
@@ -169,9 +176,11 @@ START_TEST(what_finished_its_bake_is_not_measured_any_more)
     catch_up(&one);
     pass(BAKE - 60);
     core_turn(one.core);
+    ck_assert_uint_eq(steers_watched, 1);
     pass(60);
     break_it();
     ck_assert_uint_eq(steers_settle(&one), 0);
+    ck_assert_uint_eq(steers_watched, 0);
     ck_assert_uint_eq(on(&one), 1000);
     tear_down();
 }
@@ -470,7 +479,8 @@ START_TEST(the_blast_cap_holds_a_guardrail_but_no_breaker)
     break_it();
     core_turn(one.core);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
-    ck_assert_uint_eq(on(&one), 1000); /* the one that changed last went back */
+    ck_assert_uint_eq(on(&one), 1000);             /* the one that changed last went back */
+    ck_assert_int_eq(steers_told.kind, WALK_HOLD); /* and people are told of the other */
     steers_gate.role = METRIC_BREAKER;
     core_turn(one.core);
     steers_blast_cap = 0;

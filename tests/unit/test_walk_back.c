@@ -348,8 +348,10 @@ START_TEST(windows_wait_for_targets)
 {
     struct world world;
     world_init(&world);
+    world.phases[PHASE_TEN].checkpoint = 0;
     world_run(&world, PHASE_CANARY);
     expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
+    ck_assert_int_eq(world.state.ramp.length, DAY); /* by default */
     world_pass(&world, DAY);
     world.task.targets_behind = true;
     expect(&world, world_tick(&world), WALK_WAIT);
