@@ -367,7 +367,7 @@ START_TEST(what_another_took_back_is_found_out_here)
         ck_assert_uint_eq(steering_open(core_steering(two.core)), 1);
         ck_assert_uint_eq(on(&two), 0);
         ck_assert_uint_eq(steers_settle(&two), 1);
-        ck_assert_str_eq(log_of("%an"), "weir");
+        ck_assert_str_eq(log_of("%an"), "weir of tests");
         ck_assert_ptr_nonnull(strstr(log_of("%b"), "Weir-By: weir, as told by target 'cache'"));
         steers_close(&two);
         tear_down();
