@@ -50,27 +50,35 @@ static bool keep_texts(struct override *override)
     return true;
 }
 
+struct override override_words(const struct override *of)
+{
+    struct override words = {
+        .intent = of->intent,
+        .environment = of->environment,
+        .flag = of->flag,
+        .rollout = of->rollout,
+        .action = of->action,
+        .run = of->run,
+        .seq = of->seq,
+        .after = of->after,
+        .by = of->by,
+        .note = of->note,
+        .evidence = of->evidence,
+        .fragment = of->fragment,
+        .told = of->told,
+        .since = of->since,
+    };
+    memcpy(words.generation, of->generation, sizeof words.generation);
+    return words;
+}
+
 struct override *override_new(const struct override *from)
 {
     struct override *override = calloc(1, sizeof *override);
     if (!override)
         return NULL;
+    *override = override_words(from);
     atomic_init(&override->references, 1);
-    override->intent = from->intent;
-    override->environment = from->environment;
-    override->flag = from->flag;
-    override->rollout = from->rollout;
-    override->action = from->action;
-    override->run = from->run;
-    override->seq = from->seq;
-    override->after = from->after;
-    override->by = from->by;
-    override->note = from->note;
-    override->evidence = from->evidence;
-    override->fragment = from->fragment;
-    override->told = from->told;
-    override->since = from->since;
-    memcpy(override->generation, from->generation, sizeof override->generation);
     if (!keep_texts(override)) {
         override_release(override);
         return NULL;

@@ -56,6 +56,9 @@ bool override_goes_before(const struct override *a, const struct override *b);
 /* A copy of all that `from` says, with one reference; NULL without memory. `from` is not checked:
  * whoever makes one keeps to the bounds above. */
 struct override *override_new(const struct override *from);
+/* All that it says, borrowed from it, for override_new() to be given with a change. Assigning the
+ * struct would read its references, which other threads may be counting meanwhile. */
+struct override override_words(const struct override *of);
 struct override *override_reference(struct override *override); /* NULL is fine */
 void override_release(struct override *override);               /* NULL is fine */
 

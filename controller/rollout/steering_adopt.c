@@ -152,7 +152,7 @@ static struct override *write_own(const struct steering *steering,
     bool is_automatic = override_is_automatic(told->by);
     int64_t now = clock_seconds(steering->parts.clock);
     char who[WHO_MOST], by[2 * WHO_MOST], note[WALK_NOTE_MAX + 1];
-    struct override own = *told;
+    struct override own = override_words(told);
     if (adopted->target)
         snprintf(who, sizeof who, "target '%.100s'", adopted->target);
     else

@@ -29,7 +29,7 @@ enum status steering_open_override(struct turn *turn, const struct override *fro
                                    struct error *error)
 {
     struct steering *steering = turn->steering;
-    struct override named = *from;
+    struct override named = override_words(from);
     steering_name_generation(steering, named.generation);
     struct override *override = override_new(&named);
     if (!override)
