@@ -15,9 +15,10 @@
 #define OVERRIDE_JSON_MAX ((size_t)9 << 20) /* of one, its fragment included */
 /* Whatever has to be escaped in a JSON string becomes two bytes at most, since control characters
  * are refused: so one within these bounds is written within OVERRIDE_JSON_MAX. */
-#define OVERRIDE_FRAGMENT_MAX COMPILE_FRAGMENT_MAX /* what is served is kept, whatever flag it is  \
-                                                    */
-#define OVERRIDE_LINE_MAX 1024                     /* of `by` and of `note`, bytes */
+#define OVERRIDE_FRAGMENT_MAX                                                                      \
+    COMPILE_FRAGMENT_MAX       /* what is served is kept, whatever flag it is                      \
+                                */
+#define OVERRIDE_LINE_MAX 1024 /* of `by` and of `note`, bytes */
 #define OVERRIDE_EVIDENCE_MAX ((size_t)16 << 10)
 #define OVERRIDE_INTENT_LENGTH 64
 /* Of `after`: no walk goes back further than there are phases. */

@@ -211,12 +211,10 @@ static enum fate compile(struct steering *steering, const struct steering_adopte
         fate = open_it(steering, adopted, buffer_text(&fragment));
     else if (status == STATUS_OK && ahead)
         fate = FATE_AHEAD;
-    else if (status == STATUS_OK && told->rollout.length)
-        fate = FATE_OVER;
+    else if (status == STATUS_REFUSED || (status == STATUS_OK && told->rollout.length))
+        fate = FATE_OVER; /* it is too old, or Git says something safer */
     else if (status == STATUS_OK) /* whoever decided it may know better since when it is served */
         error_set(error, STATUS_NOT_FOUND, "nothing was changed that it would take back");
-    else if (status == STATUS_REFUSED) /* it is too old */
-        fate = FATE_OVER;
     buffer_dispose(&fragment);
     return fate;
 }
