@@ -89,7 +89,7 @@ START_TEST(nobodys_name_stands_for_what_somebody_told)
         tell(&one, &like, cases[i].target);
         ck_assert_uint_eq(steers_settle(&one), 1);
         ck_assert_str_eq(shell("git -C remote.git log -1 --format='%%an <%%ae> %%cn'"),
-                         "weir <weir@example.com> weir");
+                         "weir of tests <weir@example.com> weir of tests");
         char *trailers = shell("git -C remote.git log -1 --format=%%B");
         ck_assert_msg(strstr(trailers, cases[i].recorded) && strstr(trailers, cases[i].reason),
                       "%s", trailers);
@@ -118,7 +118,7 @@ START_TEST(it_is_kept_as_it_was_compiled)
     ck_assert_uint_eq(exposed(), 0);
     shell("mv away.git remote.git");
     ck_assert_uint_eq(steers_settle(&one), 1);
-    ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%an"), "weir");
+    ck_assert_str_eq(shell("git -C remote.git log -1 --format=%%an"), "weir of tests");
     tear_down();
 }
 END_TEST
