@@ -48,6 +48,27 @@ START_TEST(what_is_kept_comes_back)
 }
 END_TEST
 
+START_TEST(no_second_bakes_twice_over_a_restart)
+{
+    struct rigged rigged, other;
+    struct buffer text;
+    struct error error;
+    begin(&rigged, RATE);
+    counted(&rigged, 0, 600, T0 + 60);
+    buffer_init(&text, 0);
+    probe_write(rigged.probe, &text);
+    begin(&other, RATE);
+    ck_assert_int_eq(probe_read(other.probe, buffer_text(&text), true, NANO(T0 + 90), &error),
+                     STATUS_OK);
+    const struct measurement next = {NANO(T0 + 90), VERDICT_SUCCESS, 0};
+    probe_recall(other.probe, &next, TEXT("next"));
+    ck_assert_int_eq(gate_at(&other, T0 + 90).covered, 90);
+    finish(&other);
+    buffer_dispose(&text);
+    finish(&rigged);
+}
+END_TEST
+
 START_TEST(what_is_damaged_is_refused)
 {
     struct rigged rigged, other;
@@ -83,4 +104,5 @@ START_TEST(what_is_damaged_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("probe kept", what_is_kept_comes_back, what_is_damaged_is_refused)
+UNIT_MAIN("probe kept", what_is_kept_comes_back, no_second_bakes_twice_over_a_restart,
+          what_is_damaged_is_refused)

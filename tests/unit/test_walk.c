@@ -30,6 +30,12 @@ START_TEST(a_rollout_starts_at_its_date)
     struct world world;
     world_init(&world);
     world.rollout.has_start = true;
+    world.rollout.start = MONDAY + 6 * DAY; /* no weekday that may be taken for today's */
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "start: 2026-11-29 13:00");
+    world.rollout.start--;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "start: Sun 12:59");
     world.rollout.start = MONDAY + 2 * DAY;
     expect(&world, world_tick(&world), WALK_WAIT);
     expect_words(&world, "start: Wed 13:00");
