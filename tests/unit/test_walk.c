@@ -101,6 +101,7 @@ START_TEST(it_completes_after_its_last_bake)
     world_pass(&world, DAY);
     expect(&world, world_tick(&world), WALK_COMPLETE);
     ck_assert_int_eq(world_status(&world), ROLLOUT_COMPLETED);
+    ck_assert_int_eq(world.state.since, world.task.now);
     ck_assert_int_eq(world.decision.users, WALK_SAME);
     ck_assert_uint_eq(rollout_share_at(&world.state, world.task.now), SPLIT_TOTAL);
     world_pass(&world, DAY);
@@ -503,6 +504,16 @@ START_TEST(a_phase_that_takes_too_long_is_held)
     expect(&world, world_tick(&world), WALK_HOLD);
     ck_assert_int_eq(world.decision.hold, HOLD_DEADLINE);
     ck_assert_text(world.decision.evidence, "phase staff: not done by its deadline");
+    world_dispose(&world);
+    world_init(&world); /* a ramp too, though its next window could be opened */
+    world.phases[PHASE_TEN].deadline = 2 * DAY;
+    world_run(&world, PHASE_CANARY);
+    expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
+    world_pass(&world, DAY);
+    expect(&world, world_tick(&world), WALK_OPEN_WINDOW);
+    world_pass(&world, DAY);
+    expect(&world, world_tick(&world), WALK_HOLD);
+    ck_assert_int_eq(world.decision.hold, HOLD_DEADLINE);
     world_dispose(&world);
 }
 END_TEST

@@ -352,12 +352,14 @@ START_TEST(windows_wait_for_targets)
     world_run(&world, PHASE_CANARY);
     expect(&world, world_verb(&world, VERB_ADVANCE), WALK_ADVANCE);
     ck_assert_int_eq(world.state.ramp.length, DAY); /* by default */
+    expect(&world, world_verb(&world, VERB_APPROVE), WALK_APPROVE);
     world_pass(&world, DAY);
     world.task.targets_behind = true;
     expect(&world, world_tick(&world), WALK_WAIT);
     expect_words(&world, "targets: not all have acknowledged");
     world.task.targets_behind = false;
     expect(&world, world_tick(&world), WALK_OPEN_WINDOW);
+    ck_assert_uint_eq(world.state.approval_count, 1); /* of the phase that comes next */
     world_dispose(&world);
 }
 END_TEST
@@ -502,6 +504,7 @@ START_TEST(a_changed_metric_bakes_again)
     world_pass(&world, 5 * DAY);
     world.gates[0].restarted = world.task.now - DAY;
     world.gates[0].covered = DAY;
+    world.state.bake = 2 * DAY; /* of before a pause: nor does that count */
     expect(&world, world_tick(&world), WALK_WAIT);
     expect_words(&world, "bake 1d of 5d");
     world_dispose(&world);
