@@ -387,6 +387,10 @@ START_TEST(safer_lets_nobody_in_sooner)
     other = state;
     other.course = COURSE_COMPLETED;
     ck_assert(!rollout_state_is_safer(&state, &other));
+    const struct rollout_state last = state_in(COURSE_RUNNING, PHASE_ALL);
+    other = last; /* though nobody new is exposed: its last bake is not over */
+    other.course = COURSE_COMPLETED;
+    ck_assert(!rollout_state_is_safer(&last, &other));
 }
 END_TEST
 
