@@ -86,7 +86,8 @@ class Comparison:
         self.documents = self.build_documents()
         is_short = keys < KEYS
         self.rollouts = rollouts.Rollouts(build, folder, LISTS[::5] if is_short else LISTS,
-                                          bucketing_keys(KEYS)[-(USERS_SHORT if is_short else USERS):], self.now, Document)
+                                          bucketing_keys(KEYS)[-(USERS_SHORT if is_short else USERS):], self.now,
+                                          Document)
         self.cases = self.made.cases + self.rollouts.cases
 
     def build_documents(self):
@@ -153,7 +154,8 @@ class Comparison:
 
     def ask_engine(self, engine):
         """The forms that this engine is claimed to read, each once, in as few documents as hold them all."""
-        documents = [document for document in self.documents + self.rollouts.documents if document.claims(engine.evaluator)]
+        every = self.documents + self.rollouts.documents
+        documents = [document for document in every if document.claims(engine.evaluator)]
         by_context, seen = {}, set()
         for number, document in enumerate(documents):
             for case in self.asked_of(document):

@@ -1,7 +1,7 @@
 """The rollout of examples/acme-shop at each of its stages: what is served there must be read alike by every engine.
 
-The repository is the example as it stands, but for the rollout's calendar: when this is run must not matter. `weir start`
-writes the state; the later ones are that file with another place in it, and the checksum that weir would have written.
+The repository is the example as it stands, but for the rollout's calendar: when this is run must not matter. `weir
+start` writes the state; the later ones are that file with another place in it, and the checksum of weir's.
 """
 import dataclasses
 import datetime
@@ -51,7 +51,8 @@ def stages(now):
             Stage("ramp-behind", running("ten", f"  ramp: {{done: 1d, {window}}}\n"), 0.1),
             Stage("half", running("half"), 0.5), Stage("all", running("all"), 1),
             Stage("completed", ended("completed", "all"), 1),
-            Stage("rolled-back", ended("rolledBack", "half"), 0, False), Stage("killed", ended("killed", "half"), 0, False)]
+            Stage("rolled-back", ended("rolledBack", "half"), 0, False),
+            Stage("killed", ended("killed", "half"), 0, False)]
 
 
 class Shop:
@@ -65,8 +66,8 @@ class Shop:
         kept = [line for line in lines if not line.startswith(("  calendar:", "    "))]
         assert len(kept) < len(lines)
         repository = weir.Repository(folder / "shop", {**files, DEFINITION: "".join(kept)})
-        done = subprocess.run([build / "weir", "start", f"{ENVIRONMENT}/{FLAG}", "--repo", repository.bare, *verbing.ADA],
-                              capture_output=True, text=True, env=weir.environment(), check=False)
+        start = [build / "weir", "start", f"{ENVIRONMENT}/{FLAG}", "--repo", repository.bare, *verbing.ADA]
+        done = subprocess.run(start, capture_output=True, text=True, env=weir.environment(), check=False)
         assert done.returncode == 0, done.stderr
         self.started = weir.git(repository.bare, "show", f"main:{STATE}") + "\n"
         self.folder = repository.work
@@ -115,10 +116,9 @@ class Rollouts:
                 found[text].lists.append(evaluators)
                 self.of[evaluators, stage.name] = found[text]
         self.users, self.staff, others = contexts(self.steady(keys))
-        asked = self.users + self.staff + others
-        variants = {FLAG: {"on": True, "off": False}, "banner": {}}
-        self.cases = [definitions.Case(flag, "rollout", f"{flag} of acme-shop", variants[flag], asked, lambda given: None)
-                      for flag in variants]
+        everybody, few = self.users + self.staff + others, self.users[::10] + self.staff + others
+        self.cases = [definitions.Case(flag, "rollout", f"{flag} of acme-shop", variants, asked, lambda given: None)
+                      for flag, variants, asked in ((FLAG, {"on": True, "off": False}, everybody), ("banner", {}, few))]
 
     def steady(self, keys):
         """Those of the keys whose turn does not come soon."""

@@ -51,8 +51,9 @@ def test_every_list_of_evaluators_is_built(comparison):
 def test_the_rollout_is_asked_at_every_stage(comparison):
     rollouts = comparison.rollouts
     assert len(rollouts.users) > 0.95 * portability.USERS_SHORT and not list(rollouts.faults())
-    forms = [rollouts.of[("weir", *portability.EVALUATORS), stage.name].forms["checkout-v2"] for stage in rollouts.stages]
-    assert len(set(forms)) >= 8, "canary is a ramp that is not open yet, all is completed, rolled back is killed"
+    every = ("weir", *portability.EVALUATORS)
+    forms = {rollouts.of[every, stage.name].forms["checkout-v2"] for stage in rollouts.stages}
+    assert len(forms) >= 8, "canary is a ramp that is not open yet, all is completed, rolled back is killed"
     # A stage that gives the variant to others than it should is seen.
     half = next(stage for stage in rollouts.stages if stage.name == "half")
     half.share = 0.2
