@@ -124,10 +124,10 @@ static enum status keep_state(struct controller *controller, struct error *error
                               error);
 }
 
-static void write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
+static bool write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
 {
     struct controller *controller = context;
-    steering_write_rollouts(core_steering(controller->core), filter, out);
+    return steering_write_rollouts(core_steering(controller->core), filter, out);
 }
 
 static enum status write_measurements(void *context, const struct measurement_query *query,

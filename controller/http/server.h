@@ -27,9 +27,9 @@ struct http_parts {
     /* Appends the body of GET /status, a JSON object. */
     void (*write_status)(void *context, struct buffer *out);
     void *status_context;
-    /* Appends the body of GET /rollouts (rollout_status.h), for whom `filter` is; NULL: nobody here
-     * knows of rollouts. */
-    void (*write_rollouts)(void *context, const struct rollout_filter *filter, struct buffer *out);
+    /* Appends the body of GET /rollouts (rollout_status.h), for whom `filter` is; false: nobody has
+     * looked at them yet. NULL: nobody here knows of rollouts. */
+    bool (*write_rollouts)(void *context, const struct rollout_filter *filter, struct buffer *out);
     /* Appends the body of GET /env/E/rollouts/R/measurements (metrics/measurement_lines.h); any
      * thread; NULL: nobody here measures. */
     enum status (*write_measurements)(void *context, const struct measurement_query *query,

@@ -361,8 +361,11 @@ void verbs_rollouts(struct worker *worker, const struct request *request, struct
         fail(worker, request, answer, 403);
         return;
     }
-    parts->write_rollouts(parts->rollouts_context, &filter, answer->body);
-    answer_finish(worker, answer);
+    if (parts->write_rollouts(parts->rollouts_context, &filter, answer->body))
+        answer_finish(worker, answer);
+    else
+        answer_fail(worker, request, answer, 503,
+                    TEXT("rollouts have not been looked at since the start; ask again"));
 }
 
 /* --- GET /env/E/rollouts/ROLLOUT/measurements ------------------------------------------------- */

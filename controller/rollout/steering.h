@@ -101,8 +101,9 @@ void steering_adopt(struct steering *steering, struct override *const *found, si
 /* Some target holds a newer generation of what this controller serves. */
 void steering_outrun(struct steering *steering, struct generation held);
 
-/* The body of GET /rollouts (rollout_status.h). */
-void steering_write_rollouts(struct steering *steering, const struct rollout_filter *filter,
+/* Appends the body of GET /rollouts (rollout_status.h). False, and nothing: before the first turn
+ * nobody knows how they stand. */
+bool steering_write_rollouts(struct steering *steering, const struct rollout_filter *filter,
                              struct buffer *out);
 /* The members "overrides" and "recording" of GET /status, each with a comma before it. */
 void steering_write_status(struct steering *steering, struct buffer *out);

@@ -146,16 +146,20 @@ static void write_list(const struct steering_entry *list, size_t count,
     }
 }
 
-void steering_write_rollouts(struct steering *steering, const struct rollout_filter *filter,
+bool steering_write_rollouts(struct steering *steering, const struct rollout_filter *filter,
                              struct buffer *out)
 {
     pthread_mutex_lock(&steering->view_lock);
-    rollout_status_begin(out, steering->view_commit);
-    write_list(steering->view, steering->view_count, filter, out);
-    rollout_status_flags(out);
-    write_list(steering->view_flags, steering->view_flag_count, filter, out);
-    rollout_status_end(out);
+    bool is_known = steering->view_commit[0] != '\0';
+    if (is_known) {
+        rollout_status_begin(out, steering->view_commit);
+        write_list(steering->view, steering->view_count, filter, out);
+        rollout_status_flags(out);
+        write_list(steering->view_flags, steering->view_flag_count, filter, out);
+        rollout_status_end(out);
+    }
     pthread_mutex_unlock(&steering->view_lock);
+    return is_known;
 }
 
 void steering_show(struct steering *steering, const struct turn *turn)

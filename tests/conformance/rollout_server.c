@@ -195,7 +195,7 @@ static void tell(struct core *core, size_t index, struct buffer *out)
     arena_dispose(&arena);
 }
 
-static void write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
+static bool write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
 {
     struct core *core = context;
     char commit[41];
@@ -207,6 +207,7 @@ static void write_rollouts(void *context, const struct rollout_filter *filter, s
             tell(core, i, out);
     rollout_status_end(out);
     pthread_mutex_unlock(&core->lock);
+    return true;
 }
 
 static void write_status(void *context, struct buffer *out)

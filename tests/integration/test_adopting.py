@@ -1,9 +1,8 @@
 """Overrides that a stranger planted, at a real Redis and as refs of a real remote: two controllers make safe what they ask
 for, with bytes of their own, and nobody's name stands for it."""
-import hashlib
 import json
-import time
 
+import overrides
 import pytest  # noqa: F401  (its fixtures)
 import weir
 from test_targets import in_sync, redis, redis_target, with_redis  # noqa: F401
@@ -25,13 +24,7 @@ STATE = "state/production/banner-loud.yaml"
 
 
 def planted(action, flag, rollout="", run=0, seq=0):
-    """As a stranger writes it who knows how an intent is derived."""
-    parts = ["production", rollout or f"flags/{flag}", str(run), str(seq), action]
-    intent = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
-    return intent, json.dumps({
-        "action": action, "by": "Eve <eve@example.com>", "environment": "production", "evidence": "", "flag": flag,
-        "fragment": EVIL, "generation": "0" * 32, "intent": intent, "note": "", "rollout": rollout, "run": run,
-        "seq": seq, "since": int(time.time())})
+    return overrides.planted(action, flag, EVIL, rollout, run, seq, by="Eve <eve@example.com>")
 
 
 def put_ref(repository, intent, value):

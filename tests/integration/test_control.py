@@ -18,8 +18,6 @@ def world(tmp_path):
     (tmp_path / "token").write_text(tokens.create("operator", "production", name="ann"))
     with weir.controller(repository.url, tmp_path / "data", "--tokens", tmp_path / "tokens") as running:
         running.wait_ready()
-        # Readiness is that something is served; core looks at rollouts a moment later.
-        weir.wait_until(lambda: len(running.get("/rollouts").json()["rollouts"]) == 2, "the rollouts")
 
         def verb(name, *arguments, place=PLACE):
             return weir.run(name, place, "--controller", f"http://127.0.0.1:{running.port}", "--token-file",

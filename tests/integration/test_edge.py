@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 
+import overrides
 import pytest
 import weir
 from proxy import Proxy
@@ -511,18 +512,16 @@ def test_a_redis_that_somebody_changed_is_not_believed(pushed, redis, tmp_path):
 
 
 def test_a_redis_with_an_override(pushed, redis, tmp_path):  # noqa: F811
-    """Another controller's, over what this one pushes: its fragment stands in the document, and this one takes it in."""
+    """Another controller's, over what this one pushes: this one takes it in, and an edge has what both come to."""
     source, address, next_commit = pushed
     banner = json.loads(redis.hash("{weir:production}:doc")["banner"])
-    banner["defaultVariant"] = "loud"
-    override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
-                "fragment": json.dumps(banner), "generation": "0" * 32, "intent": "a" * 64, "note": "", "rollout": "",
-                "run": 1, "seq": 1, "since": 1800000000}
-    redis.ask("HSET", "{weir:production}:overrides", override["intent"], json.dumps(override))
+    banner["variants"]["planted"] = "x"
+    intent, override = overrides.planted("kill", "banner", json.dumps(banner))
+    redis.ask("HSET", "{weir:production}:overrides", intent, override)
     with edge(address, tmp_path / "edge") as running:
         has(running, next_commit("quiet"))
-        weir.wait_until(lambda: running.value("banner") == LOUD, "it stands over that")
-        weir.wait_until(lambda: source.value("banner", environment="production") == LOUD, "it is adopted")
+        weir.wait_until(lambda: intent in redis.hash("{weir:production}:overrides")
+                        and "planted" not in redis.hash("{weir:production}:doc")["banner"], "it is compiled anew")
         weir.wait_until(lambda: redis.hash("{weir:production}:meta")["digest"].startswith("sha256:"), "a digest of all that")
         weir.wait_until(lambda: running.status()["generation"] == source.status()["generation"], "the edge has that")
         same_answers(source, running)

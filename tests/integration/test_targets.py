@@ -1,12 +1,12 @@
 """Targets of a running controller: a file and a Redis hold what is served, whatever happens to the other."""
 import contextlib
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import time
 
+import overrides
 import pytest
 import weir
 
@@ -313,7 +313,7 @@ def test_nobody_undoes_an_override_that_it_has_not_seen_the_reason_for(repositor
     def stands():
         meta, held = redis.hash("{weir:production}:meta"), redis.hash("{weir:production}:doc")["banner"]
         assert "country" not in held and "planted" not in held, (held, meta)
-        assert list(redis.hash("{weir:production}:overrides")) == [override["intent"]]
+        assert list(redis.hash("{weir:production}:overrides")) == [intent]
 
     def push(variant):
         text = weir.SHOP["flags/banner.yaml"] + f"  rules: [{{when: {{attribute: country, is: DE}}, serve: {variant}}}]\n"
@@ -327,12 +327,8 @@ def test_nobody_undoes_an_override_that_it_has_not_seen_the_reason_for(repositor
         for running in (one, two):
             in_sync(running, "redis", commit)
         fragment = json.dumps({"state": "DISABLED", "variants": {"planted": "x"}, "defaultVariant": "planted"})
-        parts = ["production", "flags/banner", "0", "0", "kill"]
-        override = {"action": "kill", "by": "weir", "environment": "production", "evidence": "", "flag": "banner",
-                    "fragment": fragment, "generation": "0" * 32, "note": "", "rollout": "",
-                    "run": 0, "seq": 0, "since": int(time.time()),
-                    "intent": hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()}
-        redis.ask("HSET", "{weir:production}:overrides", override["intent"], json.dumps(override))
+        intent, override = overrides.planted("kill", "banner", fragment)
+        redis.ask("HSET", "{weir:production}:overrides", intent, override)
         for variant in ("loud", "plain"):
             commit = push(variant)
             for running in (one, two):

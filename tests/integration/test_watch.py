@@ -91,6 +91,7 @@ def serve(repository, source, folder, *arguments):
 
 
 def rollouts(controller, headers=None):
+    weir.wait_until(lambda: controller.get("/rollouts", headers).status != 503, "rollouts were looked at")
     answer = controller.get("/rollouts", headers)
     assert answer.status == 200, answer
     return answered(answer.body, "Rollouts")

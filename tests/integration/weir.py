@@ -269,7 +269,9 @@ class Controller(Client):
         self.send(signal.SIGHUP)
 
     def wait_ready(self):
+        """Until it serves, and has looked at its rollouts, which it does a moment later."""
         wait_until(self.is_ready, f"ready\n{self.log()}")
+        wait_until(lambda: self.get("/rollouts").status != 503, f"rollouts were looked at\n{self.log()}")
         return self
 
     def stop(self, number=signal.SIGTERM):

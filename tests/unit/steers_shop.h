@@ -96,7 +96,7 @@ SHARED bool shows(const char *words)
     const struct rollout_filter all = {0};
     struct buffer out;
     buffer_init(&out, 0);
-    steering_write_rollouts(core_steering(one.core), &all, &out);
+    ck_assert(steering_write_rollouts(core_steering(one.core), &all, &out));
     buffer_append_char(&out, '\0');
     bool found = strstr(out.data, words) != NULL;
     buffer_dispose(&out);

@@ -25,13 +25,16 @@ static char tokens_path[64];
 static const char *asked_for;   /* the query's environment; NULL: none */
 static const char *asked_since; /* the query's since; NULL: none */
 
-static void write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
+static bool write_rollouts(void *context, const struct rollout_filter *filter, struct buffer *out)
 {
     static const char *const environments[] = {"production", "staging"};
+    if (!context)
+        return false;
     buffer_append_string(out, context);
     for (size_t i = 0; i < COUNT_OF(environments); i++)
         if (rollout_filter_passes(filter, text_of(environments[i])))
             buffer_printf(out, " %s", environments[i]);
+    return true;
 }
 
 /* As if the store failed where it is asked for what is that old. */
@@ -441,6 +444,19 @@ START_TEST(test_measurements)
 }
 END_TEST
 
+START_TEST(test_before_anybody_looked_at_rollouts)
+{
+    setup();
+    void *context = serving.parts.rollouts_context;
+    serving.parts.rollouts_context = NULL;
+    ck_assert_fails(get("/rollouts", A), 503,
+                    "rollouts have not been looked at since the start; ask again");
+    serving.parts.rollouts_context = context;
+    ck_assert_fails(get("/rollouts", A), 200, "production");
+    teardown();
+}
+END_TEST
+
 START_TEST(test_where_nobody_walks_rollouts)
 {
     static const char words[] = "{\"errorDetails\":\"this server does not walk rollouts; ask the "
@@ -516,4 +532,4 @@ END_TEST
 UNIT_MAIN("verbs", test_each_verb, test_reason_and_lift, test_bodies_that_are_not_understood,
           test_sizes, test_too_many_wait, test_who_may, test_before_the_first_commit,
           test_what_became_of_it, test_rollouts, test_measurements,
-          test_where_nobody_walks_rollouts, test_no_memory)
+          test_before_anybody_looked_at_rollouts, test_where_nobody_walks_rollouts, test_no_memory)
