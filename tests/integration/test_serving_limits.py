@@ -112,7 +112,7 @@ def test_a_slow_handshake_is_cut(repository, tmp_path):
 def test_the_rate_of_one_caller(repository, tmp_path, tokens):
     first, second = tokens.create("sdk", "production"), tokens.create("sdk", "production")
     with Serving(repository, tmp_path / "data", "--tokens", tokens.path, "--rate-limit", "5/s") as running:
-        running.wait_ready()
+        weir.wait_until(running.is_ready, "ready")  # which is no request that counts
 
         def refused(headers):
             """Asks until it is refused; more than a second's worth must be enough."""
