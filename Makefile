@@ -214,7 +214,7 @@ THREADS := pthread_create|state_keeper_start|feed_start|events_start|threads_cre
 THREADED = $(patsubst tests/unit/%.c,unit/%,$(shell grep -lE '$(THREADS)' $(UNIT_SOURCES)))
 UNSANITIZED := flagd_schema flagd_strict gitserver proxy
 # These run under TSan; what they bring to run under ASan, unit tests do too.
-UNADDRESSED := metrics crash_points
+UNADDRESSED := metrics crash_points target_http commit_status
 SANITIZED = $(filter-out $(patsubst %,integration/test_%,$(UNSANITIZED) $(UNADDRESSED)),$(patsubst tests/%.py,%,$(wildcard tests/integration/test_*.py)))
 ADDRESS_TESTS = unit conformance fuzz $(SANITIZED)
 THREAD_TESTS = $(THREADED) $(patsubst %,integration/test_%,run targets serving serving_limits restart edge hooks systemd target_http \
