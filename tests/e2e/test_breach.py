@@ -96,7 +96,8 @@ def test_a_push_whose_answer_never_arrives(release, receiver, dies):
         release.wire.refuse()  # and its answer is cut
         release.wire.drop()
         (signs / "seen").touch()
-        weir.wait_until(lambda: recording(release)["outcome"] == "unknown", lambda: recording(release))
+        # /status has it until the next try, which may be a moment later
+        weir.wait_until(lambda: "outcome=unknown" in release.weir.log(), lambda: recording(release))
     assert release.actions() == ["start", "rollback"], "the branch has it"
     assert release.weir.status()["overrideCount"] == 1, "weir does not know"
     if dies:
