@@ -80,57 +80,6 @@ START_TEST(a_phase_dated_to_the_end_of_time_covers_nothing)
 }
 END_TEST
 
-/* A metric, and the same with one thing changed. */
-START_TEST(whatever_is_changed_of_a_metric_is_seen)
-{
-    static const struct metric metric = {
-        .numerator = TEXT("ab"), .denominator = TEXT("c"), .has_maximum = true, .burn_count = 1};
-    uint8_t digests[32][PROBE_DIGEST_SIZE];
-    size_t count = 0;
-#define SEEN(change)                                                                               \
-    do {                                                                                           \
-        struct metric changed = metric;                                                            \
-        change;                                                                                    \
-        probe_digest(&changed, digests[count]);                                                    \
-        for (size_t i = 0; i < count; i++)                                                         \
-            ck_assert_msg(memcmp(digests[i], digests[count], PROBE_DIGEST_SIZE) != 0, "%s",        \
-                          #change);                                                                \
-        count++;                                                                                   \
-    } while (0)
-    SEEN((void)0);
-    SEEN(changed.role = METRIC_INFO);
-    SEEN(changed.source = METRIC_HTTP);
-    SEEN(changed.address = TEXT("http://p"));
-    SEEN(changed.query = TEXT("ab"));
-    SEEN(changed.step = 30);
-    SEEN((changed.numerator = TEXT("a"), changed.denominator = TEXT("bc")));
-    SEEN(changed.numerator = TEXT("ac"));
-    SEEN(changed.denominator = TEXT("d"));
-    SEEN(changed.has_minimum = true);
-    SEEN(changed.minimum = 0.5);
-    SEEN(changed.maximum = 0.5);
-    SEEN(changed.compare = METRIC_SEQUENTIAL);
-    SEEN(changed.margin = 0.5);
-    SEEN(changed.alpha = 0.5);
-    SEEN(changed.higher_is_better = true);
-    SEEN(changed.type = METRIC_MEAN);
-    SEEN(changed.objective = 0.5);
-    SEEN(changed.burn[0].longer = 60);
-    SEEN(changed.burn[0].shorter = 60);
-    SEEN(changed.burn[0].rate = 0.5);
-    SEEN(changed.limits.interval = 60);
-    SEEN(changed.limits.initial_delay = 60);
-    SEEN(changed.limits.window = 60);
-    SEEN(changed.limits.failure = 60);
-    SEEN(changed.limits.inconclusive = 60);
-    SEEN(changed.limits.consecutive_error = 60);
-    SEEN(changed.limits.count = 60);
-    SEEN(changed.minimum_sample = 60);
-    SEEN(changed.on_no_data = NO_DATA_FAIL);
-#undef SEEN
-}
-END_TEST
-
 START_TEST(a_pause_costs_no_evidence)
 {
     struct rigged rigged;
@@ -151,5 +100,4 @@ START_TEST(a_pause_costs_no_evidence)
 END_TEST
 
 UNIT_MAIN("probe moves", what_a_move_leaves_of_evidence, a_changed_metric_begins_anew,
-          a_phase_dated_to_the_end_of_time_covers_nothing, whatever_is_changed_of_a_metric_is_seen,
-          a_pause_costs_no_evidence)
+          a_phase_dated_to_the_end_of_time_covers_nothing, a_pause_costs_no_evidence)
