@@ -2,27 +2,9 @@
  * to, whatever happens in between. */
 #include "../../controller/git/proposed.h"
 #include "../../controller/git/push.h"
-#include "../../controller/git/record.h"
-#include "repositories.h"
+#include "recording.h"
 
 #define BRANCH PROPOSED_BRANCHES "revert/0123456789abcdef"
-
-static const char *record(const char *parent, const char *bytes)
-{
-    static char made[4][COMMIT_TEXT_SIZE];
-    static unsigned next;
-    char *out = made[next++ % 4];
-    struct record_edit edit = {.path = "a", .bytes = text_of(bytes)};
-    const struct record_person robot = {"weir", "weir@example.com", 1767225600, 0};
-    const struct record request = {.parent = parent,
-                                   .edits = &edit,
-                                   .edit_count = 1,
-                                   .message = "record\n",
-                                   .author = robot,
-                                   .committer = robot};
-    ck_assert_ok(mirror_record(mirror, &request, out, &failure));
-    return out;
-}
 
 /* On the remote; empty: it has none. */
 static const char *branch(void)
@@ -44,8 +26,8 @@ static void set_up(void)
     const char *first = commit("echo 1 >a");
     open_mirror();
     ck_assert_str_eq(fetch(), first);
-    snprintf(pin, sizeof pin, "%s", record(first, "2\n"));
-    snprintf(proposal, sizeof proposal, "%s", record(pin, "1\n"));
+    snprintf(pin, sizeof pin, "%s", record(first, "a", "2\n"));
+    snprintf(proposal, sizeof proposal, "%s", record(pin, "a", "1\n"));
     ck_assert_ok(proposed_keep(mirror, BRANCH, proposal, &failure));
     struct ref_push push = {.ref = "main", .expected = first, .commit = pin};
     ck_assert_ok(mirror_push(mirror, &push, &failure));
@@ -98,7 +80,7 @@ END_TEST
 START_TEST(the_last_that_was_kept_for_a_branch_counts)
 {
     set_up();
-    const char *again = record(pin, "again\n");
+    const char *again = record(pin, "a", "again\n");
     ck_assert_ok(proposed_keep(mirror, BRANCH, again, &failure));
     ck_assert_ok(proposed_push(mirror, pin, NULL, &failure));
     ck_assert_str_eq(branch(), again);

@@ -2,26 +2,7 @@
 #include <sys/wait.h>
 
 #include "../../controller/git/push.h"
-#include "../../controller/git/record.h"
-#include "repositories.h"
-
-/* A commit of one file on `parent`, in the clone. */
-static const char *record(const char *parent, const char *path, const char *bytes)
-{
-    static char made[4][COMMIT_TEXT_SIZE];
-    static unsigned next;
-    char *out = made[next++ % 4];
-    struct record_edit edit = {.path = path, .bytes = text_of(bytes)};
-    const struct record_person robot = {"weir", "weir@example.com", 1767225600, 0};
-    const struct record request = {.parent = parent,
-                                   .edits = &edit,
-                                   .edit_count = 1,
-                                   .message = "record\n",
-                                   .author = robot,
-                                   .committer = robot};
-    ck_assert_ok(mirror_record(mirror, &request, out, &failure));
-    return out;
-}
+#include "recording.h"
 
 static struct ref_push pushed;
 
