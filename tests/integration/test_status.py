@@ -212,11 +212,14 @@ class Terminal:
         self.shown += data
         return bool(data)
 
-    def wait_for(self, words, count=1):
+    def wait_until(self, seen, what="it"):
         end = time.monotonic() + weir.PATIENCE
-        while self.shown.count(words) < count:
-            assert self.read(0.1) or self.shown.count(words) >= count, (words, self.shown)
-            assert time.monotonic() < end, f"waited in vain for {words!r}: {self.shown!r}"
+        while not seen():
+            assert self.read(0.1) or seen(), (what, self.shown)
+            assert time.monotonic() < end, f"waited in vain for {what}: {self.shown!r}"
+
+    def wait_for(self, words, count=1):
+        self.wait_until(lambda: self.shown.count(words) >= count, repr(words))
 
     def finish(self):
         end = time.monotonic() + weir.PATIENCE
@@ -290,8 +293,8 @@ def test_watching_goes_on_while_the_controller_is_away(repository, tmp_path):
     assert any("✗ " in line and "cannot be reached" in line for line in lines), lines
     again = weir.Controller("--repo", repository.url, "--data", tmp_path / "data", "--listen", address[len("http://"):])
     try:
-        count = terminal.shown.count(b"all good")
-        terminal.wait_for(b"all good", count + 2)
+        # What was known before stands below "cannot be reached": the next one is an answer.
+        terminal.wait_until(lambda: terminal.shown.rpartition(b"cannot be reached")[2].count(b"all good") > 1)
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.finish() == 0
     finally:
