@@ -150,8 +150,10 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
 {
     const struct clock *clock = core->parts.clock;
     int64_t start = clock->monotonic(clock->self);
+    uint64_t steps = core->effective.steps;
     core->owing = 0; /* what is owed is about to be gone; the next to be published is handed out */
     enum status status = effective_go(&core->effective, commit, error);
+    core->is_trimmed &= core->effective.steps == steps; /* else there is a new list of targets */
     core_count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
     if (status != STATUS_OK)
         return status;
@@ -163,7 +165,7 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
     if (status == STATUS_OK)
         steering_published(core->steering);
     if (status == STATUS_OK && !core->owing) /* else it is needed once more */
-        effective_trim(&core->effective);
+        core_trim(core);
     return status;
 }
 

@@ -17,6 +17,7 @@ struct core {
     bool has_published; /* what the hub holds may also come from the disk; owner's thread only */
     bool has_failed;    /* the last time that overrides were to be served; owner's thread only */
     unsigned owing;     /* times in a row that the fleet did not take all; owner's thread only */
+    bool is_trimmed;    /* the fleet has all, `effective` no list any more; owner's thread only */
     int64_t retry_at;   /* monotonic, when something is owed */
     char cache[4200];   /* where it keeps what it found out */
     char
@@ -42,6 +43,8 @@ void core_gauge(struct core *core, const struct family_description *family, cons
                 int64_t value);
 /* Serves what is in force, and hands it to the targets. */
 enum status core_publish(struct core *core, struct error *error);
+/* Gives back what the fleet has taken. */
+void core_trim(struct core *core);
 /* The same commit, with other overrides; `core` as steering_parts.self. False: nothing else is
  * served than before. */
 bool core_republish(void *core);

@@ -119,9 +119,20 @@ static bool is_owed(enum status status)
     return status == STATUS_NO_MEMORY || status == STATUS_SYSTEM;
 }
 
-/* Definitions of targets live in the result until all are handed over. */
+void core_trim(struct core *core)
+{
+    effective_trim(&core->effective);
+    core->is_trimmed = true;
+}
+
+/* Definitions of targets live in the result until all are handed over. What is put in force once
+ * more, after a tip that was held, has the targets that the fleet knows. */
 static void hand_to_targets(struct core *core, struct snapshot *snapshot)
 {
+    if (core->is_trimmed) {
+        fleet_give(core->parts.fleet, snapshot);
+        return;
+    }
     const struct clock *clock = core->parts.clock;
     const struct reconcile_result *result = &core->effective.result;
     enum status status =
@@ -156,7 +167,7 @@ int64_t core_retry(struct core *core)
         hand_to_targets(core, snapshot);
         snapshot_release(snapshot);
         if (!core->owing) {
-            effective_trim(&core->effective);
+            core_trim(core);
             return INT64_MAX;
         }
     }

@@ -1,8 +1,12 @@
 #include "log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "../rules/buffer.h"
@@ -55,6 +59,65 @@ void log_set_level(enum log_level least)
     atomic_store_explicit(&least_level, (int)least, memory_order_relaxed);
 }
 
+/* --- writing out ----------------------------------------------------------------------------- */
+
+/* Whoever reads the log may stop: a terminal that is held, a collector that hangs. A thread waits
+ * for it once, for so long; until something can be written again nobody does. */
+#define PATIENCE_MS 200
+
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER; /* over all below */
+static bool is_stalled, is_torn; /* nothing could be written last; a line was begun, not ended */
+static unsigned long long lost;  /* lines, since the last that was written */
+
+/* False when it could not be written to its end. As much as is certain to fit where anything does
+ * goes out at a time: more would wait for its room. */
+static bool put(struct text text)
+{
+    while (text.length) {
+        struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+        size_t piece = text.length < PIPE_BUF ? text.length : PIPE_BUF;
+        int ready = poll(&room, 1, is_stalled ? 0 : PATIENCE_MS);
+        ssize_t written = ready > 0 ? write(STDERR_FILENO, text.data, piece) : ready;
+        if (written < 0 && errno == EINTR)
+            continue;
+        is_stalled = written <= 0;
+        if (is_stalled)
+            return false;
+        is_torn = text.data[written - 1] != '\n';
+        text.data += written;
+        text.length -= (size_t)written;
+    }
+    return true;
+}
+
+/* What was lost is told before what follows. */
+static bool put_losses(enum log_format format)
+{
+    char count[24];
+    const char *const pairs[] = {"count", count};
+    const struct log_line told = {clock_seconds(&system_clock), LOG_LEVEL_WARN, "log_lines_lost",
+                                  pairs, 1};
+    struct buffer line;
+    snprintf(count, sizeof count, "%llu", lost);
+    buffer_init(&line, LINE_MAXIMUM);
+    if (is_torn)
+        buffer_append_char(&line, '\n');
+    log_write(&line, format, &told);
+    bool good = !line.failed && put(buffer_text(&line));
+    buffer_dispose(&line);
+    return good;
+}
+
+static void put_line(enum log_format format, struct text line)
+{
+    pthread_mutex_lock(&writing);
+    if (lost && put_losses(format))
+        lost = 0;
+    if (lost || !put(line))
+        lost++;
+    pthread_mutex_unlock(&writing);
+}
+
 void log_event(enum log_level level, const char *event, ...)
 {
     if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed))
@@ -81,14 +144,10 @@ void log_event(enum log_level level, const char *event, ...)
         (enum log_format)atomic_load_explicit(&chosen_format, memory_order_relaxed);
     const struct log_line content = {clock_seconds(&system_clock), level, event, pairs, count};
     log_write(&line, format, &content);
-    struct text lost = format == LOG_JSON
-                           ? TEXT("{\"level\":\"error\",\"event\":\"log_line_lost\"}\n")
-                           : TEXT("level=error event=log_line_lost\n");
-    struct text text = line.failed ? lost : buffer_text(&line);
-    ssize_t written;
-    do /* one write a line: what a pipe cannot take now is lost rather than waited for in pieces */
-        written = write(STDERR_FILENO, text.data, text.length);
-    while (written < 0 && errno == EINTR);
+    struct text too_large = format == LOG_JSON
+                                ? TEXT("{\"level\":\"error\",\"event\":\"log_line_lost\"}\n")
+                                : TEXT("level=error event=log_line_lost\n");
+    put_line(format, line.failed ? too_large : buffer_text(&line));
     buffer_dispose(&line);
     errno = saved;
 }

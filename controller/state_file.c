@@ -384,6 +384,17 @@ enum status state_file_read(const char *folder, const struct crew *crew, struct 
     return status;
 }
 
+/* A document is not written again while a file has its name: what is damaged must not be there. */
+static void clear(const char *folder)
+{
+    static const struct snapshot nothing;
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    sweep(descriptor, &nothing);
+    close(descriptor);
+}
+
 void state_file_serve(const char *folder, const char *standard, struct hub *hub)
 {
     const struct crew crew = threads_crew(0);
@@ -396,6 +407,8 @@ void state_file_serve(const char *folder, const char *standard, struct hub *hub)
     if (status != STATUS_OK || !snapshot) {
         log_event(LOG_LEVEL_WARN, "kept_state_ignored", "folder", folder, "error", error.message,
                   NULL);
+        if (status == STATUS_INVALID)
+            clear(folder);
         return;
     }
     if (standard)

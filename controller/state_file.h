@@ -30,7 +30,8 @@ enum status state_file_read(const char *folder, const struct crew *crew, struct 
 
 /* Reads it and publishes that to a hub to which nothing was published yet, with `standard` (or
  * NULL: none is named) as core chooses it. Logs what came of it; a state that is missing or damaged
- * is no fault of the start. */
+ * is no fault of the start. Documents of a damaged one are removed, so that the next is written
+ * whole. */
 void state_file_serve(const char *folder, const char *standard, struct hub *hub);
 
 #endif

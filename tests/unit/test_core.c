@@ -169,6 +169,36 @@ START_TEST(a_restart_on_a_held_branch_lists_what_is_quarantined)
 }
 END_TEST
 
+/* Whoever has pushed what is not followed puts the branch back to where it was. */
+START_TEST(a_branch_that_is_put_back_keeps_its_targets)
+{
+    struct site site;
+    struct target_status statuses[2];
+    char change[1000], kept[COMMIT_TEXT_SIZE];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    snprintf(change, sizeof change, PRODUCTION, "on");
+    commit(change);
+    snprintf(kept, sizeof kept, "%s",
+             commit("mkdir targets && printf 'apiVersion: weir/v1\\nkind: Target\\nmetadata: "
+                    "{name: t}\\nspec: {environment: production, file: {path: t.json}}\\n' > "
+                    "targets/t.yaml"));
+    open_site(&site);
+    ck_assert_ok(core_take(site.core, kept, &failure));
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    const char *rewritten = shell("cd work && git reset -q --hard HEAD~1 && git commit -q "
+                                  "--allow-empty -m other && git push -q -f origin HEAD 2>&1 && "
+                                  "git rev-parse HEAD");
+    ck_assert_int_eq(core_take(site.core, rewritten, &failure), STATUS_INVALID);
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    ck_assert_ok(core_take(site.core, kept, &failure));
+    ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    ck_assert_str_eq(statuses[0].name, "t");
+    close_site(&site);
+    end();
+}
+END_TEST
+
 static int64_t value_of(const struct site *site, const struct family_description *family)
 {
     return atomic_load(&telemetry_series(site->telemetry, family, NULL, NULL)->value);
@@ -232,4 +262,5 @@ END_TEST
 
 UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets,
           targets_that_could_not_be_handed_out_are_tried_again,
-          a_restart_on_a_held_branch_lists_what_is_quarantined)
+          a_restart_on_a_held_branch_lists_what_is_quarantined,
+          a_branch_that_is_put_back_keeps_its_targets)

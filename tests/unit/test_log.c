@@ -263,7 +263,47 @@ START_TEST(test_lines_of_threads_stay_whole)
 }
 END_TEST
 
-UNIT_MAIN("log", test_a_line, test_values_are_quoted_where_they_must_be,
-          test_no_value_forges_a_line, test_long_values_are_cut, test_events_and_levels,
-          test_lines_of_threads_stay_whole, test_long_lines_are_cut,
-          test_json_is_valid_for_any_bytes, test_names_of_levels_and_formats)
+/* Nobody reads: no thread waits for that, and what was lost is told once somebody does again. */
+START_TEST(test_a_log_that_nobody_reads_holds_nobody_up)
+{
+    int ends[2], saved = dup(STDERR_FILENO);
+    char piece[4096], *text = malloc((size_t)1 << 20);
+    struct buffer out;
+    buffer_init(&out, 0);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', 4000);
+    text[4000] = '\0';
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    for (int i = 0; i < 100; i++) /* more than a pipe holds */
+        log_event(LOG_LEVEL_INFO, "unread", "text", text, "more", text, NULL);
+    ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    while (read(ends[0], piece, sizeof piece) > 0) {
+    }
+    log_event(LOG_LEVEL_INFO, "read", NULL);
+    log_event(LOG_LEVEL_INFO, "last", NULL);
+    ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+    close(saved);
+    for (ssize_t got; (got = read(ends[0], piece, sizeof piece)) > 0;)
+        buffer_append(&out, piece, (size_t)got);
+    struct text read = buffer_text(&out);
+    const char *told = memmem(read.data, read.length, "event=log_lines_lost count=", 27);
+    ck_assert_ptr_nonnull(told);
+    unsigned long count = strtoul(told + 27, NULL, 10);
+    ck_assert_uint_gt(count, 50);
+    ck_assert_uint_lt(count, 100);
+    const char *next = strstr(buffer_string(&out), "\ntime=");
+    ck_assert_ptr_nonnull(strstr(next, " level=info event=read\n"));
+    ck_assert_ptr_nonnull(strstr(next, " level=info event=last\n"));
+    close(ends[0]);
+    close(ends[1]);
+    buffer_dispose(&out);
+    free(text);
+}
+END_TEST
+
+UNIT_MAIN("log", test_a_log_that_nobody_reads_holds_nobody_up, test_a_line,
+          test_values_are_quoted_where_they_must_be, test_no_value_forges_a_line,
+          test_long_values_are_cut, test_events_and_levels, test_lines_of_threads_stay_whole,
+          test_long_lines_are_cut, test_json_is_valid_for_any_bytes,
+          test_names_of_levels_and_formats)

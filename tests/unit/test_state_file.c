@@ -368,6 +368,25 @@ START_TEST(test_served_from_disk)
 }
 END_TEST
 
+/* What is served once more, after a file of it was damaged, is on the disk again. */
+START_TEST(test_what_was_damaged_is_written_again)
+{
+    struct hub hub;
+    char name[256];
+    begin();
+    ck_assert_int_eq(hub_init(&hub), STATUS_OK);
+    keep("hello", 3);
+    list(name);
+    spill(below(folder, name), "{\"flags\":{}}");
+    state_file_serve(folder, NULL, &hub);
+    ck_assert_uint_eq(hub.version, 0);
+    keep("hello", 3);
+    check_kept("hello", 3);
+    hub_dispose(&hub);
+    end();
+}
+END_TEST
+
 /* --- the keeper ------------------------------------------------------------------------------ */
 
 static void wait_for_level(uint32_t level)
@@ -444,5 +463,6 @@ UNIT_MAIN("state_file", test_there_and_back, test_environments_with_the_same_fla
           test_no_environment_at_all, test_only_what_changed_is_written,
           test_killed_between_two_files, test_files_of_others_stay, test_nothing_kept,
           test_damaged_meta, test_damaged_document, test_meta_that_is_no_file,
-          test_a_folder_that_cannot_be_made, test_served_from_disk, test_keeper_writes_the_newest,
+          test_a_folder_that_cannot_be_made, test_served_from_disk,
+          test_what_was_damaged_is_written_again, test_keeper_writes_the_newest,
           test_keeper_does_not_write_back, test_keeper_tries_again)
