@@ -1,6 +1,8 @@
 /* The server as a whole: where it listens, how it stops, and what it does under load. */
 #include "served.h"
 
+#include <sys/epoll.h>
+
 #include "../../controller/http/listen.h"
 #include "../../controller/telemetry_families.h"
 
@@ -248,6 +250,51 @@ START_TEST(test_stop_takes_who_waits)
 }
 END_TEST
 
+/* While set, the system leaves each thread of the server waiting that has something to read. */
+static atomic_bool held_up, has_something;
+
+/* What libmicrohttpd calls. */
+__attribute__((visibility("default"))) int epoll_wait(int descriptor, struct epoll_event *events,
+                                                      int most, int timeout)
+{
+    int ready = epoll_pwait(descriptor, events, most, timeout, NULL);
+    if (ready > 0 && atomic_load(&held_up)) {
+        atomic_store(&has_something, true);
+        while (atomic_load(&held_up))
+            poll(NULL, 0, 1);
+    }
+    return ready;
+}
+
+/* A machine that is busy: the stop begins and goes on before the thread has read a request. */
+START_TEST(test_stop_waits_for_threads_that_are_late)
+{
+    struct client late;
+    struct reply reply;
+    pthread_t stopper;
+    int64_t patience = PATIENT * SECOND;
+    start(1);
+    client_open(&late);
+    check_plain(&late);
+    atomic_store(&held_up, true);
+    send_post(&late, ONE "plain", "", USER);
+    for (int i = 0; !atomic_load(&has_something); i++) {
+        ck_assert_int_lt(i, PATIENT * 200);
+        poll(NULL, 0, 5);
+    }
+    ck_assert_int_eq(pthread_create(&stopper, NULL, stop_patiently, &patience), 0);
+    struct pollfd answered = {.fd = late.descriptor, .events = POLLIN};
+    ck_assert_int_eq(poll(&answered, 1, 200), 0);
+    atomic_store(&held_up, false);
+    receive(&late, &reply, false);
+    ck_assert_str_eq(reply.body, PLAIN);
+    ck_assert_str_eq(header_of(&reply, "Connection"), "close");
+    pthread_join(stopper, NULL);
+    client_close(&late);
+    serving_dispose(&serving);
+}
+END_TEST
+
 START_TEST(test_stop_is_bounded)
 {
     struct client stuck;
@@ -377,5 +424,6 @@ START_TEST(test_stop_under_load)
 END_TEST
 
 UNIT_MAIN("http_server", test_addresses, test_ipv6, test_refused_addresses, test_port_in_use,
-          test_stop_finishes_requests, test_stop_takes_who_waits, test_stop_is_bounded,
-          test_swaps_under_load, test_stop_under_load)
+          test_stop_finishes_requests, test_stop_takes_who_waits,
+          test_stop_waits_for_threads_that_are_late, test_stop_is_bounded, test_swaps_under_load,
+          test_stop_under_load)
