@@ -76,21 +76,22 @@ void notify_socket_close(struct notify_socket *notify)
     notify->socket = -1;
 }
 
-void notify_socket_send(const struct notify_socket *notify, const char *format, ...)
+bool notify_socket_send(const struct notify_socket *notify, const char *format, ...)
 {
     char message[NOTIFY_MESSAGE_MAX];
     va_list arguments;
     if (notify->socket < 0)
-        return;
+        return true;
     va_start(arguments, format);
     int length = vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     if (length <= 0)
-        return;
+        return true;
     size_t size = (size_t)length < sizeof message ? (size_t)length : sizeof message - 1;
     ssize_t sent;
     do
         sent = sendto(notify->socket, message, size, MSG_NOSIGNAL | MSG_DONTWAIT,
                       (const struct sockaddr *)&notify->address, notify->length);
     while (sent < 0 && errno == EINTR);
+    return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS);
 }

@@ -1,9 +1,9 @@
 /* notify_socket.h - what systemd is told: sd_notify's protocol over $NOTIFY_SOCKET, by ourselves.
  *
  * One datagram a message, lines of NAME=VALUE, to a socket in the file system or, with a leading
- * "@", to an abstract one. Without the variable nothing is sent and nothing fails. A message that
- * the socket cannot take at once is lost: nothing here ever waits. Thread-safe but for opening and
- * closing. */
+ * "@", to an abstract one. Without the variable nothing is sent and nothing fails. Nothing here
+ * ever waits: a message that the socket has no room for is the caller's to send again. Thread-safe
+ * but for opening and closing. */
 #ifndef WEIR_NOTIFY_SOCKET_H
 #define WEIR_NOTIFY_SOCKET_H
 
@@ -30,8 +30,9 @@ static inline bool notify_socket_is_open(const struct notify_socket *notify)
 {
     return notify->socket >= 0;
 }
-/* Sends one message; line feeds between its lines are the caller's. */
-void notify_socket_send(const struct notify_socket *notify, const char *format, ...)
+/* Sends one message; line feeds between its lines are the caller's. False: whoever listens has not
+ * read what came before, and there is no room for more now. */
+bool notify_socket_send(const struct notify_socket *notify, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
 #endif

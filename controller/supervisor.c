@@ -25,12 +25,18 @@ struct supervisor {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* by CLOCK_MONOTONIC */
     bool stop, noted, answered;
-    bool ready; /* READY=1 has been sent */
+    bool ready;                         /* READY=1 has been sent */
+    bool owes_reloading, owes_reloaded; /* for want of room; said in this order */
 
     /* The thread's own: */
     char told[STATUS_LINE_MAX]; /* the last STATUS= */
     const char *stuck;          /* the part that does not answer, as it was logged; or NULL */
 };
+
+static int64_t monotonic_now(void)
+{
+    return system_clock.monotonic(system_clock.self);
+}
 
 /* --- what is told ---------------------------------------------------------------------------- */
 
@@ -77,22 +83,36 @@ static void tell_status(struct supervisor *supervisor)
     if (!json.failed &&
         json_read(&arena, buffer_text(&json), JSON_LIMITS_DEFAULT, &status, &error) == STATUS_OK) {
         describe(status, line);
-        if (strcmp(line, supervisor->told) != 0)
-            notify_socket_send(&supervisor->notify, "STATUS=%s", line);
-        memcpy(supervisor->told, line, sizeof line);
+        if (strcmp(line, supervisor->told) != 0 &&
+            notify_socket_send(&supervisor->notify, "STATUS=%s", line))
+            memcpy(supervisor->told, line, sizeof line);
     }
     arena_dispose(&arena);
     buffer_dispose(&json);
 }
 
+static bool say_ready(const struct supervisor *supervisor)
+{
+    return notify_socket_send(&supervisor->notify, "READY=1");
+}
+
+static bool say_reloading(const struct supervisor *supervisor)
+{
+    return notify_socket_send(&supervisor->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+                              monotonic_now() / 1000);
+}
+
+/* What found no room is said again with each beat: a manager that never hears of it gives up. */
 static void tell_ready(struct supervisor *supervisor)
 {
     pthread_mutex_lock(&supervisor->lock);
-    bool first = !supervisor->ready && atomic_load(&supervisor->parts.hub->version) > 0;
-    supervisor->ready |= first;
+    if (!supervisor->ready && atomic_load(&supervisor->parts.hub->version) > 0)
+        supervisor->ready = say_ready(supervisor);
+    if (supervisor->owes_reloading)
+        supervisor->owes_reloading = !say_reloading(supervisor);
+    if (supervisor->owes_reloaded && !supervisor->owes_reloading)
+        supervisor->owes_reloaded = !say_ready(supervisor);
     pthread_mutex_unlock(&supervisor->lock);
-    if (first)
-        notify_socket_send(&supervisor->notify, "READY=1");
 }
 
 /* --- proof of life --------------------------------------------------------------------------- */
@@ -101,11 +121,6 @@ static struct timespec monotonic_time(int64_t nanoseconds)
 {
     return (struct timespec){.tv_sec = (time_t)(nanoseconds / NANOSECONDS_PER_SECOND),
                              .tv_nsec = (long)(nanoseconds % NANOSECONDS_PER_SECOND)};
-}
-
-static int64_t monotonic_now(void)
-{
-    return system_clock.monotonic(system_clock.self);
 }
 
 static void note_stuck(struct supervisor *supervisor, const char *part)
@@ -161,9 +176,9 @@ static void beat(struct supervisor *supervisor)
         return;
     note_stuck(supervisor, NULL);
     if (supervisor->notify.watchdog)
-        notify_socket_send(&supervisor->notify, "WATCHDOG=1");
+        (void)notify_socket_send(&supervisor->notify, "WATCHDOG=1");
     if (!supervisor->ready) /* only this thread sets it */
-        notify_socket_send(&supervisor->notify, "EXTEND_TIMEOUT_USEC=" START_EXTENSION);
+        (void)notify_socket_send(&supervisor->notify, "EXTEND_TIMEOUT_USEC=" START_EXTENSION);
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -255,13 +270,14 @@ void supervisor_stop(struct supervisor *supervisor)
 {
     if (!supervisor)
         return;
-    notify_socket_send(&supervisor->notify, "STOPPING=1\nSTATUS=stopping");
     pthread_mutex_lock(&supervisor->lock);
     supervisor->stop = true;
     pthread_cond_broadcast(&supervisor->changed);
     pthread_mutex_unlock(&supervisor->lock);
     eventfd_write(supervisor->wake, 1);
     pthread_join(supervisor->thread, NULL);
+    /* The last word: what the thread was about to say is said. */
+    (void)notify_socket_send(&supervisor->notify, "STOPPING=1\nSTATUS=stopping");
 }
 
 void supervisor_free(struct supervisor *supervisor)
@@ -297,23 +313,24 @@ void supervisor_note(struct supervisor *supervisor)
 }
 
 /* Before it is ready, READY=1 after a reload would be a lie. */
-static bool is_ready(struct supervisor *supervisor)
-{
-    pthread_mutex_lock(&supervisor->lock);
-    bool ready = supervisor->ready;
-    pthread_mutex_unlock(&supervisor->lock);
-    return ready;
-}
-
 void supervisor_reloading(struct supervisor *supervisor)
 {
-    if (supervisor && is_ready(supervisor))
-        notify_socket_send(&supervisor->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-                           monotonic_now() / 1000);
+    if (!supervisor)
+        return;
+    pthread_mutex_lock(&supervisor->lock);
+    if (supervisor->ready) {
+        supervisor->owes_reloading = !say_reloading(supervisor);
+        supervisor->owes_reloaded = false;
+    }
+    pthread_mutex_unlock(&supervisor->lock);
 }
 
 void supervisor_reloaded(struct supervisor *supervisor)
 {
-    if (supervisor && is_ready(supervisor))
-        notify_socket_send(&supervisor->notify, "READY=1");
+    if (!supervisor)
+        return;
+    pthread_mutex_lock(&supervisor->lock);
+    if (supervisor->ready)
+        supervisor->owes_reloaded = supervisor->owes_reloading || !say_ready(supervisor);
+    pthread_mutex_unlock(&supervisor->lock);
 }

@@ -35,7 +35,8 @@ void supervisor_answer(struct supervisor *supervisor); /* core's loop is alive *
 void supervisor_note(struct supervisor *supervisor);   /* something may have changed */
 void supervisor_reloading(struct supervisor *supervisor);
 void supervisor_reloaded(struct supervisor *supervisor);
-/* Tells that it is stopping and ends the thread; before the HTTP server is stopped. */
+/* Ends the thread and tells, last of all, that weir is stopping; before the HTTP server is
+ * stopped. */
 void supervisor_stop(struct supervisor *supervisor);
 void supervisor_free(struct supervisor *supervisor);
 

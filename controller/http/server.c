@@ -248,6 +248,19 @@ static void take_waiting(struct http_server *server)
     }
 }
 
+/* Until each thread has gone round once: it has read by then what had come before. On a machine
+ * that is busy that takes longer than any lull. */
+static void await_threads(struct http_server *server, int64_t deadline)
+{
+    const struct clock *clock = server->parts.clock;
+    for (unsigned i = 0; i < server->thread_count; i++) {
+        int64_t left = deadline - clock->monotonic(clock->self);
+        if (left > 0)
+            (void)probe_daemon(server->threads[i].daemon, -1,
+                               (int)(left / NANOSECONDS_PER_MILLISECOND) + 1);
+    }
+}
+
 void http_server_stop(struct http_server *server, int64_t patience)
 {
     if (!server)
@@ -260,6 +273,8 @@ void http_server_stop(struct http_server *server, int64_t patience)
     take_waiting(server);
     int64_t streams = clock->monotonic(clock->self) + PATIENCE_STREAMS;
     events_end(server->parts.events, streams < deadline ? streams : deadline);
+    traffic_wait(&server->traffic, deadline);
+    await_threads(server, deadline);
     traffic_wait(&server->traffic, deadline);
     server_free(server);
 }

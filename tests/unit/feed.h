@@ -16,11 +16,25 @@ static const char feed_off[] =
 
 /* --- the server ------------------------------------------------------------------------------ */
 
-static _Atomic int64_t feed_ahead; /* nanoseconds that the server's clock is put forward */
+static _Atomic int64_t feed_ahead;  /* nanoseconds that the server's clock is put forward */
+static _Atomic int64_t feed_frozen; /* when it stood still; 0: it does not */
 
 static int64_t feed_monotonic(void *self)
 {
-    return serving_monotonic(self) + atomic_load(&feed_ahead);
+    int64_t frozen = atomic_load(&feed_frozen);
+    return (frozen ? frozen : serving_monotonic(self)) + atomic_load(&feed_ahead);
+}
+
+/* From now on time passes by feed_ahead alone. */
+static inline void feed_freeze(void)
+{
+    atomic_store(&feed_frozen, serving_monotonic(NULL));
+}
+
+static inline void feed_thaw(void)
+{
+    atomic_store(&feed_frozen, 0);
+    atomic_store(&feed_ahead, 0);
 }
 
 static uint64_t feed_random(void *self)
@@ -35,7 +49,7 @@ static inline void feed_start(unsigned streams, int64_t heartbeat, const char *d
 {
     struct error error = {0};
     serving_init(&serving);
-    atomic_store(&feed_ahead, 0);
+    feed_thaw();
     serving.clock.monotonic = feed_monotonic;
     serving.clock.random = feed_random;
     serving.parts.event_streams = streams;

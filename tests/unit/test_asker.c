@@ -9,7 +9,7 @@
 #include "../../controller/metrics/asker.h"
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n0.25"
-#define PATIENCE 2000 /* milliseconds that a wait lasts which nothing ends */
+#define PATIENCE 30000 /* milliseconds that a wait lasts which nothing ends */
 
 static unsigned listen_on(int listener)
 {

@@ -113,7 +113,7 @@ START_TEST(test_change_is_an_event)
     ck_assert_int_eq(feed_count(&family_event_streams, "production"), 2);
     ck_assert_int_eq(feed_count(&family_event_streams, "staging"), 1);
     ck_assert_int_eq(feed_count(&family_events_sent, "staging"), 0);
-    http_server_stop(server, 5 * SECOND);
+    http_server_stop(server, PATIENT * SECOND);
     /* Nothing was under way to the one that had no change. */
     feed_end(&other);
     ck_assert_uint_eq(other.length, 0);
@@ -160,7 +160,7 @@ START_TEST(test_last_event_id)
         ck_assert_str_eq(id, off);
         client_close(&feed.client);
     }
-    atomic_store(&feed_ahead, 0);
+    feed_thaw();
     stop();
 }
 END_TEST
@@ -171,6 +171,7 @@ START_TEST(test_recent_change_is_told_to_new_clients)
     static struct feed feed;
     char id[64], again[64];
     feed_start(10, 0, feed_on);
+    feed_freeze();
     feed_open(&feed, STREAM, "");
     feed_greeting(&feed, id);
     serving_publish(&serving, feed_off, true);
@@ -186,7 +187,7 @@ START_TEST(test_recent_change_is_told_to_new_clients)
     feed_greeting(&feed, again);
     ck_assert_str_eq(again, id);
     client_close(&feed.client);
-    atomic_store(&feed_ahead, 0);
+    feed_thaw();
     stop();
 }
 END_TEST
@@ -227,7 +228,7 @@ START_TEST(test_old_protocol)
     serving_publish(&serving, feed_off, true);
     while (!strstr(client.data, "refetchEvaluation\"}\n\n"))
         ck_assert(receive_more(&client));
-    http_server_stop(server, 5 * SECOND);
+    http_server_stop(server, PATIENT * SECOND);
     while (receive_more(&client)) {
     }
     client_close(&client);
@@ -320,6 +321,7 @@ START_TEST(test_heartbeat_by_the_clock)
     static struct feed feed;
     char id[64], block[64];
     feed_start(10, 0, feed_on);
+    feed_freeze();
     feed_open(&feed, STREAM, "");
     feed_greeting(&feed, id);
     atomic_store(&feed_ahead, 14 * SECOND);
@@ -331,7 +333,7 @@ START_TEST(test_heartbeat_by_the_clock)
     feed_block(&feed, block, sizeof block);
     ck_assert_str_eq(block, ":\n\n");
     client_close(&feed.client);
-    atomic_store(&feed_ahead, 0);
+    feed_thaw();
     stop();
 }
 END_TEST

@@ -166,23 +166,34 @@ START_TEST(test_targets_get_what_is_served)
 }
 END_TEST
 
-/* Each commit reaches the file while the Redis is still waited for: the first answer of it, a
- * failure, can come only seconds after the first commit. */
+/* Whether each of a few commits reached the file while the Redis was still waited for. */
+static bool reaches_the_file_meanwhile(struct yard *yard)
+{
+    for (uint32_t level = 1; level <= 20; level++) {
+        apply(yard, 2, level % 2 ? DOCUMENT : OTHER_DOCUMENT, level);
+        WAIT_FOR(is_at(yard, "files", TARGET_IN_SYNC, level));
+    }
+    ck_assert_int_eq(counted(yard, &family_target_behind, "dead", NULL), 1);
+    return is_at(yard, "dead", TARGET_PENDING, 0) && status_of(yard, "dead").failures == 0;
+}
+
+/* The Redis' first answer, a failure, can come only seconds after the first commit. A machine that
+ * is busy may be as slow once, but not each time. */
 START_TEST(test_a_dead_redis_delays_nothing)
 {
     struct yard yard;
-    make_yard(&yard);
     char url[64];
     int listener = make_silent_server(url);
-    set_target(&yard, 0, "dead", url);
-    set_target(&yard, 1, "files", "flags.json");
-    for (uint32_t level = 1; level <= 20; level++) {
-        apply(&yard, 2, level % 2 ? DOCUMENT : OTHER_DOCUMENT, level);
-        WAIT_FOR(is_at(&yard, "files", TARGET_IN_SYNC, level));
+    bool in_time = false;
+    for (int i = 0; i < 5 && !in_time; i++) {
+        if (i)
+            leave(&yard);
+        make_yard(&yard);
+        set_target(&yard, 0, "dead", url);
+        set_target(&yard, 1, "files", "flags.json");
+        in_time = reaches_the_file_meanwhile(&yard);
     }
-    ck_assert_uint_eq(status_of(&yard, "dead").failures, 0);
-    ck_assert_int_eq(status_of(&yard, "dead").condition, TARGET_PENDING);
-    ck_assert_int_eq(counted(&yard, &family_target_behind, "dead", NULL), 1);
+    ck_assert(in_time);
     /* It is noticed, and said. */
     WAIT_FOR(is_at(&yard, "dead", TARGET_RETRYING, 0));
     ck_assert_ptr_nonnull(strstr(status_of(&yard, "dead").problem, "no answer within 2 s"));

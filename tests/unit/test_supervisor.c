@@ -55,12 +55,14 @@ static const char *hear(void)
     return message;
 }
 
-/* Hears until a message begins with `start`; fails where `never` comes before. */
+/* Hears until a message begins with `start`; fails where `never` comes before, or much else. */
 static const char *hear_until(const char *start, const char *never)
 {
     const char *message;
+    unsigned heard = 0;
     do {
         message = hear();
+        ck_assert_msg(++heard < 20 * PATIENT, "%s was never said", start);
         ck_assert_msg(!never || strncmp(message, never, strlen(never)) != 0, "heard %s", message);
     } while (strncmp(message, start, strlen(start)) != 0);
     return message;
@@ -154,28 +156,54 @@ END_TEST
 static struct supervisor *supervisor;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: what is asked gets no answer */
 static _Atomic bool core_is_stuck;
-static _Atomic unsigned questions;
+static _Atomic unsigned questions, unanswered;
+static _Atomic unsigned hanging; /* HTTP threads that came to the gate */
+static _Atomic unsigned held_up; /* threads that had to wait for the status */
+static pthread_mutex_t status_gate = PTHREAD_MUTEX_INITIALIZER; /* of what stands below */
 static char status_text[512] = "{\"commit\":null,\"environments\":[],\"errors\":0}";
 
 /* Answers as core's loop would, at once, for it is idle. */
 static void ask_core(void *context)
 {
     (void)context;
-    atomic_fetch_add(&questions, 1);
-    if (!atomic_load(&core_is_stuck))
+    bool stuck = atomic_load(&core_is_stuck);
+    if (!stuck)
         supervisor_answer(supervisor);
+    atomic_fetch_add(stuck ? &unanswered : &questions, 1);
+}
+
+/* Until more have been counted than `before`: all that was said by then lies in the socket. */
+static void wait_for_more(_Atomic unsigned *count, unsigned before)
+{
+    for (int i = 0; atomic_load(count) <= before; i++) {
+        ck_assert_int_lt(i, PATIENT * 200);
+        poll(NULL, 0, 5);
+    }
 }
 
 static void write_status(void *context, struct buffer *out)
 {
     (void)context;
+    if (pthread_mutex_trylock(&status_gate) != 0) {
+        atomic_fetch_add(&held_up, 1);
+        pthread_mutex_lock(&status_gate);
+    }
     buffer_append_string(out, status_text);
+    pthread_mutex_unlock(&status_gate);
+}
+
+static void set_status(const char *text)
+{
+    pthread_mutex_lock(&status_gate);
+    snprintf(status_text, sizeof status_text, "%s", text);
+    pthread_mutex_unlock(&status_gate);
 }
 
 /* GET /status hangs an HTTP thread for as long as the gate is held. */
 static void write_slowly(void *context, struct buffer *out)
 {
     (void)context;
+    atomic_fetch_add(&hanging, 1);
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
     buffer_append_string(out, "{}");
@@ -207,9 +235,10 @@ static void end_supervision(void)
 {
     supervisor_stop(supervisor);
     hear_until("STOPPING=1\nSTATUS=stopping", NULL);
+    ck_assert(is_silent_for(0, "")); /* that was the last word */
     supervisor_free(supervisor);
     end_listening();
-    http_server_stop(server, 5 * SECOND);
+    http_server_stop(server, PATIENT * SECOND);
     serving_dispose(&serving);
 }
 
@@ -223,12 +252,12 @@ START_TEST(test_ready_is_what_is_served)
     supervisor_reloading(supervisor);
     supervisor_reloaded(supervisor); /* must not count as the start's end */
     hear_until("WATCHDOG=1", "READY");
-    snprintf(status_text, sizeof status_text,
-             "{\"commit\":\"3f9c2d1a8b213f9c\",\"environments\":[{},{}],\"errors\":2,"
-             "\"lastFetch\":{\"error\":\"no route\\nREADY=1\"}}");
     serving_publish(&serving, serving_flags, true);
     supervisor_note(supervisor);
     hear_until("READY=1", NULL);
+    set_status("{\"commit\":\"3f9c2d1a8b213f9c\",\"environments\":[{},{}],\"errors\":2,"
+               "\"lastFetch\":{\"error\":\"no route\\nREADY=1\"}}");
+    supervisor_note(supervisor);
     ck_assert_str_eq(hear_until("STATUS=", NULL),
                      "STATUS=serving commit 3f9c2d1a8b21, 2 environments; errors in the newest "
                      "commit: 2; fetching fails: no route READY=1");
@@ -246,12 +275,11 @@ START_TEST(test_a_stuck_core_lets_the_watchdog_fire)
 {
     supervise("100000");
     hear_until("WATCHDOG=1", NULL);
+    unsigned before = atomic_load(&unanswered);
     atomic_store(&core_is_stuck, true);
-    unsigned asked = atomic_load(&questions);
-    while (atomic_load(&questions) == asked)
-        sched_yield();
-    /* What was under way before may still be said; then there is silence. */
-    is_silent_for(50, "nothing");
+    wait_for_more(&unanswered, before);
+    /* What was said before is still to be heard; then there is silence. */
+    is_silent_for(0, "nothing");
     ck_assert(is_silent_for(500, "WATCHDOG=1"));
     ck_assert(is_silent_for(1, "EXTEND_TIMEOUT_USEC="));
     atomic_store(&core_is_stuck, false);
@@ -271,9 +299,11 @@ START_TEST(test_a_stuck_http_thread_lets_the_watchdog_fire)
     pthread_mutex_lock(&gate);
     client_open(&client);
     send_text(&client, "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    /* One of the two threads hangs now, or soon: then the other one alone proves nothing. */
-    while (!is_silent_for(600, "WATCHDOG=1")) {
-    }
+    wait_for_more(&hanging, 0);
+    /* One of the two threads hangs now, and whoever was asked before has answered: then the other
+     * one alone proves nothing. */
+    wait_for_more(&questions, atomic_load(&questions));
+    is_silent_for(0, "nothing");
     ck_assert(is_silent_for(600, "WATCHDOG=1"));
     pthread_mutex_unlock(&gate);
     receive(&client, &reply, false);
@@ -298,14 +328,76 @@ START_TEST(test_a_probe_can_be_woken)
     client_open(&client);
     send_text(&client, "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
     ck_assert(!http_server_is_alive(server, wake, 3600 * 1000));
-    while (http_server_is_alive(server, -1, 50)) {
-    }
+    wait_for_more(&hanging, 0);
+    ck_assert(!http_server_is_alive(server, -1, 50));
     pthread_mutex_unlock(&gate);
     receive(&client, &reply, false);
     ck_assert(http_server_is_alive(server, -1, PATIENT * 1000));
     close(wake);
     client_close(&client);
     http_server_stop(server, 5 * SECOND);
+    serving_dispose(&serving);
+}
+END_TEST
+
+/* A manager that is busy: what it had no room for is said again. */
+START_TEST(test_what_found_no_room_is_said_again)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    supervise("200000");
+    int other = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    ck_assert_int_ge(other, 0);
+    memcpy(at.sun_path + 1, where + 1, strlen(where) - 1);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(where));
+    for (int turn = 0; turn < 3; turn++) {
+        hear_until("WATCHDOG=1", NULL);
+        while (sendto(other, "X", 1, 0, (struct sockaddr *)&at, size) == 1) {
+        }
+        if (turn == 0)
+            serving_publish(&serving, serving_flags, true);
+        else if (turn == 1)
+            set_status("{\"commit\":\"3f9c2d1a8b213f9c\",\"environments\":[{}],\"errors\":0}");
+        else
+            supervisor_reloading(supervisor);
+        if (turn == 2)
+            supervisor_reloaded(supervisor);
+        supervisor_note(supervisor);
+        wait_for_more(&questions, atomic_load(&questions) + 1);
+        hear_until(turn == 2 ? "RELOADING=1" : "X", NULL);
+        if (turn == 1)
+            hear_until("STATUS=serving commit 3f9c2d1a8b21, 1 environment", NULL);
+        else
+            hear_until("READY=1", NULL);
+    }
+    close(other);
+    end_supervision();
+}
+END_TEST
+
+static void *stop_supervisor(void *context)
+{
+    supervisor_stop(context);
+    return NULL;
+}
+
+START_TEST(test_that_it_stops_is_the_last_word)
+{
+    pthread_t thread;
+    supervise("200000");
+    hear_until("WATCHDOG=1", NULL);
+    pthread_mutex_lock(&status_gate);
+    snprintf(status_text, sizeof status_text, "{\"commit\":\"3f9c2d1a8b213f9c\"}");
+    supervisor_note(supervisor);
+    wait_for_more(&held_up, 0); /* it is about to say so */
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_supervisor, supervisor), 0);
+    ck_assert(is_silent_for(200, "STOPPING"));
+    pthread_mutex_unlock(&status_gate);
+    pthread_join(thread, NULL);
+    hear_until("STOPPING=1", NULL);
+    ck_assert(is_silent_for(0, ""));
+    supervisor_free(supervisor);
+    end_listening();
+    http_server_stop(server, PATIENT * SECOND);
     serving_dispose(&serving);
 }
 END_TEST
@@ -340,4 +432,5 @@ END_TEST
 UNIT_MAIN("supervisor", test_an_abstract_socket, test_a_socket_in_a_folder,
           test_addresses_and_watchdogs, test_ready_is_what_is_served,
           test_a_stuck_core_lets_the_watchdog_fire, test_a_stuck_http_thread_lets_the_watchdog_fire,
-          test_a_probe_can_be_woken, test_without_a_watchdog, test_nobody_supervises)
+          test_a_probe_can_be_woken, test_what_found_no_room_is_said_again,
+          test_that_it_stops_is_the_last_word, test_without_a_watchdog, test_nobody_supervises)
