@@ -17,6 +17,14 @@
 
 /* --- the machine's question ------------------------------------------------------------------ */
 
+/* Of a flag without a rollout whoever may write to a target can derive an intent for as many flags
+ * as there are: what others tell of those would spend the cap. */
+static bool is_automatic(const struct override *override)
+{
+    return override->rollout.length ? override_is_automatic(override->by)
+                                    : text_is(override->by, "weir");
+}
+
 uint32_t steering_count_rollbacks(struct turn *turn)
 {
     struct steering *steering = turn->steering;
@@ -32,8 +40,7 @@ uint32_t steering_count_rollbacks(struct turn *turn)
     }
     for (size_t i = 0; i < steering->overrides.count; i++) {
         const struct override *override = steering->overrides.items[i];
-        turn->rollbacks += override->rollout.length && override_is_automatic(override->by) &&
-                           override->since >= turn->now - HOUR &&
+        turn->rollbacks += is_automatic(override) && override->since >= turn->now - HOUR &&
                            override->since <= turn->now + WALK_CLOCK_AHEAD;
     }
     return turn->rollbacks;

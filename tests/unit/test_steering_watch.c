@@ -490,6 +490,33 @@ START_TEST(the_blast_cap_holds_a_guardrail_but_no_breaker)
 }
 END_TEST
 
+/* While the branch takes nothing its log tells of nothing: what is served counts. */
+START_TEST(the_blast_cap_counts_flags_that_are_not_recorded_yet)
+{
+    steers_blast_cap = 1;
+    set_up();
+    put("flags/third.yaml", FLAG("third", "off", WATCH));
+    commit_now();
+    catch_up(&one);
+    pass(2 * BAKE);
+    steers_settle(&one);
+    turn_on();
+    put("flags/third.yaml", FLAG("third", "on", WATCH));
+    commit_now();
+    catch_up(&one);
+    steers_measure(WALK_SUCCESS, "0.031 > 0.01, n=5120"); /* but of shop, which breaks */
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    pass(60);
+    break_it(); /* third, too */
+    core_turn(one.core);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    ck_assert_int_eq(steers_told.kind, WALK_HOLD);
+    steers_blast_cap = 0;
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_flag_is_killed_at_once_and_let_go_by_a_commit)
 {
     struct desk_request request;
@@ -554,4 +581,5 @@ UNIT_MAIN("steering_watch", a_breach_is_served_at_once_and_the_commit_reverted,
           a_remote_that_is_away_for_longer_than_the_bake_gets_the_revert_when_it_is_back,
           a_person_who_was_faster_ends_the_override_without_a_commit_of_weir,
           the_blast_cap_holds_a_guardrail_but_no_breaker,
+          the_blast_cap_counts_flags_that_are_not_recorded_yet,
           a_flag_is_killed_at_once_and_let_go_by_a_commit)
