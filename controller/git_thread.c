@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "git/intents.h"
+#include "git/verify.h"
 #include "log.h"
 #include "telemetry_families.h"
 
@@ -36,6 +37,7 @@ struct git_thread {
 
     /* the thread's own */
     char tip[COMMIT_TEXT_SIZE];
+    char verified[COMMIT_TEXT_SIZE]; /* the last tip whose signatures were looked at */
     char problem[256];
     unsigned failures; /* of fetches, in a row */
     int64_t since;     /* when the first of them was */
@@ -153,6 +155,32 @@ static void remove_intents(struct git_thread *thread)
                       NULL);
 }
 
+/* --- telling core ---------------------------------------------------------------------------- */
+
+/* Core judges signatures, and does nothing else meanwhile: rollbacks wait for it. So they are
+ * looked at here first, where nobody waits, and what is good is remembered in the clone. */
+static void verify(struct git_thread *thread)
+{
+    const struct config *config = thread->parts.config;
+    struct verify_policy policy = {.allowed_signers = config->allowed_signers,
+                                   .since = config->verify_since,
+                                   .stop = &thread->stopping};
+    struct error error; /* core's to tell */
+    if (!config->verify || !verify_mode_parse(text_of(config->verify), &policy.mode) ||
+        strcmp(thread->verified, thread->tip) == 0)
+        return;
+    enum status status = mirror_verify(thread->parts.mirror, &policy, thread->tip, &error);
+    if (status == STATUS_OK || status == STATUS_REFUSED)
+        memcpy(thread->verified, thread->tip, sizeof thread->verified);
+}
+
+static void tell_tip(struct git_thread *thread)
+{
+    verify(thread);
+    if (!atomic_load(&thread->stopping))
+        thread->parts.tip(thread->parts.context, thread->tip);
+}
+
 /* --- fetching -------------------------------------------------------------------------------- */
 
 static void count_fetch(struct git_thread *thread, const char *result, int64_t started)
@@ -207,7 +235,7 @@ static void fetch(struct git_thread *thread)
     note_success(thread);
     count_fetch(thread, strcmp(found, thread->tip) == 0 ? "unchanged" : "changed", started);
     memcpy(thread->tip, found, sizeof thread->tip);
-    parts->tip(parts->context, thread->tip);
+    tell_tip(thread);
     recorder_propose(&parts->recorder, parts->mirror, thread->tip);
     read_intents(thread);
     remove_intents(thread);
@@ -265,7 +293,7 @@ static bool push(struct git_thread *thread, struct proposal *proposal)
     if (outcome == RECORDER_ACCEPTED) {
         memcpy(thread->tip, commit, sizeof thread->tip);
         note_success(thread);
-        parts->tip(parts->context, thread->tip);
+        tell_tip(thread);
     }
     steering_note_outcome(core_steering(parts->core), outcome, commit,
                           outcome == RECORDER_ACCEPTED ? "" : error.message);
@@ -315,7 +343,7 @@ static void *git_main(void *argument)
     struct timespec poll = {0}, earliest = {0};
     /* What the last run fetched is served before the remote is asked. */
     if (mirror_last_tip(parts->mirror, thread->tip, &error) == STATUS_OK)
-        parts->tip(parts->context, thread->tip);
+        tell_tip(thread);
     while (!atomic_load(&thread->stopping)) {
         struct proposal *proposal = take_proposal(thread);
         if (proposal)

@@ -417,10 +417,12 @@ static enum status start_listening(struct edge *edge, struct error *error)
 
 /* --- running and stopping -------------------------------------------------------------------- */
 
+/* A closed pipe and a file that may not grow (`ulimit -f`) are failed writes, told as such. */
 static void prepare_signals(sigset_t *waited)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
     sigemptyset(waited);
     sigaddset(waited, SIGTERM);
     sigaddset(waited, SIGINT);

@@ -84,6 +84,7 @@ static enum status redis_source_open(const struct source_parts *parts, void **ou
                                    .secret_count = parts->token_file ? 1 : 0};
     source->connection.reach = &source->reach;
     source->connection.secret = parts->token_file ? source->secret.name : NULL;
+    source->connection.stop = parts->stop;
     *out = source;
     return STATUS_OK;
 }
@@ -271,7 +272,7 @@ static enum status redis_source_look(void *state, const struct snapshot *held, s
     /* A server closes connections when it is restarted: that is no failure yet. */
     if (status == STATUS_SYSTEM && reused && source->connection.lost)
         status = look_once(source, held, seen, error);
-    return status;
+    return status != STATUS_OK && atomic_load(source->parts.stop) ? STATUS_STOPPED : status;
 }
 
 /* --- listening ------------------------------------------------------------------------------- */

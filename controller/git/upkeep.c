@@ -12,6 +12,7 @@
 #include "../log.h"
 #include "../telemetry_families.h"
 #include "child.h"
+#include "leftovers.h"
 #include "mirror_private.h"
 
 #define PATIENCE_MS (15U * 60 * 1000)
@@ -380,13 +381,26 @@ static enum status pack_small(struct upkeep *upkeep, int folder, _Atomic bool *s
     return status == STATUS_OK ? settle(folder, name, error) : status;
 }
 
+/* A git that was killed, for its time or by the machine for its memory, leaves what it had written:
+ * as much as the clone, at each attempt. This thread is the only one that writes packs. */
+static void remove_halves(const struct upkeep *upkeep)
+{
+    char path[4200];
+    int length = snprintf(path, sizeof path, "%sobjects/pack",
+                          git_repository_path(upkeep->mirror->repository));
+    if (length > 0 && (size_t)length < sizeof path)
+        leftovers_remove(path);
+}
+
 static void repack(struct upkeep *upkeep, int folder, _Atomic bool *stop)
 {
     struct error error = {0};
     char name[PACK_NAME_SIZE];
     enum status status = pack_small(upkeep, folder, stop, name, &error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         upkeep->old.count = 0;
+        remove_halves(upkeep);
+    }
     if (status == STATUS_STOPPED)
         return;
     if (status != STATUS_OK) {

@@ -13,6 +13,7 @@
 #include "verify_private.h"
 
 #define SLOTS ((size_t)16384) /* commits remembered, a power of two: 320 KB */
+#define KEEP_EVERY 16         /* commits of a long way, each of which takes some 10 ms */
 
 bool verify_mode_parse(struct text text, enum verify_mode *mode)
 {
@@ -227,8 +228,11 @@ static enum status verify_tip(struct mirror *mirror, const struct signers *signe
     return verify_id(mirror, signers, tip, stop, error);
 }
 
+/* Parents come before their children, so whatever leads to a commit was verified when it is: what
+ * is interrupted goes on from there. */
 static enum status verify_walk(struct mirror *mirror, const struct signers *signers,
-                               git_revwalk *walk, _Atomic bool *stop, struct error *error)
+                               git_revwalk *walk, const struct verified_ref *ref,
+                               _Atomic bool *stop, struct error *error)
 {
     git_oid commit;
     enum status status = STATUS_OK;
@@ -240,6 +244,8 @@ static enum status verify_walk(struct mirror *mirror, const struct signers *sign
                              "\"verifySince\"",
                              VERIFY_COMMITS_MAX);
         status = verify_id(mirror, signers, &commit, stop, error);
+        if (status == STATUS_OK && (i + 1) % KEEP_EVERY == 0)
+            keep_ref(mirror, ref, &commit);
     }
     if (status == STATUS_OK && code != GIT_ITEROVER)
         return mirror_fail(error, STATUS_SYSTEM, "history cannot be read");
@@ -248,8 +254,9 @@ static enum status verify_walk(struct mirror *mirror, const struct signers *sign
 
 /* From the oldest on, so that the commit that is named is the first that was wrong. */
 static enum status verify_all(struct mirror *mirror, const struct signers *signers,
-                              const git_oid *tip, const git_oid *since, const git_oid *known,
-                              _Atomic bool *stop, struct error *error)
+                              const git_oid *tip, const git_oid *since,
+                              const struct verified_ref *ref, _Atomic bool *stop,
+                              struct error *error)
 {
     git_revwalk *walk = NULL;
     int code = git_revwalk_new(&walk, mirror->repository);
@@ -259,9 +266,9 @@ static enum status verify_all(struct mirror *mirror, const struct signers *signe
         code = git_revwalk_push(walk, tip);
     if (code == 0 && since)
         code = git_revwalk_hide(walk, since);
-    if (code == 0 && known)
-        code = git_revwalk_hide(walk, known);
-    enum status status = code == 0 ? verify_walk(mirror, signers, walk, stop, error)
+    if (code == 0 && ref->known)
+        code = git_revwalk_hide(walk, &ref->tip);
+    enum status status = code == 0 ? verify_walk(mirror, signers, walk, ref, stop, error)
                                    : mirror_fail(error, STATUS_SYSTEM, "history cannot be read");
     git_revwalk_free(walk);
     return status;
@@ -285,8 +292,7 @@ static enum status verify_branch(struct mirror *mirror, const struct verify_poli
         return STATUS_OK;
     enum status status = policy->mode == VERIFY_TIP
                              ? verify_tip(mirror, signers, tip, since, policy->stop, error)
-                             : verify_all(mirror, signers, tip, since, ref.known ? &ref.tip : NULL,
-                                          policy->stop, error);
+                             : verify_all(mirror, signers, tip, since, &ref, policy->stop, error);
     if (status == STATUS_OK)
         keep_ref(mirror, &ref, tip);
     return status;

@@ -5,8 +5,8 @@
  * alone; times without a zone in the file are UTC. Signatures by GPG and X.509 are refused by name.
  *
  * What was verified is remembered: commits in the handle, the last tip in the clone (below
- * refs/weir/verified/), under a hash of the signers, mode and starting point. So a restart does not
- * verify all again, and a change of who may sign does. */
+ * refs/weir/verified/), or how far a long way has come, under a hash of the signers, mode and
+ * starting point. So a restart does not verify all again, and a change of who may sign does. */
 #ifndef WEIR_GIT_VERIFY_H
 #define WEIR_GIT_VERIFY_H
 

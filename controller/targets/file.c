@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../rules/codes.h"
@@ -17,6 +18,9 @@
 
 #define META_SUFFIX ".meta.json"
 #define META_MAXIMUM ((size_t)64 << 10)
+/* Another writer holds the lock for as long as two files take; one that was frozen, for ever. */
+#define LOCK_PATIENCE (5 * NANOSECONDS_PER_SECOND)
+#define LOCK_NAP (5 * NANOSECONDS_PER_MILLISECOND)
 
 /* What a file was when it was last seen whole: enough to know that nobody touched it since. */
 struct stamp {
@@ -251,17 +255,36 @@ static enum status bring_up_to_date(struct writing *writing, const struct buffer
     return STATUS_OK;
 }
 
+/* A file system that has no locks is used without. */
+static enum status lock_folder(const struct writing *writing, struct error *error)
+{
+    const struct clock *clock = writing->target->clock;
+    const _Atomic bool *stop = writing->push->stop;
+    int64_t until = clock->monotonic(clock->self) + LOCK_PATIENCE;
+    while (flock(writing->folder, LOCK_EX | LOCK_NB) != 0 &&
+           (errno == EWOULDBLOCK || errno == EINTR)) {
+        if (stop && atomic_load(stop))
+            return error_set(error, STATUS_STOPPED, "was stopped");
+        if (clock->monotonic(clock->self) > until)
+            return error_set(error, STATUS_SYSTEM,
+                             "the folder of '%.100s' is locked by another process, which does not "
+                             "let go of it",
+                             writing->target->definition->location);
+        nanosleep(&(struct timespec){.tv_nsec = (long)LOCK_NAP}, NULL);
+    }
+    return STATUS_OK;
+}
+
 /* With the folder open: the lock, the check, the two files. */
 static enum status write_both(struct writing *writing, struct error *error)
 {
-    /* A file system that has no locks is used without; nobody holds this one for long. */
-    while (flock(writing->folder, LOCK_EX) != 0 && errno == EINTR)
-        ;
     struct buffer old, new;
     buffer_init(&old, META_MAXIMUM);
     buffer_init(&new, META_MAXIMUM);
     bool same_digest = false;
-    enum status status = write_file_sweep(writing->folder, writing->name, error);
+    enum status status = lock_folder(writing, error);
+    if (status == STATUS_OK)
+        status = write_file_sweep(writing->folder, writing->name, error);
     if (status == STATUS_OK)
         status = write_file_sweep(writing->folder, writing->meta_name, error);
     if (status == STATUS_OK && read_meta(writing, &old))

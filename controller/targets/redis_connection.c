@@ -112,6 +112,30 @@ enum status redis_complain(struct redis_connection *connection, const redisReply
 
 /* --- sending and receiving ------------------------------------------------------------------- */
 
+/* Why an exchange is not to go on; NULL: it may. */
+static const char *is_over(const struct redis_connection *connection)
+{
+    const struct clock *clock = &system_clock;
+    int64_t limit = connection->exchange_limit ? connection->exchange_limit : REDIS_EXCHANGE_LIMIT;
+    size_t most = connection->answer_maximum ? connection->answer_maximum : REDIS_ANSWER_MAXIMUM;
+    limit += (int64_t)((connection->sent + connection->received) >> 20) * NANOSECONDS_PER_SECOND;
+    if (connection->stop && atomic_load(connection->stop))
+        return "was stopped";
+    if (clock->monotonic(clock->self) - connection->begun > limit)
+        return "takes longer for an answer than it is given";
+    return connection->received > most ? "answers more than is read" : NULL;
+}
+
+/* As hiredis tells a failure. */
+static bool give_up(struct redis_connection *connection, const char *why)
+{
+    redisContext *context = connection->context;
+    connection->cause = 0;
+    context->err = REDIS_ERR_OTHER;
+    snprintf(context->errstr, sizeof context->errstr, "%s", why);
+    return false;
+}
+
 static bool flush(struct redis_connection *connection)
 {
     int done = 0;
@@ -121,7 +145,11 @@ static bool flush(struct redis_connection *connection)
             connection->cause = errno;
             return false;
         }
+        const char *why = done ? NULL : is_over(connection);
+        if (why)
+            return give_up(connection, why);
     }
+    connection->sent += connection->pending;
     connection->pending = 0;
     return true;
 }
@@ -139,6 +167,8 @@ static bool append(struct redis_connection *connection, const char *data, size_t
 bool redis_begin(struct redis_connection *connection, size_t count)
 {
     char head[32];
+    connection->begun = system_clock.monotonic(system_clock.self);
+    connection->sent = connection->received = 0;
     int length = snprintf(head, sizeof head, "*%zu\r\n", count);
     return append(connection, head, (size_t)length);
 }
@@ -170,14 +200,32 @@ enum status redis_flush(struct redis_connection *connection, struct error *error
     return STATUS_OK;
 }
 
+/* False: the connection has failed. */
+static bool read_more(struct redis_connection *connection)
+{
+    redisContext *context = connection->context;
+    size_t before = context->reader->len;
+    errno = 0;
+    if (redisBufferRead(context) != REDIS_OK) {
+        connection->cause = errno;
+        return false;
+    }
+    connection->received += context->reader->len - before;
+    const char *why = is_over(connection);
+    return why ? give_up(connection, why) : true;
+}
+
 redisReply *redis_receive(struct redis_connection *connection, struct error *error)
 {
     void *reply = NULL;
     if (redis_flush(connection, error) != STATUS_OK)
         return NULL;
-    errno = 0;
-    if (redisGetReply(connection->context, &reply) != REDIS_OK) {
-        fail_wire(connection, errno, error);
+    connection->cause = 0;
+    while (!reply) {
+        if (redisGetReplyFromReader(connection->context, &reply) == REDIS_OK &&
+            (reply || read_more(connection)))
+            continue;
+        fail_wire(connection, connection->cause, error);
         return NULL;
     }
     return reply;

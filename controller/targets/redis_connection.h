@@ -11,7 +11,13 @@
 
 #include "target.h"
 
-#define REDIS_TIMEOUT_SECONDS 2 /* to connect; and to wait for each answer, or for room to send */
+/* To connect; and to wait for a sign of life, or for room to send. */
+#define REDIS_TIMEOUT_SECONDS 2
+/* Nanoseconds for a command and its answer, so that no peer that gives a byte now and then is
+ * waited for without end; and one second more for each MiB that went one way or the other. */
+#define REDIS_EXCHANGE_LIMIT (30 * NANOSECONDS_PER_SECOND)
+/* A document of 256 MiB, and what is around it. */
+#define REDIS_ANSWER_MAXIMUM ((size_t)320 << 20)
 
 /* In {KEY}:meta in the place of a digest (redis_script.h): overrides stand over the document that
  * was pushed, and nobody has computed the digest of that. */
@@ -31,12 +37,17 @@ enum status redis_url_parse(struct text url, struct redis_place *out, struct err
 struct redis_connection {
     const struct reach *reach;
     struct redis_place place;
-    const char *secret;    /* its name, or NULL */
-    redisContext *context; /* NULL: not connected */
-    size_t pending;        /* bytes put together and not yet sent */
-    int cause;             /* errno of a failure to send */
-    bool lost;             /* the last failure was that the peer had closed or reset */
-    const char *code;      /* of the last refusal by reach, or NULL */
+    const char *secret;       /* its name, or NULL */
+    redisContext *context;    /* NULL: not connected */
+    size_t pending;           /* bytes put together and not yet sent */
+    int cause;                /* errno of a failure to send */
+    bool lost;                /* the last failure was that the peer had closed or reset */
+    const char *code;         /* of the last refusal by reach, or NULL */
+    const _Atomic bool *stop; /* becoming true ends an exchange; or NULL */
+    int64_t exchange_limit;   /* 0: REDIS_EXCHANGE_LIMIT */
+    size_t answer_maximum;    /* bytes; 0: REDIS_ANSWER_MAXIMUM */
+    int64_t begun;            /* the exchange: monotonic nanoseconds */
+    size_t sent, received;    /* bytes of it so far */
 };
 
 /* Does nothing when connected. STATUS_REFUSED: reach does not allow it, see `code`. */

@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import json
 import os
+import resource
 import subprocess
 import threading
 
@@ -171,6 +172,24 @@ def test_a_disk_that_is_full_stops_no_one(repository, tmp_path):
             (data / "served").unlink()
             weir.wait_until(lambda: (data / "served" / "state.json").exists(), "the state is written")
             assert commit in (data / "served" / "state.json").read_text()
+
+
+def test_files_that_may_not_grow_harm_nobody(repository, tmp_path):
+    """As in test_world_faults: the kernel sends a signal, which ends whoever does not expect it."""
+    data = tmp_path / "edge"
+    with weir.controller(repository.url, tmp_path / "data") as source:
+        source.wait_ready()
+        with edge(url(source), data, "-e", "production") as running:
+            running.wait_ready()
+            before = resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+            flag = {"apiVersion": "weir/v1", "kind": "Flag", "metadata": {"name": "large"},
+                    "spec": {"variants": {"on": "x" * 40_000}, "default": "on"}}
+            commit = repository.commit({"flags/large.yaml": json.dumps(flag)})
+            source.fetch()
+            has(running, commit)
+            assert "keep_state_failed" in running.log(), running.log()
+            resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, before)
+            weir.wait_until(lambda: commit in (data / "served/state.json").read_text(), "the state is written")
 
 
 def test_it_goes_on_when_the_source_is_killed(repository, tmp_path):

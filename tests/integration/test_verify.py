@@ -1,8 +1,11 @@
 """Which commits are served: those that are signed, and those of a history that says it takes the old one's place."""
+import os
 import subprocess
 
 import pytest
+import rolling
 import weir
+from serving import Tokens
 
 
 @pytest.fixture(name="signers")
@@ -135,3 +138,36 @@ def test_weir_pushes_nothing_that_it_would_not_serve(repository, signers, tmp_pa
                         and running.value("walked", {"targetingKey": "u"}, "production") is True, "it walks")
         assert running.status()["tipServed"] is True
     assert "Start production/walked" in weir.git(repository.bare, "log", "--format=%s")
+
+
+def test_a_kill_waits_for_no_signature(signers, tmp_path):
+    """ssh-keygen takes its time, for one commit or for each of thousands: what takes users back does not."""
+    repository = weir.Repository(tmp_path / "git", {"flags/all.yaml": rolling.SHOP})
+    signed(repository, signers / "may", {"README.md": "signed"})
+    gate, begun, program = tmp_path / "gate", tmp_path / "begun", tmp_path / "bin/ssh-keygen"
+    weir.write_files(tmp_path, {"bin/ssh-keygen": f"""#!/bin/sh
+[ ! -e {gate} ] || touch {begun}
+while [ -e {gate} ]; do sleep 0.02; done
+PATH={os.environ["PATH"]} exec ssh-keygen "$@"
+"""})
+    program.chmod(0o755)
+    tokens = Tokens(tmp_path / "tokens")
+    (tmp_path / "token").write_text(tokens.create("operator", "production", name="ann"))
+    with weir.controller(repository.url, tmp_path / "data", "--verify", "tip", "--allowed-signers", signers / "signers",
+                         "--sign-key", signers / "may", "--author", "robot <robot@example.com>",
+                         "--tokens", tmp_path / "tokens",
+                         env=weir.environment(PATH=f"{program.parent}:{os.environ['PATH']}")) as running:
+        running.wait_ready()
+        gate.touch()
+        try:
+            commit = signed(repository, signers / "may", {"README.md": "slowly"})
+            running.fetch()
+            weir.wait_until(begun.exists, "the signature is looked at")
+            done = weir.run("kill", "production/checkout-v2", "--controller", f"http://127.0.0.1:{running.port}",
+                            "--token-file", tmp_path / "token", "--wait", "1s")
+            assert done.code == 0 and done.out.startswith("served, and Git does not say it yet"), done
+            assert running.status()["tip"] != commit
+        finally:
+            gate.unlink()
+        weir.wait_until(lambda: running.status()["tip"] == commit or commit in weir.git(
+            repository.bare, "rev-list", running.status()["commit"]), f"it is followed\n{running.log()}")

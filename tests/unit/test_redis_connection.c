@@ -159,5 +159,82 @@ START_TEST(test_urls)
 }
 END_TEST
 
+/* --- a server that never comes to an end ------------------------------------------------------ */
+
+struct endless {
+    int listener;
+    unsigned port;
+    pthread_t thread;
+    const char *begin; /* what it answers first */
+    size_t piece;      /* bytes that follow again and again */
+    long pause;        /* nanoseconds between them */
+};
+
+static void *answer_endlessly(void *context)
+{
+    const struct endless *server = context;
+    static const char piece[65536];
+    int connection = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+    ssize_t sent = send(connection, server->begin, strlen(server->begin), MSG_NOSIGNAL);
+    while (sent > 0) {
+        nanosleep(&(struct timespec){.tv_nsec = server->pause}, NULL);
+        sent = send(connection, piece, server->piece, MSG_NOSIGNAL);
+    }
+    close(connection);
+    return NULL;
+}
+
+static void start_endless(struct endless *server)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof here;
+    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(server->listener, (struct sockaddr *)&here, length), 0);
+    ck_assert_int_eq(listen(server->listener, 1), 0);
+    ck_assert_int_eq(getsockname(server->listener, (struct sockaddr *)&here, &length), 0);
+    server->port = ntohs(here.sin_port);
+    ck_assert_int_eq(pthread_create(&server->thread, NULL, answer_endlessly, server), 0);
+}
+
+/* What a PING comes to. */
+static void ping(struct endless *server, const _Atomic bool *stop, struct error *error)
+{
+    struct reach_host host = {.host = "127.0.0.1"};
+    const struct reach reach = {.hosts = &host, .host_count = 1};
+    start_endless(server);
+    host.port = (uint16_t)server->port;
+    struct redis_connection connection = {.reach = &reach,
+                                          .place = {.server = host},
+                                          .exchange_limit = NANOSECONDS_PER_SECOND / 10,
+                                          .answer_maximum = (size_t)1 << 20,
+                                          .stop = stop};
+    ck_assert_int_eq(redis_connect(&connection, error), STATUS_OK);
+    redis_begin(&connection, 1);
+    redis_send(&connection, TEXT("PING"));
+    ck_assert_ptr_null(redis_receive(&connection, error));
+    ck_assert_ptr_null(connection.context);
+    ck_assert(!connection.lost);
+    pthread_join(server->thread, NULL);
+    close(server->listener);
+}
+
+START_TEST(test_an_answer_without_end)
+{
+    struct error error = {0};
+    struct endless slow = {.begin = "+PON", .piece = 1, .pause = 5000000};
+    struct endless large = {.begin = "$3000000000\r\n", .piece = 65536};
+    struct endless many = {.begin = "*1000000\r\n$100000\r\n", .piece = 65536};
+    const _Atomic bool stop = true;
+    ping(&slow, NULL, &error);
+    ck_assert_ptr_nonnull(strstr(error.message, "takes longer for an answer"));
+    ping(&large, NULL, &error);
+    ck_assert_ptr_nonnull(strstr(error.message, "answers more than is read"));
+    ping(&slow, &stop, &error);
+    ck_assert_ptr_nonnull(strstr(error.message, "was stopped"));
+    ping(&many, NULL, &error);
+    ck_assert_int_eq(error.status, STATUS_SYSTEM);
+}
+END_TEST
+
 UNIT_MAIN("redis_connection", test_a_server_that_was_restarted_empty, test_databases,
-          test_credentials, test_what_the_server_says, test_urls)
+          test_credentials, test_what_the_server_says, test_an_answer_without_end, test_urls)

@@ -462,8 +462,44 @@ START_TEST(test_writers_lock_the_folder)
 }
 END_TEST
 
-UNIT_MAIN("target_file", test_document_and_meta, test_open_overrides_are_named,
-          test_newer_replaces_older, test_older_never_replaces_newer,
+/* Each look at this clock is ten seconds after the one before. */
+static int64_t hasty_monotonic(void *self)
+{
+    int64_t *now = self;
+    return *now += 10 * NANOSECONDS_PER_SECOND;
+}
+
+/* Whoever holds the lock may be frozen: it is told, and a stop does not wait for it either. */
+START_TEST(test_a_lock_that_is_never_given_back)
+{
+    struct site site;
+    int64_t now = 0;
+    const _Atomic bool stop = true;
+    make_site(&site, "flags.json");
+    struct clock hasty = system_clock;
+    hasty.monotonic = hasty_monotonic;
+    hasty.self = &now;
+    site.driver->close(site.state);
+    site.state = site.driver->open(&site.definition, &site.reach, &hasty);
+    int folder = open(site.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(flock(folder, LOCK_EX), 0);
+    struct snapshot *snapshot = snapshot_of(ONE_FLAG, 7, COMMIT_A);
+    ck_assert_int_eq(give(&site, snapshot), STATUS_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(site.error.message, "locked by another process"));
+    reopen(&site);
+    struct push push = push_of(snapshot);
+    push.stop = &stop;
+    ck_assert_int_eq(site.driver->push(site.state, &push, &site.error), STATUS_STOPPED);
+    ck_assert_int_ne(access(site.path, F_OK), 0);
+    close(folder);
+    check_given(&site, snapshot);
+    snapshot_release(snapshot);
+    leave(&site);
+}
+END_TEST
+
+UNIT_MAIN("target_file", test_a_lock_that_is_never_given_back, test_document_and_meta,
+          test_open_overrides_are_named, test_newer_replaces_older, test_older_never_replaces_newer,
           test_what_is_there_is_not_written_again, test_damage_is_repaired,
           test_a_crash_between_the_two_files, test_leftovers_of_a_crash_are_removed,
           test_links_are_replaced_and_not_written_through, test_paths_that_are_not_allowed,

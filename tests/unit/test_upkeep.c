@@ -277,6 +277,19 @@ START_TEST(what_failed_is_tried_again_later)
 }
 END_TEST
 
+START_TEST(one_that_was_killed_leaves_nothing)
+{
+    begin_upkeep();
+    fetch_often(55);
+    replace_git("touch \"${1#--git-dir=}objects/pack/tmp_pack_Ab12\"; kill -9 $$");
+    ck_assert(!upkeep_turn(upkeep, NULL));
+    ck_assert_told("was killed by signal 9");
+    ck_assert_str_eq(shell("ls clone/objects/pack | grep -c tmp_ || true"), "0");
+    ck_assert_int_eq(packs(), 56);
+    end_upkeep();
+}
+END_TEST
+
 START_TEST(one_that_is_under_way_can_be_stopped)
 {
     begin_upkeep();
@@ -320,4 +333,5 @@ UNIT_MAIN("upkeep", few_packs_are_left_alone, many_packs_become_one, a_large_pac
           old_packs_stay_until_every_handle_is_opened_anew,
           a_handle_that_was_closed_is_not_waited_for, descriptors_do_not_add_up,
           without_git_it_says_so_and_goes_on, what_failed_is_tried_again_later,
-          one_that_is_under_way_can_be_stopped, what_a_crash_left_is_removed)
+          one_that_was_killed_leaves_nothing, one_that_is_under_way_can_be_stopped,
+          what_a_crash_left_is_removed)

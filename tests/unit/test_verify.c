@@ -248,6 +248,23 @@ START_TEST(what_was_verified_is_remembered_until_the_signers_change)
 }
 END_TEST
 
+/* A long way that ends before its time, by a restart say, goes on where it was. */
+START_TEST(how_far_it_came_is_remembered)
+{
+    begin_signed();
+    sign("alice", "for i in $(seq 16); do echo $i >a && git add a && git commit -q -m $i; done; "
+                  "echo a >a");
+    leave_unsigned("echo b >b");
+    const char *tip = fetched();
+    ck_assert_fails(mirror_verify(mirror, &policy, tip, &failure), STATUS_REFUSED, "not signed");
+    reopen();
+    count_children();
+    ck_assert_fails(mirror_verify(mirror, &policy, tip, &failure), STATUS_REFUSED, "not signed");
+    ck_assert_int_eq(children(), 2); /* of one commit */
+    end();
+}
+END_TEST
+
 START_TEST(an_older_policy_is_forgotten)
 {
     begin_signed();
@@ -308,5 +325,6 @@ UNIT_MAIN("verify", a_signature_tells_who_and_by_which_key,
           the_zone_of_the_machine_does_not_count, a_signature_for_files_does_not_do,
           every_commit_counts_or_the_tip_alone,
           what_is_before_the_starting_point_needs_no_signature, every_parent_of_a_merge_counts,
-          what_was_verified_is_remembered_until_the_signers_change, an_older_policy_is_forgotten,
-          without_signers_or_ssh_keygen_nothing_passes, modes_have_names)
+          what_was_verified_is_remembered_until_the_signers_change, how_far_it_came_is_remembered,
+          an_older_policy_is_forgotten, without_signers_or_ssh_keygen_nothing_passes,
+          modes_have_names)
