@@ -451,6 +451,14 @@ enum status evidence_add_totals(struct evidence *evidence, const struct evidence
     return add(evidence, look, true, error);
 }
 
+void evidence_set_back(struct evidence *evidence, int64_t now)
+{
+    if (evidence->since > now)
+        evidence->since = now;
+    if (evidence->until > now)
+        evidence->until = now;
+}
+
 /* --- what was read ---------------------------------------------------------------------------- */
 
 static bool is_finite_capital(const struct evidence_capital *capital)

@@ -122,6 +122,10 @@ enum status evidence_add(struct evidence *evidence, const struct evidence_look *
 enum status evidence_add_totals(struct evidence *evidence, const struct evidence_look *look,
                                 struct error *error) MUST_CHECK;
 
+/* A clock was ahead, and is right again: what it dated later than `now` is of now, so that looks
+ * follow it. What they have shown stays. */
+void evidence_set_back(struct evidence *evidence, int64_t now);
+
 /* ln E of now; 0 is none. */
 double evidence_now(const struct evidence *evidence, enum evidence_side side);
 /* Whether it has ever reached 1/alpha on that side. */

@@ -339,6 +339,7 @@ static struct task *new_task(struct metrics *metrics, const struct roster_rollou
         return NULL;
     task->timer.place = TIMER_NOWHERE;
     task->loop = &metrics->loops[metric->role == METRIC_BREAKER];
+    task->server = loop_server(metric);
     task->probe = probe_new(item, metric, settings, exposed, metrics_wall(metrics));
     if (!task->probe) {
         free(task);
@@ -450,13 +451,14 @@ static void take_over(struct metrics *metrics, struct task *task, struct adoptin
                     memcmp(digest, probe->digest, sizeof digest) != 0;
     task->generation += is_other;
     task->dirty |= is_other;
+    task->server = loop_server(metric);
     if (!task->in_flight && (is_other || exposed != probe->exposed))
         loop_schedule(task->loop, task);
 }
 
 static void retire(struct task *task)
 {
-    timers_cancel(&task->loop->timers, &task->timer);
+    loop_cancel(task->loop, task);
     task->retired = true;
     if (!task->in_flight)
         task_free(task);

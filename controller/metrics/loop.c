@@ -1,6 +1,7 @@
 /* Measures what is due. */
 #include <stdlib.h>
 
+#include "../../rules/hash.h"
 #include "../telemetry_families.h"
 #include "metrics_private.h"
 
@@ -10,6 +11,9 @@
  * many seconds at most. */
 #define SPREAD (5 * NANOSECONDS_PER_SECOND)
 #define CONTROL PROBE_QUESTIONS_MAX
+/* Of one server at one time, in parts of all: as many as its asker sends requests to it, so that
+ * one that hangs is asked no less, and leaves the rest of them to the others. */
+#define SERVER_PART 4
 
 struct slot {
     struct measuring *measuring;
@@ -21,6 +25,7 @@ struct measuring {
     struct measuring *next;
     struct loop *loop;
     struct task *task;
+    uint64_t server;
     uint32_t generation;
     struct probe_plan plan;
     struct arena arena;
@@ -33,6 +38,75 @@ struct measuring {
     int64_t age;     /* nanoseconds that an answer may be old */
     int64_t started; /* wall */
 };
+
+/* --- those that wait for their server -------------------------------------------------------- */
+
+/* The address up to its path. */
+uint64_t loop_server(const struct metric *metric)
+{
+    struct text address = metric->address;
+    const char *scheme = address.length ? memmem(address.data, address.length, "://", 3) : NULL;
+    size_t length = scheme ? (size_t)(scheme - address.data) + 3 : 0;
+    while (length < address.length && address.data[length] != '/' && address.data[length] != '?')
+        length++;
+    return hash_text((struct text){address.data, length});
+}
+
+static bool has_room(const struct loop *loop, uint64_t server)
+{
+    unsigned same = 0;
+    for (const struct measuring *other = loop->measurings; other; other = other->next)
+        same += other->server == server;
+    return same < loop->most / SERVER_PART;
+}
+
+static void wait_for_server(struct loop *loop, struct task *task)
+{
+    timers_cancel(&loop->timers, &task->timer);
+    task->waits = true;
+    task->next = NULL;
+    *loop->last_waiting = task;
+    loop->last_waiting = &task->next;
+}
+
+static void take_out(struct loop *loop, struct task **link)
+{
+    struct task *task = *link;
+    *link = task->next;
+    if (!*link)
+        loop->last_waiting = link;
+    task->waits = false;
+}
+
+/* The first whose server has room; NULL: none. */
+static struct task *next_waiting(struct loop *loop)
+{
+    struct task **link = &loop->waiting;
+    uint64_t full = 0;
+    bool some_is_full = false; /* most wait for the same one */
+    for (; *link; link = &(*link)->next) {
+        struct task *task = *link;
+        if (some_is_full && task->server == full)
+            continue;
+        if (has_room(loop, task->server)) {
+            take_out(loop, link);
+            return task;
+        }
+        full = task->server;
+        some_is_full = true;
+    }
+    return NULL;
+}
+
+void loop_cancel(struct loop *loop, struct task *task)
+{
+    struct task **link = &loop->waiting;
+    timers_cancel(&loop->timers, &task->timer);
+    while (task->waits && *link && *link != task)
+        link = &(*link)->next;
+    if (task->waits)
+        take_out(loop, link);
+}
 
 /* --- when ------------------------------------------------------------------------------------ */
 
@@ -71,6 +145,7 @@ void loop_schedule(struct loop *loop, struct task *task)
         int64_t next = monotonic_of(loop, last / NANOSECONDS_PER_SECOND);
         due = next > due ? next : due;
     }
+    loop_cancel(loop, task);
     timers_set(&loop->timers, &task->timer, due + spread(loop, task));
 }
 
@@ -204,6 +279,7 @@ static struct measuring *begin(struct loop *loop, struct task *task)
     }
     measuring->loop = loop;
     measuring->task = task;
+    measuring->server = task->server;
     measuring->generation = task->generation;
     measuring->age = age_of(task, measuring->started);
     arena_init(&measuring->arena, (size_t)4 << 20);
@@ -235,17 +311,25 @@ static struct measuring *next_due(struct loop *loop, int *wait)
 {
     struct metrics *metrics = loop->metrics;
     struct measuring *measuring = NULL;
+    bool some_wait = true; /* for a server that has room: none comes to them here */
     *wait = LONGEST_WAIT;
     pthread_mutex_lock(&metrics->lock);
     int64_t now = metrics_monotonic(metrics);
     while (!measuring && loop->active < loop->most) {
-        struct timer *timer = timers_first(&loop->timers);
-        if (!timer || timer->due > now) {
+        struct task *task = some_wait ? next_waiting(loop) : NULL;
+        some_wait = task != NULL;
+        struct timer *timer = task ? NULL : timers_first(&loop->timers);
+        if (!task && (!timer || timer->due > now)) {
             int64_t left = timer ? (timer->due - now) / NANOSECONDS_PER_MILLISECOND + 1 : *wait;
             *wait = left < *wait ? (int)left : *wait;
             break;
         }
-        measuring = begin(loop, (struct task *)timer);
+        if (!task)
+            task = (struct task *)timer;
+        if (has_room(loop, task->server))
+            measuring = begin(loop, task);
+        else
+            wait_for_server(loop, task);
     }
     pthread_mutex_unlock(&metrics->lock);
     return measuring;

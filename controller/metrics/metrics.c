@@ -53,6 +53,7 @@ static bool make_loop(struct metrics *metrics, struct loop *loop, const char *na
     const struct asker_settings settings = {
         .reach = metrics->parts.reach, .clock = metrics->parts.clock, .most = MOST_REQUESTS};
     *loop = (struct loop){.metrics = metrics, .name = name, .breakers = breakers, .most = MOST};
+    loop->last_waiting = &loop->waiting;
     loop->turns = telemetry_series(metrics->parts.telemetry, &family_loop_iterations, name, NULL);
     loop->last_turn = telemetry_series(metrics->parts.telemetry, &family_loop_last, name, NULL);
     loop->asker = asker_new(&settings);

@@ -26,8 +26,11 @@ struct task {
     struct timer timer; /* the first member */
     struct probe *probe;
     struct loop *loop;
+    uint64_t server;     /* whom it asks: loop_server() */
+    struct task *next;   /* of those that wait for their server */
     uint32_t generation; /* rises when what its evidence is of changes: an answer is then void */
     bool in_flight;
+    bool waits;         /* it is due, and its server has as many measurements as it may */
     bool retired;       /* nobody watches it any more; its loop frees it once it is answered */
     bool kept;          /* the keeper's, while it replaces the set */
     bool dirty, urgent; /* to be written, soon or at once */
@@ -59,7 +62,8 @@ struct loop {
     pthread_t thread;
     bool is_started;
     struct asker *asker;
-    struct timers timers;         /* under the lock */
+    struct timers timers; /* under the lock, as the next two: who was due first waits first */
+    struct task *waiting, **last_waiting;
     size_t active;                /* measurements; the thread's own */
     struct measuring *measurings; /* those that are not answered; the thread's own */
     struct series *turns, *last_turn;
@@ -105,7 +109,10 @@ void rows_dispose(struct rows *rows);
 void *loop_main(void *loop);
 /* After the thread has ended. */
 void loop_dispose(struct loop *loop);
-/* Under the lock: when the task is measured first. */
+/* Under the lock: when the task is measured first; or never again. */
 void loop_schedule(struct loop *loop, struct task *task);
+void loop_cancel(struct loop *loop, struct task *task);
+/* Names the server that a metric asks. */
+uint64_t loop_server(const struct metric *metric);
 
 #endif

@@ -219,6 +219,21 @@ bool probe_continue(struct probe *probe, const struct roster_rollout *item,
     return true;
 }
 
+static void set_back(struct evidence *evidence, int64_t now)
+{
+    if (evidence && evidence->until > now + PROBE_CLOCK_SLACK)
+        evidence_set_back(evidence, now);
+}
+
+static void set_back_coverage(struct coverage *coverage, int64_t now)
+{
+    if (coverage->from > now || coverage->reached <= now + PROBE_CLOCK_SLACK)
+        return;
+    coverage->reached = now;
+    if (coverage->covered > now - coverage->from)
+        coverage->covered = now - coverage->from;
+}
+
 void probe_see(struct probe *probe, int64_t now)
 {
     int64_t seconds = now / NANOSECONDS_PER_SECOND;
@@ -228,6 +243,11 @@ void probe_see(struct probe *probe, int64_t now)
         probe->exposed = seconds;
     if (probe->restarted > seconds)
         probe->restarted = seconds;
+    if (probe->silence.since > now)
+        probe->silence.since = now;
+    set_back(probe->evidence, now);
+    set_back(probe->shares, now);
+    set_back_coverage(&probe->coverage, now);
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */

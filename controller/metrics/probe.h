@@ -101,8 +101,8 @@ enum walk_verdict probe_walk_verdict(enum verdict verdict);
 void probe_digest(const struct metric *metric, uint8_t out[PROBE_DIGEST_SIZE]);
 
 /* To be called before each measurement, with the wall clock's nanoseconds. Where a clock was wrong,
- * another controller's or an earlier one here, instants of this phase may lie ahead: they become
- * now, since a breach shall not wait for them. */
+ * another controller's or an earlier one here, instants of this phase, and of what was measured in
+ * it, may lie ahead: they become now, since a breach shall not wait for them. */
 void probe_see(struct probe *probe, int64_t now);
 
 /* The instant of its first measurement in this phase, seconds: since its targets hold the document,

@@ -318,11 +318,24 @@ void probe_add(struct probe *probe, const struct measurement *measurement)
     coverage_add(&probe->coverage, &covering, probe->result.limits.interval);
 }
 
+/* Of the newest; those of a clock that was ahead are of `now`: they count, and nobody knows when
+ * they were. */
+static int64_t newest_time(struct metric_result *result, int64_t now)
+{
+    int64_t newest = result->length ? result->measurements[result->length - 1].time : now;
+    if (newest <= now + PROBE_CLOCK_SLACK)
+        return newest;
+    for (size_t i = 0; i < result->length; i++) {
+        if (result->measurements[i].time > now)
+            result->measurements[i].time = now;
+    }
+    return now;
+}
+
 bool probe_take(struct probe *probe, const struct probe_plan *plan, const struct reading *readings,
                 const struct reading *control, int64_t now)
 {
-    int64_t newest =
-        probe->result.length ? probe->result.measurements[probe->result.length - 1].time : now;
+    int64_t newest = newest_time(&probe->result, now);
     bool was_silent = probe->silent, was_enough = probe->enough;
     bool was_mismatch = probe->shares && evidence_shown(probe->shares, SIDE_ABOVE);
     /* A clock that was set back must not lose a failure. */

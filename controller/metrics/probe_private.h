@@ -10,6 +10,9 @@
 #include "../clock.h"
 #include "probe.h"
 
+/* A clock that is set back by less is waited for: a second shall not be counted twice. */
+#define PROBE_CLOCK_SLACK (SOURCE_CLOCK_SLACK * NANOSECONDS_PER_SECOND)
+
 /* How a metric is judged. */
 enum probe_way probe_way(const struct metric *metric);
 /* The limits of a rate that it can be beyond. */

@@ -99,14 +99,14 @@ class Driver:
 
 
 @contextlib.contextmanager
-def measuring(folder, *metrics, since=None, secret=()):
-    """A driver that watches a rollout with these metrics, each (name, source, judge, more)."""
+def measuring(folder, *metrics, since=None, secret=(), others=""):
+    """A driver that watches a rollout with these metrics, each (name, source, judge, more), and other definitions."""
     text = DEFINITIONS.format(names=", ".join(metric[0] for metric in metrics))
     for name, source, judge, *more in metrics:
         role = more.pop(0) if more else "guardrail"
         text += METRIC.format(name=name, source=source, judge=judge, role=role, more="\n  ".join(more))
     path = folder / "definitions.yaml"
-    path.write_text(text)
+    path.write_text(text + others)
     driver = Driver(folder, secret)
     try:
         driver.watch(path, int(time.time()) if since is None else since)

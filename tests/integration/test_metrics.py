@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 import weir
-from metering import DRIVER, measuring
+from metering import DRIVER, METRIC, measuring
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("prometheus"), reason="there is no prometheus on this machine"),
@@ -401,6 +401,41 @@ def test_a_source_that_hangs_delays_no_breaker(shop, tmp_path):
             driver.wait("slow0", finished=0)
         finally:
             shop.released.set()
+
+
+SLOW = """\
+---
+apiVersion: weir/v1
+kind: Flag
+metadata: {{name: {name}}}
+spec: {{variants: {{on: true, off: false}}, default: off}}
+---
+apiVersion: weir/v1
+kind: Rollout
+metadata: {{name: {name}}}
+spec:
+  {{flag: {name}, environment: production, variant: on, control: off, phases: [{{name: half, percent: 50}}],
+   metrics: [{metrics}]}}
+"""
+
+
+def test_a_server_that_hangs_delays_no_other(shop, tmp_path):
+    """More guardrails than are measured at one time ask a server that says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:
+        url, text = f"http://127.0.0.1:{silent.getsockname()[1]}", ""
+        for name in ("slow0", "slow1", "slow2"):
+            metrics = [f"{name}-{i}" for i in range(30)]
+            text += SLOW.format(name=name, metrics=", ".join(metrics))
+            for metric in metrics:
+                source = f'http: {{url: "{url}/{metric}", query: "/value"}}'
+                text += METRIC.format(name=metric, source=source, judge=LIMIT, role="guardrail", more="")
+        source = f'http: {{url: "http://127.0.0.1:{shop.port}/fast?variant=on", query: "/arms/on/latency"}}'
+        with measuring(tmp_path, ("fast", source, LIMIT), others=text) as driver:
+            def measured(verdict):
+                return int(re.search(rf'^weir_measurements_total\{{source="http",verdict="{verdict}"\}} (\d+)',
+                                     driver.ask("telemetry"), re.M)[1])
+            weir.wait_until(lambda: measured("failure") >= 2, "two measurements of the one that answers")
+            assert measured("error") <= 20  # of ninety: each takes five seconds
 
 
 def test_a_redirect_to_another_server_is_not_followed(shop, tmp_path):

@@ -138,6 +138,47 @@ START_TEST(a_phase_dated_later_than_now_is_measured_all_the_same)
 }
 END_TEST
 
+/* What was measured meanwhile is dated later than all that follows for as long as it was. */
+START_TEST(a_clock_that_was_ahead_blinds_nobody)
+{
+    const double errors[] = {0, 300};
+    for (size_t i = 0; i < COUNT_OF(errors); i++) {
+        struct rigged rigged;
+        begin(&rigged, RATE);
+        counted(&rigged, 0, 1000, T0 + 60);
+        counted(&rigged, 0, 1000, T0 + 86400); /* it is ahead by a day, and set right again */
+        int64_t covered = gate_at(&rigged, T0 + 86400).covered;
+        for (int64_t at = T0 + 120; at <= T0 + 240; at += 60) {
+            probe_see(rigged.probe, NANO(at));
+            probe_plan(rigged.probe, NANO(at), &rigged.plan);
+            if (rigged.plan.count)
+                counted(&rigged, errors[i], 1000, at);
+        }
+        struct walk_gate gate = gate_at(&rigged, T0 + 240);
+        ck_assert_int_eq(gate.verdict, i ? WALK_FAILURE : WALK_SUCCESS);
+        ck_assert(gate.fresh);
+        ck_assert_int_eq(gate.finished, T0 + 240);
+        ck_assert_int_gt(gate.covered, i ? 0 : covered);
+        finish(&rigged);
+    }
+}
+END_TEST
+
+START_TEST(a_silence_is_heard_though_a_clock_was_ahead)
+{
+    struct rigged rigged;
+    begin(&rigged, RATE);
+    rigged.control = number(1000);
+    answer(&rigged, (struct reading[]){nothing, nothing}, T0 + 86400);
+    for (int64_t at = T0 + 60; at <= T0 + 360; at += 60) {
+        probe_see(rigged.probe, NANO(at));
+        answer(&rigged, (struct reading[]){nothing, nothing}, at);
+    }
+    ck_assert(gate_at(&rigged, T0 + 360).silent);
+    finish(&rigged);
+}
+END_TEST
+
 /* --- verdicts -------------------------------------------------------------------------------- */
 
 START_TEST(a_rate_is_judged_by_its_sample)
@@ -461,10 +502,11 @@ END_TEST
 
 UNIT_MAIN("probe", looks_join_and_never_overlap, what_is_asked_in_words,
           a_breaker_looks_at_what_it_will_count_later, the_first_measurement_waits,
-          a_phase_dated_later_than_now_is_measured_all_the_same, a_rate_is_judged_by_its_sample,
-          of_a_windows_steps_the_worst_counts, failure_beats_what_comes_later,
-          no_answer_is_ever_a_success, an_old_success_is_none, a_missing_numerator_is_none,
-          a_limit_of_zero_is_judged_raw, requests_may_hold_and_buckets_may_fail,
-          arms_of_other_sizes_than_their_shares, without_control_there_is_no_comparison,
-          error_budgets_burn_in_both_windows, silence_while_control_speaks, a_breaker_trips_at_once,
-          timers_come_in_order)
+          a_phase_dated_later_than_now_is_measured_all_the_same,
+          a_clock_that_was_ahead_blinds_nobody, a_silence_is_heard_though_a_clock_was_ahead,
+          a_rate_is_judged_by_its_sample, of_a_windows_steps_the_worst_counts,
+          failure_beats_what_comes_later, no_answer_is_ever_a_success, an_old_success_is_none,
+          a_missing_numerator_is_none, a_limit_of_zero_is_judged_raw,
+          requests_may_hold_and_buckets_may_fail, arms_of_other_sizes_than_their_shares,
+          without_control_there_is_no_comparison, error_budgets_burn_in_both_windows,
+          silence_while_control_speaks, a_breaker_trips_at_once, timers_come_in_order)
