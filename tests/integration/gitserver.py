@@ -52,6 +52,8 @@ def _program(name):
 class Server:
     """Processes that live as long as a `with` block."""
 
+    pid_file = None  # which the last of them writes once it listens
+
     def __init__(self, root):
         self.root = Path(root).resolve()
         self.port = 0
@@ -94,6 +96,7 @@ class Server:
             os.killpg(process.pid, number)
 
     def start(self):
+        (self._folder / self.pid_file).unlink(missing_ok=True)
         self._launch()
         self._await_port()
 
@@ -132,6 +135,8 @@ class Server:
 
     def _await_port(self):
         def accepts():
+            if not (self._folder / self.pid_file).exists():
+                return False  # who answers there may be somebody else
             with socket.socket() as probe:
                 probe.settimeout(1)
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
@@ -142,6 +147,8 @@ class Server:
 class HttpServer(Server):
     """Smart HTTP, for fetch and push; with a user and password when they are given; over TLS with
     tls=True, by a certificate that `certificate` holds and nobody else trusts."""
+
+    pid_file = "nginx.pid"
 
     def __init__(self, root, user=None, password=None, tls=False):
         super().__init__(root)
@@ -217,6 +224,8 @@ class SshServer(Server):
     """sshd for the account that runs the tests, with `user_key` as the only key it takes.
     make_home() makes a home folder with the right ~/.ssh; git_environment() is what the git
     program needs."""
+
+    pid_file = "sshd.pid"
 
     def __init__(self, root, host_key="ed25519"):
         super().__init__(root)

@@ -48,13 +48,13 @@ class ApiServer:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
-        self.port, self.started, self.logs = free_port(), [], []
+        self.port, self.started, self.logs = 0, [], []
         self.certificate, key = certificate(self.folder)
         self.tokens = {name: secrets.token_hex(16) for name in ("admin", "weir", "nobody")}
         (self.folder / "tokens").write_text(
             f"{self.tokens['admin']},admin,1,{ADMIN}\n{self.tokens['weir']},weir,2\n{self.tokens['nobody']},nobody,3\n")
         try:
-            self._start(programs(), key)
+            self._start_on_free_ports(key)
             self._grant()
         except BaseException:
             self.stop()
@@ -70,9 +70,19 @@ class ApiServer:
         self.started.append(subprocess.Popen([str(program), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=log, cwd=self.folder))
 
+    def _start_on_free_ports(self, key):
+        for attempt in range(3):  # another process may take one between the look and the bind
+            try:
+                return self._start(programs(), key)
+            except AssertionError:
+                if attempt == 2:
+                    raise
+                self.stop()
+                self.started, self.logs = [], []
+
     def _start(self, programs_folder, key):
-        client, peer = free_port(), free_port()
-        self._run(programs_folder / "etcd", "--data-dir", self.folder / "etcd", "--unsafe-no-fsync",
+        self.port, client, peer = free_port(), free_port(), free_port()
+        self._run(programs_folder / "etcd", "--data-dir", self.folder / f"etcd-{client}", "--unsafe-no-fsync",
                   "--listen-client-urls", f"http://127.0.0.1:{client}",
                   "--advertise-client-urls", f"http://127.0.0.1:{client}",
                   "--listen-peer-urls", f"http://127.0.0.1:{peer}",

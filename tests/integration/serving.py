@@ -121,9 +121,10 @@ def ask(connection, path="/healthz"):
     return answer.status
 
 
-def dripping(connection, byte):
-    """Sends a byte every 50 ms until the other side has had enough, which must not be at once."""
-    began, cut = time.monotonic(), False
+def dripping(connection, byte, began):
+    """Sends a byte every 50 ms until the other side has had enough, which must not be at once: 0.4 s after `began`, from
+    before it was connected, at the soonest."""
+    cut = False
     while not cut and time.monotonic() < began + weir.PATIENCE:
         try:
             connection.sendall(byte)

@@ -4,6 +4,7 @@ import random
 
 import weir
 from pins import pin
+from test_targets import in_sync
 
 ADA = ("--author", "Ada Lovelace <ada@example.com>")
 ENVIRONMENTS = ("production", "staging")
@@ -55,8 +56,7 @@ def test_a_pinned_flag_is_served_pushed_and_built_alike(repository, tmp_path):
         assert running.value("banner", {}, "staging") == "bad"
         assert digest(repository.bare, pinned) == served_digest(running)
         file = tmp_path / "data/targets/flags.json"
-        weir.wait_until(lambda: json.loads(file.read_text())["flags"]["banner"]["variants"]["plain"] == "good",
-                        "the target has it")
+        in_sync(running, "file", pinned)
         assert running.get("/env/production/flagd.json").body == file.read_bytes()
         # A faulty definition beneath a pin is told, and the pin stands.
         broken = repository.commit({"flags/banner.yaml": "kind: [\n"})

@@ -74,7 +74,7 @@ def steps():
 def test_a_newcomer_gets_a_running_controller(tmp_path):
     def type_in(commands):
         done = subprocess.run(["bash", "-euc", commands], cwd=tmp_path, capture_output=True, text=True,
-                              timeout=weir.PATIENCE, env=weir.environment(
+                              timeout=120, env=weir.environment(
                                   PATH=f"{tmp_path}/bin:/usr/bin:/bin", GIT_AUTHOR_NAME="Ann",
                                   GIT_AUTHOR_EMAIL="ann@example.com", GIT_COMMITTER_NAME="Ann",
                                   GIT_COMMITTER_EMAIL="ann@example.com"))

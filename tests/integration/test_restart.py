@@ -73,7 +73,8 @@ def test_what_was_killed_serves_what_it_served(repository, tmp_path):
             commit = change(repository, variant)
             running.fetch()
             weir.wait_until(lambda: running.status()["commit"] == commit, "served")
-        weir.wait_until(lambda: commit in (kept(data) / "state.json").read_text(), "kept")
+        state = kept(data) / "state.json"
+        weir.wait_until(lambda: state.exists() and commit in state.read_text(), "kept")
         running.kill()
         running.stop = lambda: 0
     with Away(repository, data):

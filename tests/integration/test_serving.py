@@ -149,10 +149,17 @@ def test_tokens_change_while_it_runs(repository, tmp_path, tokens):
         use = lambda: running.evaluate("banner", {}, "production", bearer(third)).status
         weir.wait_until(lambda: use() == 200, "the new token is known")
         good = tokens.path.read_text()
-        tokens.path.write_text(good + "nonsense\n")
+
+        def replace(text):  # at once: half a file is another fault
+            new = tmp_path / "new"
+            new.write_text(text)
+            new.chmod(0o600)
+            new.rename(tokens.path)
+
+        replace(good + "nonsense\n")
         weir.wait_until(lambda: use() == 200 and "event=tokens_kept" in running.log(), "the fault is told")
         assert "line 4: a token is HASH ROLE" in running.log() and use() == 200
-        tokens.path.write_text(good)
+        replace(good)
         tokens.path.chmod(0o622)
         weir.wait_until(lambda: use() == 200 and "chmod 600" in running.log(), "the fault is told")
         assert use() == 200

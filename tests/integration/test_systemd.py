@@ -24,7 +24,7 @@ class Manager:
 
     def hear(self, seconds):
         """The next message, or None."""
-        if not select.select([self.socket], [], [], seconds)[0]:
+        if not select.select([self.socket], [], [], max(0, seconds))[0]:
             return None
         self.heard.append(self.socket.recv(4096).decode())
         return self.heard[-1]
@@ -68,8 +68,9 @@ def test_from_start_to_stop(repository, tmp_path, manager):
         repository.commit({"flags/broken.yaml": "apiVersion: weir/v1\nkind: Flag\n"})
         running.fetch()
         manager.hear_until("STATUS=", "; errors in the newest commit: ")
-        running.stop()
+        running.send(signal.SIGTERM)
         manager.hear_until("STOPPING=1")
+        assert running.process.wait(weir.PATIENCE) == 0
     assert manager.hear(0.1) is None, "it speaks after its end"
 
 

@@ -183,12 +183,19 @@ def test_two_controllers_at_different_commits_never_go_back(tmp_path, server, re
     with connected(older, tmp_path, server, "a") as first, connected(repository, tmp_path, server, "b") as second:
         in_sync(second, "cluster", commits[-1])
         weir.wait_until(lambda: (t := target(first, "cluster")) and t["state"] in ("refused", "inSync"), "the older")
-    watched = server.ask("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1"
-                         f"&resourceVersion={start}", raw=True)
-    events = [json.loads(line)["object"]["metadata"] for line in watched.splitlines()]
-    seen = [m["annotations"]["weir/generation"] for m in events if m["name"] == name]
-    assert seen and seen == sorted(seen), seen
-    assert server.ask("GET", path_of("configMap", name))["metadata"]["annotations"]["weir/commit"] == commits[-1]
+    held = server.ask("GET", path_of("configMap", name))["metadata"]["annotations"]
+
+    def watch():
+        """What its generations were, once the last of them is told."""
+        watched = server.ask("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1"
+                             f"&resourceVersion={start}", raw=True)
+        events = [json.loads(line)["object"]["metadata"] for line in watched.splitlines()]
+        seen = [m["annotations"]["weir/generation"] for m in events if m["name"] == name]
+        return seen and held["weir/generation"] in seen and seen
+
+    seen = weir.wait_until(watch, "what was written")
+    assert seen == sorted(seen), seen
+    assert held["weir/commit"] == commits[-1]
 
 
 def test_what_the_fence_relies_on(server):

@@ -67,7 +67,8 @@ def test_refused(server, ask):  # noqa: F811
 def test_served_while_the_branch_is_away(server, ask):  # noqa: F811
     assert ask("start").code == 0
     server.branch("down")
-    done = ask("kill", "--wait", "300ms")
+    # It may take longer to be served; who asks again gets the same.
+    done = weir.wait_until(lambda: (d := ask("kill", "--wait", "300ms")).code != 2 and d, "it is served")
     assert done.code == 0, done
     shown = words(done.out)
     assert shown.startswith("served, and Git does not say it yet: it is recorded as soon as the branch takes it"), done
@@ -85,7 +86,7 @@ def test_progress_on_a_terminal(server, ann, tmp_path):  # noqa: F811
     (tmp_path / "token").write_text(ann)
     server.branch("down")
     terminal = Terminal(["start", PLACE, "-c", server.url, "--token-file", str(tmp_path / "token")])
-    terminal.wait_for(f"start of {PLACE}: waiting for 0 s".encode())
+    terminal.wait_until(lambda: re.search(rf"start of {PLACE}: waiting for \d+ s".encode(), terminal.shown), "progress")
     server.branch("up")
     terminal.wait_for(b"\x1b[1mrecorded\x1b[0m ")
     assert terminal.finish() == 0

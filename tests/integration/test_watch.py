@@ -97,6 +97,16 @@ def rollouts(controller, headers=None):
     return answered(answer.body, "Rollouts")
 
 
+def flags(controller, wanted, headers=None):
+    """The watched and the pinned flags, once they are as they are wanted: they are looked at after what is served."""
+    return weir.wait_until(lambda: wanted(found := rollouts(controller, headers)["flags"]) and [found],
+                           lambda: controller.log())[0]
+
+
+def verdicts(found):
+    return [gate["verdict"] for gate in (found[0]["gates"] or [])] if found else []
+
+
 def test_a_commit_that_breaks_a_watched_flag_is_taken_back(repository, source, tmp_path):
     with serve(repository, source, tmp_path) as controller:
         weir.wait_until(lambda: controller.is_ready() and controller.value("shop") is False, "served")
@@ -105,13 +115,16 @@ def test_a_commit_that_breaks_a_watched_flag_is_taken_back(repository, source, t
         weir.wait_until(lambda: controller.value("shop") is True, "served to all")
         weir.wait_until(lambda: source.asked, lambda: controller.log())
         assert source.asked[0] == "/errors?flag=shop"
-        weir.wait_until(lambda: rollouts(controller)["flags"][0]["gates"] and
-                        rollouts(controller)["flags"][0]["gates"][0]["verdict"] == "success", lambda: controller.log())
-        one = rollouts(controller)["flags"][0]
+        (one,) = flags(controller, lambda found: verdicts(found) == ["success"])
         assert (one["environment"], one["flag"], one["status"]) == ("production", "shop", "watched")
-        shown = weir.run("rollouts", "--controller", f"http://127.0.0.1:{controller.port}")
-        assert shown.code == 0 and "flag production/shop is watched since" in shown.out, shown
-        assert "✓ errors" in shown.out, shown
+
+        def shown():
+            """Of a moment in which no answer of the metric is late."""
+            found = weir.run("rollouts", "--controller", f"http://127.0.0.1:{controller.port}")
+            assert found.code == 0 and "flag production/shop is watched since" in found.out, found
+            return "✓ errors" in found.out
+
+        weir.wait_until(shown, "the metric is good")
 
         source.rate = 0.3
         weir.wait_until(lambda: controller.value("shop") is False, lambda: controller.log())
@@ -120,7 +133,7 @@ def test_a_commit_that_breaks_a_watched_flag_is_taken_back(repository, source, t
         assert f"This reverts commit {bad}." in body and "errors: 0.3 > 0.05" in body, body
         weir.wait_until(lambda: controller.status()["overrides"] == [], lambda: controller.log())
         assert controller.value("shop") is False
-        assert rollouts(controller)["flags"] == []
+        flags(controller, lambda found: found == [])
     assert log(repository).count("Revert") == 1
     with serve(repository, source, tmp_path) as controller:
         weir.wait_until(lambda: controller.is_ready() and controller.value("shop") is False, "served")
@@ -165,8 +178,8 @@ def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repositor
         weir.wait_until(lambda: "Pin flag production/shop" in log(repository), lambda: controller.log())
         weir.wait_until(lambda: controller.status()["pins"] == 1, lambda: controller.log())
         assert controller.value("shop") is False and controller.value("other") is True
-        one = rollouts(controller)["flags"][0]
-        assert one["status"] == "pinned" and one["asOf"] and "0.3 > 0.05" in one["reason"]
+        (one,) = flags(controller, lambda found: found and found[0]["status"] == "pinned")
+        assert one["asOf"] and "0.3 > 0.05" in one["reason"]
         branches = weir.git(repository.bare, "branch", "--list", "weir/revert/*").split()
         assert len(branches) == 1
         shown = weir.run("rollouts", "--controller", f"http://127.0.0.1:{controller.port}")
@@ -175,7 +188,7 @@ def test_what_a_commit_shares_is_pinned_and_a_restart_knows_what_bakes(repositor
         arguments = ("--controller", f"http://127.0.0.1:{controller.port}", "--token-file", token)
         done = weir.run("unpin", "production/shop", *arguments)
         assert done.code == 0, done
-        assert controller.value("shop") is True
+        weir.wait_until(lambda: controller.value("shop") is True, lambda: controller.log())
         assert "Unpin flag production/shop" in log(repository)
         assert weir.git(repository.bare, "log", "-1", "--format=%an") == "ada"
         done = weir.run("unpin", "production/shop", *arguments)
@@ -206,12 +219,12 @@ def test_a_flag_without_a_rollout_is_killed_while_the_branch_is_away(repository,
         os.rename(repository.bare, away)
         key = ask("kill")
         weir.wait_until(lambda: controller.value("other", french) is False, lambda: controller.log())
-        assert state(key) == "served"
-        assert rollouts(controller, ada)["flags"][0]["status"] == "killed"
+        weir.wait_until(lambda: state(key) == "served", lambda: controller.log())
+        flags(controller, lambda found: found and found[0]["status"] == "killed", ada)
         os.rename(away, repository.bare)
         weir.wait_until(lambda: state(key) == "recorded", lambda: controller.log())
         assert "Kill flag production/other" in log(repository)
         assert controller.value("other", french) is False
         key = ask("unkill")
         weir.wait_until(lambda: state(key) == "recorded", lambda: controller.log())
-        assert controller.value("other", french) is True
+        weir.wait_until(lambda: controller.value("other", french) is True, lambda: controller.log())
