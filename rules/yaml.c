@@ -494,12 +494,21 @@ static bool source_is_acceptable(struct loader *loader)
     return false;
 }
 
+/* libyaml takes a byte order mark for the first column, so that a file's first key would stand
+ * deeper than its second. */
+static struct text without_mark(struct text source)
+{
+    bool marked = source.length >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0;
+    return marked ? (struct text){source.data + 3, source.length - 3} : source;
+}
+
 enum status yaml_read(struct arena *arena, struct text path, struct text source,
                       yaml_document *document, void *context, struct diagnostics *diagnostics)
 {
+    bool more = true;
+    source = without_mark(source);
     struct loader loader = {
         .arena = arena, .path = path, .source = source, .diagnostics = diagnostics};
-    bool more = true;
     if (!source_is_acceptable(&loader))
         return STATUS_INVALID;
     if (!yaml_parser_initialize(&loader.parser))

@@ -20,8 +20,9 @@
 /* Reads one file and calls `document` for each document of it that parsed, in order; the node lives
  * in `arena` until the callback returns (the arena is reset between documents). After a fault the
  * rest of the file is skipped, since YAML gives no place to go on from; what came before was
- * delivered. Empty documents are passed over. Returns STATUS_OK when the whole file was read,
- * STATUS_INVALID after a fault, STATUS_NO_MEMORY. */
+ * delivered. Empty documents are passed over, and so is a byte order mark that the file begins
+ * with. Returns STATUS_OK when the whole file was read, STATUS_INVALID after a fault,
+ * STATUS_NO_MEMORY. */
 typedef enum status yaml_document(void *context, const struct node *root);
 enum status yaml_read(struct arena *arena, struct text path, struct text source,
                       yaml_document *document, void *context, struct diagnostics *diagnostics);

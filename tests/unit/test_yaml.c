@@ -314,6 +314,23 @@ START_TEST(values_know_their_place)
 }
 END_TEST
 
+#define MARK "\xef\xbb\xbf"
+
+/* As editors on Windows save a file: the mark is no part of the first key, nor of its column. */
+START_TEST(a_byte_order_mark_is_passed_over)
+{
+    expect_json(TEXT(MARK), "");
+    expect_json(TEXT(MARK "{a: 1}"), "{\"a\":1}\n");
+    expect_json(TEXT(MARK "a: 1\nb: 2\n"), "{\"a\":1,\"b\":2}\n");
+    expect_json(TEXT(MARK "a: 1\r\nb: 2\r\n---\r\nc: 3\r\n"), "{\"a\":1,\"b\":2}\n{\"c\":3}\n");
+    expect_fault(TEXT(MARK "a: 1\na: 2\n"), CODE_DUPLICATE_KEY, 2, 1, NULL);
+    expect_fault(TEXT(MARK "a: &b 1\n"), CODE_ANCHOR, 1, 4, NULL);
+    expect_fault(TEXT(MARK "a: \x01\n"), CODE_YAML, 1, 4, NULL);
+    expect_fault(TEXT(MARK "a: \xff\n"), CODE_UTF8, 1, 4, NULL);
+    expect_fault(TEXT(MARK "a: \xc2\x85\n"), CODE_YAML, 1, 4, NULL);
+}
+END_TEST
+
 START_TEST(malformed_files_have_a_place)
 {
     expect_fault(TEXT("a: \xff\n"), CODE_UTF8, 1, 4, "byte 0xff is not UTF-8");
@@ -404,5 +421,5 @@ END_TEST
 UNIT_MAIN("yaml", scalars_are_those_of_yaml_1_2_core, numbers_that_are_not_kept_exactly_are_refused,
           what_could_mislead_is_refused, keys_are_strings, keys_that_stand_twice_show_both_places,
           documents_come_one_by_one, the_reader_stops_when_told, values_know_their_place,
-          malformed_files_have_a_place, hostile_sizes_are_refused_while_they_arrive,
-          a_huge_map_is_checked_for_duplicates_fast)
+          a_byte_order_mark_is_passed_over, malformed_files_have_a_place,
+          hostile_sizes_are_refused_while_they_arrive, a_huge_map_is_checked_for_duplicates_fast)
