@@ -200,11 +200,25 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
     return mirror_fail(error, STATUS_SYSTEM, "the clone in \"%.120s\" cannot be opened", folder);
 }
 
+/* The clone's own configuration and no other: what the person whose account weir runs in says of
+ * remotes in ~/.gitconfig is about other repositories, and nothing is written there when the clone
+ * has lost its file. */
+static int open_own_config(const struct mirror *mirror, git_config **out)
+{
+    struct buffer path;
+    buffer_init(&path, 0);
+    buffer_printf(&path, "%sconfig", git_repository_path(mirror->repository));
+    const char *file = buffer_string(&path);
+    int code = file ? git_config_open_ondisk(out, file) : GIT_ERROR;
+    buffer_dispose(&path);
+    return code;
+}
+
 /* The URL in the clone's own configuration, as it was written there; empty: there is none. */
 static enum status read_origin(struct mirror *mirror, git_buf *url, struct error *error)
 {
     git_config *config = NULL;
-    int code = git_repository_config_snapshot(&config, mirror->repository);
+    int code = open_own_config(mirror, &config);
     if (code == 0)
         code = git_config_get_string_buf(url, config, "remote.origin.url");
     git_config_free(config);
@@ -217,7 +231,7 @@ static enum status read_origin(struct mirror *mirror, git_buf *url, struct error
 static enum status write_origin(struct mirror *mirror, struct error *error)
 {
     git_config *config = NULL;
-    int code = git_repository_config(&config, mirror->repository);
+    int code = open_own_config(mirror, &config);
     if (code == 0)
         code = git_config_set_string(config, "remote.origin.fetch", REFSPEC);
     if (code == 0)

@@ -293,6 +293,26 @@ START_TEST(a_clone_of_another_url_is_refused)
 }
 END_TEST
 
+/* Of a person's own ~/.gitconfig no remote is taken, and none is written into it, also when the
+ * clone has lost its configuration. */
+START_TEST(the_configuration_of_a_person_is_left_alone)
+{
+    begin();
+    commit("echo x >x");
+    shell("git config --global remote.origin.url elsewhere.git");
+    open_mirror();
+    mirror_close(mirror);
+    mirror = NULL;
+    shell("git config --global --unset remote.origin.url && rm clone/config");
+    const char *before = shell("cat .gitconfig");
+    open_mirror();
+    ck_assert_str_eq(shell("cat .gitconfig"), before);
+    ck_assert_str_eq(shell("git config -f clone/config remote.origin.url"),
+                     below(root, "remote.git"));
+    end();
+}
+END_TEST
+
 /* The path is the same one however it is written and from wherever. */
 START_TEST(a_relative_path_is_the_absolute_one)
 {
@@ -428,6 +448,7 @@ UNIT_MAIN("mirror", a_fetch_brings_the_tip_and_remembers_it, file_urls_are_fetch
           an_empty_repository_is_told_from_a_missing_branch,
           a_repository_of_tags_alone_has_no_branch, what_is_no_repository_is_named,
           names_that_no_branch_can_have_are_refused, a_clone_of_another_url_is_refused,
-          a_relative_path_is_the_absolute_one, a_folder_with_other_things_in_it_is_left_alone,
+          the_configuration_of_a_person_is_left_alone, a_relative_path_is_the_absolute_one,
+          a_folder_with_other_things_in_it_is_left_alone,
           a_corrupt_clone_is_an_error_and_not_a_crash, a_lock_that_a_crash_left_is_named,
           no_secret_of_a_url_is_shown_or_stored, a_local_repository_is_for_reading_only)
