@@ -200,11 +200,22 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
     return mirror_fail(error, STATUS_SYSTEM, "the clone in \"%.120s\" cannot be opened", folder);
 }
 
+/* That in the clone, and no other: where it is lost, libgit2 would read and write the user's. */
+static int open_own_config(struct mirror *mirror, git_config **out)
+{
+    git_config *all = NULL;
+    int code = git_repository_config(&all, mirror->repository);
+    if (code == 0 && git_config_open_level(out, all, GIT_CONFIG_LEVEL_LOCAL) != 0)
+        code = GIT_ERROR;
+    git_config_free(all);
+    return code;
+}
+
 /* The URL in the clone's own configuration, as it was written there; empty: there is none. */
 static enum status read_origin(struct mirror *mirror, git_buf *url, struct error *error)
 {
     git_config *config = NULL;
-    int code = git_repository_config_snapshot(&config, mirror->repository);
+    int code = open_own_config(mirror, &config);
     if (code == 0)
         code = git_config_get_string_buf(url, config, "remote.origin.url");
     git_config_free(config);
@@ -217,7 +228,7 @@ static enum status read_origin(struct mirror *mirror, git_buf *url, struct error
 static enum status write_origin(struct mirror *mirror, struct error *error)
 {
     git_config *config = NULL;
-    int code = git_repository_config(&config, mirror->repository);
+    int code = open_own_config(mirror, &config);
     if (code == 0)
         code = git_config_set_string(config, "remote.origin.fetch", REFSPEC);
     if (code == 0)

@@ -293,6 +293,28 @@ START_TEST(a_clone_of_another_url_is_refused)
 }
 END_TEST
 
+/* What a user of git has set for himself is none of the clone's, and is not written to, not where
+ * the clone's own configuration is lost either. */
+START_TEST(the_configuration_of_the_user_is_left_alone)
+{
+    begin();
+    commit("echo x >x");
+    open_mirror();
+    mirror_close(mirror);
+    shell("git config --file .gitconfig remote.origin.url elsewhere");
+    ck_assert_ok(mirror_open(below(root, "clone"), below(root, "remote.git"), &mirror, &failure));
+    mirror_close(mirror);
+    mirror = NULL;
+    shell(
+        "git config --file .gitconfig --remove-section remote.origin && git config --file "
+        ".gitconfig user.name x && cp .gitconfig before && rm clone/config && mkdir clone/config");
+    ck_assert_int_ne(
+        mirror_open(below(root, "clone"), below(root, "remote.git"), &mirror, &failure), STATUS_OK);
+    ck_assert_str_eq(shell("cmp .gitconfig before && echo same"), "same");
+    end();
+}
+END_TEST
+
 /* The path is the same one however it is written and from wherever. */
 START_TEST(a_relative_path_is_the_absolute_one)
 {
@@ -428,6 +450,7 @@ UNIT_MAIN("mirror", a_fetch_brings_the_tip_and_remembers_it, file_urls_are_fetch
           an_empty_repository_is_told_from_a_missing_branch,
           a_repository_of_tags_alone_has_no_branch, what_is_no_repository_is_named,
           names_that_no_branch_can_have_are_refused, a_clone_of_another_url_is_refused,
-          a_relative_path_is_the_absolute_one, a_folder_with_other_things_in_it_is_left_alone,
+          the_configuration_of_the_user_is_left_alone, a_relative_path_is_the_absolute_one,
+          a_folder_with_other_things_in_it_is_left_alone,
           a_corrupt_clone_is_an_error_and_not_a_crash, a_lock_that_a_crash_left_is_named,
           no_secret_of_a_url_is_shown_or_stored, a_local_repository_is_for_reading_only)
