@@ -200,11 +200,24 @@ static enum status open_clone(struct mirror *mirror, const char *folder, struct 
     return mirror_fail(error, STATUS_SYSTEM, "the clone in \"%.120s\" cannot be opened", folder);
 }
 
-/* The URL in the clone's own configuration, as it was written there; empty: there is none. */
+/* The clone's own configuration, libgit2's code: what users and the machine have set is no matter
+ * of the clone, and never to be written to. */
+static int open_config(const struct mirror *mirror, git_config **out)
+{
+    git_config *all = NULL;
+    *out = NULL;
+    int code = git_repository_config(&all, mirror->repository);
+    if (code == 0)
+        code = git_config_open_level(out, all, GIT_CONFIG_LEVEL_LOCAL);
+    git_config_free(all);
+    return code;
+}
+
+/* The URL in the clone's configuration, as it was written there; empty: there is none. */
 static enum status read_origin(struct mirror *mirror, git_buf *url, struct error *error)
 {
     git_config *config = NULL;
-    int code = git_repository_config_snapshot(&config, mirror->repository);
+    int code = open_config(mirror, &config);
     if (code == 0)
         code = git_config_get_string_buf(url, config, "remote.origin.url");
     git_config_free(config);
@@ -217,7 +230,7 @@ static enum status read_origin(struct mirror *mirror, git_buf *url, struct error
 static enum status write_origin(struct mirror *mirror, struct error *error)
 {
     git_config *config = NULL;
-    int code = git_repository_config(&config, mirror->repository);
+    int code = open_config(mirror, &config);
     if (code == 0)
         code = git_config_set_string(config, "remote.origin.fetch", REFSPEC);
     if (code == 0)

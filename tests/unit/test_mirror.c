@@ -294,6 +294,25 @@ START_TEST(a_clone_of_another_url_is_refused)
 END_TEST
 
 /* The path is the same one however it is written and from wherever. */
+/* What a person has set for all repositories says nothing of the clone, and is left alone. */
+START_TEST(the_configuration_of_users_is_not_the_clones)
+{
+    static const char users[] = "[remote \"origin\"]\n\turl = elsewhere\n";
+    begin();
+    commit("echo x >x");
+    spill(below(root, ".gitconfig"), users);
+    open_mirror();
+    fetch();
+    mirror_close(mirror);
+    spill(below(root, ".gitconfig"), "");
+    shell("rm clone/config && mkdir clone/config");
+    ck_assert_fails(mirror_open(below(root, "clone"), below(root, "remote.git"), &mirror, &failure),
+                    STATUS_SYSTEM, "configuration cannot be written");
+    ck_assert_str_eq(shell("cat .gitconfig"), "");
+    end();
+}
+END_TEST
+
 START_TEST(a_relative_path_is_the_absolute_one)
 {
     begin();
@@ -428,6 +447,7 @@ UNIT_MAIN("mirror", a_fetch_brings_the_tip_and_remembers_it, file_urls_are_fetch
           an_empty_repository_is_told_from_a_missing_branch,
           a_repository_of_tags_alone_has_no_branch, what_is_no_repository_is_named,
           names_that_no_branch_can_have_are_refused, a_clone_of_another_url_is_refused,
-          a_relative_path_is_the_absolute_one, a_folder_with_other_things_in_it_is_left_alone,
+          the_configuration_of_users_is_not_the_clones, a_relative_path_is_the_absolute_one,
+          a_folder_with_other_things_in_it_is_left_alone,
           a_corrupt_clone_is_an_error_and_not_a_crash, a_lock_that_a_crash_left_is_named,
           no_secret_of_a_url_is_shown_or_stored, a_local_repository_is_for_reading_only)
