@@ -60,12 +60,15 @@ static void wait_for_tip(struct controller *controller, bool stuck, int64_t pati
                      : pthread_cond_timedwait(&controller->changed, &controller->lock, &deadline);
 }
 
-static void take(struct controller *controller, const char *tip)
+static void take(struct controller *controller, const char *tip, int64_t when)
 {
     struct error error = {0};
     /* What failed for the world's sake is told again by the next fetch. */
     commit_status_begin(controller->commit_status, tip);
     enum status outcome = core_take(controller->core, tip, &error);
+    /* What is served is as old as the last fetch of which that is known. */
+    if (when && (outcome == STATUS_OK || outcome == STATUS_INVALID))
+        data_folder_note(&controller->folder, when);
     commit_status_judged(controller->commit_status, controller->core, tip, outcome);
     news_tell_commit(controller->news, controller->core, tip, outcome);
     supervisor_note(controller->supervisor);
@@ -82,6 +85,7 @@ static void *core_main(void *argument)
         pthread_mutex_lock(&controller->lock);
         wait_for_tip(controller, stuck, turn < patience ? turn : patience);
         memcpy(tip, controller->tip, sizeof tip);
+        int64_t when = controller->tip_when;
         controller->tip[0] = '\0';
         bool asked = controller->core_asked;
         controller->core_asked = controller->woken = false;
@@ -94,7 +98,7 @@ static void *core_main(void *argument)
         if (stuck)
             log_event(LOG_LEVEL_WARN, "reopen_failed", "error", error.message, NULL);
         if (tip[0])
-            take(controller, tip);
+            take(controller, tip, when);
         note_iteration(controller, "core");
     }
 }

@@ -16,11 +16,12 @@ void controller_nudge(void *context)
     git_thread_nudge(controller->git);
 }
 
-static void take_tip(void *context, const char *tip)
+static void take_tip(void *context, const char *tip, int64_t when)
 {
     struct controller *controller = context;
     pthread_mutex_lock(&controller->lock);
     snprintf(controller->tip, sizeof controller->tip, "%s", tip);
+    controller->tip_when = when;
     pthread_cond_broadcast(&controller->changed);
     pthread_mutex_unlock(&controller->lock);
 }
@@ -160,7 +161,6 @@ static enum status make_git_thread(struct controller *controller, struct error *
         .telemetry = controller->telemetry,
         .mirror = controller->fetching,
         .upkeep = controller->upkeep,
-        .folder = &controller->folder,
         .core = controller->core,
         .recorder = {.clock = controller->clock,
                      .author = identity_person(&controller->identity),

@@ -46,6 +46,7 @@ struct controller {
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* by CLOCK_MONOTONIC */
     char tip[COMMIT_TEXT_SIZE]; /* for core; empty: nothing new */
+    int64_t tip_when;           /* the remote had it, wall seconds; 0: in an earlier run */
     bool woken;                 /* core is to look at its rollouts */
     bool core_asked;            /* core's loop is to tell the supervisor that it turns */
     _Atomic bool stopping;

@@ -104,11 +104,9 @@ static void note_quarantined(struct core *core)
 }
 
 /* What /status says of the tip. The faults are moved out of `found`. */
-static void note_judgement(struct core *core, const char *tip, bool served,
-                           struct diagnostics *found)
+static void note_tip(struct core *core, const char *tip, bool served, struct diagnostics *found)
 {
     pthread_mutex_lock(&core->lock);
-    note_quarantined(core);
     snprintf(core->tip, sizeof core->tip, "%s", tip);
     core->tip_is_served = served;
     core->tip_is_whole = served && core->effective.result.whole;
@@ -118,6 +116,16 @@ static void note_judgement(struct core *core, const char *tip, bool served,
     pthread_mutex_unlock(&core->lock);
     core_gauge(core, &family_faults, "error", (int64_t)core->faults.errors);
     core_gauge(core, &family_faults, "warning", (int64_t)core->faults.warnings);
+}
+
+/* The same of one that needs no second look, and of what is quarantined. */
+static void note_judgement(struct core *core, const char *tip, bool served,
+                           struct diagnostics *found)
+{
+    pthread_mutex_lock(&core->lock);
+    note_quarantined(core);
+    pthread_mutex_unlock(&core->lock);
+    note_tip(core, tip, served, found);
     core_gauge(core, &family_quarantined, NULL, (int64_t)core->quarantined_count);
     snprintf(core->judged, sizeof core->judged, "%s", tip);
 }
@@ -262,11 +270,8 @@ static enum status follow(struct core *core, const char *tip, struct diagnostics
                           struct error *error)
 {
     enum status status = put_in_force(core, tip, error);
-    if (status != STATUS_OK && status != STATUS_INVALID) {
-        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error",
-                  error ? error->message : "", NULL);
+    if (status != STATUS_OK && status != STATUS_INVALID)
         return status;
-    }
     bool served = status == STATUS_OK;
     diagnostics_copy(faults, &core->effective.result.diagnostics);
     note_judgement(core, tip, served, faults);
@@ -275,6 +280,24 @@ static enum status follow(struct core *core, const char *tip, struct diagnostics
         log_event(LOG_LEVEL_WARN, "nothing_to_serve", "commit", tip, NULL);
     }
     return status;
+}
+
+/* For the world's sake the tip is not in force: it is tried again with the next fetch, which says
+ * nothing of it, and until then people are to see that there is something newer. */
+static void fail(struct core *core, const char *tip, enum status status, struct diagnostics *faults,
+                 const struct error *error)
+{
+    const char *hint = status == STATUS_NO_MEMORY
+                           ? "give weir more memory"
+                           : "if this stays so the clone is damaged: stop weir, remove "
+                             "repository.git from its data folder, and start it";
+    core->judged[0] = '\0';
+    log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error", error->message, NULL);
+    if (status == STATUS_STOPPED)
+        return;
+    diagnostics_add(faults, CODE_GIT_UNREADABLE, (struct place){TEXT("."), 0, 0}, hint,
+                    "commit %.12s cannot be put in force: %s", tip, error->message);
+    note_tip(core, tip, false, faults);
 }
 
 enum status core_take(struct core *core, const char *tip, struct error *error)
@@ -293,9 +316,10 @@ enum status core_take(struct core *core, const char *tip, struct error *error)
         hold(core, tip, reason, &faults);
     else if (status == STATUS_OK)
         status = follow(core, tip, &faults, error);
+    if (status == STATUS_OK || status == STATUS_INVALID)
+        log_faults(core, tip);
     else
-        log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error", error->message, NULL);
-    log_faults(core, tip);
+        fail(core, tip, status, &faults, error);
     diagnostics_dispose(&faults);
     return status;
 }

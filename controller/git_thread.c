@@ -174,11 +174,11 @@ static void verify(struct git_thread *thread)
         memcpy(thread->verified, thread->tip, sizeof thread->verified);
 }
 
-static void tell_tip(struct git_thread *thread)
+static void tell_tip(struct git_thread *thread, int64_t when)
 {
     verify(thread);
     if (!atomic_load(&thread->stopping))
-        thread->parts.tip(thread->parts.context, thread->tip);
+        thread->parts.tip(thread->parts.context, thread->tip, when);
 }
 
 /* --- fetching -------------------------------------------------------------------------------- */
@@ -213,7 +213,6 @@ static void note_success(struct git_thread *thread)
         log_event(LOG_LEVEL_INFO, "fetch_works_again", NULL);
     thread->problem[0] = '\0';
     thread->failures = 0;
-    data_folder_note(thread->parts.folder, clock_seconds(thread->parts.clock));
     core_note_fetch(thread->parts.core, NULL);
 }
 
@@ -235,7 +234,7 @@ static void fetch(struct git_thread *thread)
     note_success(thread);
     count_fetch(thread, strcmp(found, thread->tip) == 0 ? "unchanged" : "changed", started);
     memcpy(thread->tip, found, sizeof thread->tip);
-    tell_tip(thread);
+    tell_tip(thread, clock_seconds(parts->clock));
     recorder_propose(&parts->recorder, parts->mirror, thread->tip);
     read_intents(thread);
     remove_intents(thread);
@@ -293,7 +292,7 @@ static bool push(struct git_thread *thread, struct proposal *proposal)
     if (outcome == RECORDER_ACCEPTED) {
         memcpy(thread->tip, commit, sizeof thread->tip);
         note_success(thread);
-        tell_tip(thread);
+        tell_tip(thread, clock_seconds(parts->clock));
     }
     steering_note_outcome(core_steering(parts->core), outcome, commit,
                           outcome == RECORDER_ACCEPTED ? "" : error.message);
@@ -343,7 +342,7 @@ static void *git_main(void *argument)
     struct timespec poll = {0}, earliest = {0};
     /* What the last run fetched is served before the remote is asked. */
     if (mirror_last_tip(parts->mirror, thread->tip, &error) == STATUS_OK)
-        tell_tip(thread);
+        tell_tip(thread, 0);
     while (!atomic_load(&thread->stopping)) {
         struct proposal *proposal = take_proposal(thread);
         if (proposal)

@@ -9,7 +9,6 @@
 
 #include "config.h"
 #include "core.h"
-#include "data_folder.h"
 #include "git/upkeep.h"
 #include "store_upkeep.h"
 
@@ -20,12 +19,13 @@ struct git_thread_parts {
     struct mirror *mirror; /* a handle of its own */
     struct upkeep *upkeep; /* of the clone */
     struct store_upkeep *store_upkeep;
-    struct data_folder *folder;
     struct core *core;
-    struct recorder recorder;                    /* `stop` is filled in here */
-    void (*tip)(void *context, const char *tip); /* the newest that is known */
-    void (*packed)(void *context);               /* other handles on the clone are stale */
-    steering_tell *tell;                         /* a decision is on the branch; or NULL */
+    struct recorder recorder; /* `stop` is filled in here */
+    /* The newest that is known, and when the remote had it, in wall seconds; 0: in an earlier run.
+     */
+    void (*tip)(void *context, const char *tip, int64_t when);
+    void (*packed)(void *context); /* other handles on the clone are stale */
+    steering_tell *tell;           /* a decision is on the branch; or NULL */
     void *context;
 };
 

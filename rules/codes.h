@@ -83,6 +83,7 @@
     X(CODE_TARGET_SECRET, "W503", SEVERITY_ERROR, "secret is not known, or not for this host")     \
     X(CODE_GIT_REWRITTEN, "W601", SEVERITY_ERROR, "branch was rewritten")                          \
     X(CODE_GIT_UNVERIFIED, "W602", SEVERITY_ERROR, "commit is not signed by somebody who may")     \
+    X(CODE_GIT_UNREADABLE, "W603", SEVERITY_ERROR, "commit cannot be put in force")                \
     X(CODE_IMPORT_FILE, "W701", SEVERITY_ERROR, "not a file of flags that can be imported")        \
     X(CODE_IMPORT_NAME, "W702", SEVERITY_ERROR, "name cannot be carried over")                     \
     X(CODE_IMPORT_VARIANTS, "W703", SEVERITY_ERROR, "variants cannot be carried over")             \

@@ -130,6 +130,31 @@ def test_files_that_may_not_grow_harm_nobody(repository, tmp_path):
         assert banner(running) == LOUD
 
 
+def test_a_clone_that_is_damaged_is_told(repository, tmp_path):
+    """What was served is served on, from the disk; but nobody is told that it is all there is."""
+    data = tmp_path / "data"
+    with weir.controller(repository.url, data) as running:
+        running.wait_ready()
+        commit = repository.commit({"README.md": "a pack of its own"})
+        running.fetch()
+        arrives(running, commit)
+    pack = max((data / "repository.git/objects/pack").glob("*.pack"), key=lambda path: path.stat().st_size)
+    pack.chmod(0o600)
+    pack.write_bytes(b"")
+    os.utime(data / "lock", (1, 1))  # the last fetch was long ago
+    running = weir.Controller("--repo", repository.url, "--data", data, "--listen", "127.0.0.1:0", "--poll", "100ms",
+                              "--max-state-age", "1h")
+    try:
+        fault = weir.wait_until(lambda: [one for one in running.status()["faults"] if one["code"] == "W603"],
+                                f"it is told\n{running.log()}")
+        assert "remove repository.git" in fault[0]["hint"], fault
+        assert banner(running) == "Hello" and not running.status()["tipServed"], running.status()
+        weir.wait_until(lambda: running.status()["lastFetch"]["succeeded"], "a fetch succeeds")
+        assert not running.is_ready(), running.status()
+    finally:
+        running.kill()
+
+
 @contextlib.contextmanager
 def read_only(disk):
     """Seen by paths, that is: what somebody has open for writing keeps a file system from being remounted."""

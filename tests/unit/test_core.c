@@ -90,6 +90,19 @@ static void close_site(struct site *site)
     config_dispose(&site->config);
 }
 
+/* What /status says. */
+static const char *told(struct core *core)
+{
+    static char out[16000];
+    struct buffer buffer;
+    buffer_init(&buffer, 0);
+    core_write_status(core, &buffer);
+    ck_assert_int_eq(buffer.failed, STATUS_OK);
+    snprintf(out, sizeof out, "%.*s", (int)buffer.length, buffer.data);
+    buffer_dispose(&buffer);
+    return out;
+}
+
 /* Something of the repository cannot be read for a while: when it can again, targets have what
  * they are to have. */
 START_TEST(a_tip_that_is_taken_again_keeps_its_targets)
@@ -109,26 +122,18 @@ START_TEST(a_tip_that_is_taken_again_keeps_its_targets)
     open_site(&site);
     shell("mv remote.git/objects/%.2s/%s away", side, side + 2);
     ck_assert_int_ne(core_take(site.core, tip, &failure), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(told(site.core), "\"code\":\"W603\""));
+    ck_assert_ptr_nonnull(strstr(told(site.core), "\"tipServed\":false,"));
+    ck_assert_ptr_nonnull(strstr(told(site.core), tip));
     shell("mv away remote.git/objects/%.2s/%s", side, side + 2);
     ck_assert_ok(core_take(site.core, tip, &failure));
     ck_assert_uint_eq(fleet_status(site.fleet, statuses, 2), 1);
+    ck_assert_ptr_null(strstr(told(site.core), "W603"));
+    ck_assert_ptr_nonnull(strstr(told(site.core), "\"tipServed\":true,"));
     close_site(&site);
     end();
 }
 END_TEST
-
-/* What /status says. */
-static const char *told(struct core *core)
-{
-    static char out[16000];
-    struct buffer buffer;
-    buffer_init(&buffer, 0);
-    core_write_status(core, &buffer);
-    ck_assert_int_eq(buffer.failed, STATUS_OK);
-    snprintf(out, sizeof out, "%.*s", (int)buffer.length, buffer.data);
-    buffer_dispose(&buffer);
-    return out;
-}
 
 #define PRODUCTION                                                                                 \
     "mkdir -p environments flags && printf 'apiVersion: weir/v1\\nkind: Environment\\nmetadata: "  \
