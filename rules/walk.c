@@ -74,12 +74,15 @@ static bool act_on_metrics(struct walk *walk)
 static bool act_on_file(struct walk *walk)
 {
     const struct walk_task *task = walk->task;
+    bool is_touched = task->unreadable || task->foreign_edit;
     walk->note = (struct text){0};
+    if (is_touched && walk->state->course == COURSE_PENDING && !walk_plan_is_there(walk))
+        return true; /* what we would write could not be read either */
     if (task->unreadable)
         walk_hold(walk, HOLD_UNREADABLE);
     else if (task->foreign_edit)
         walk_hold(walk, HOLD_FOREIGN_EDIT);
-    return task->unreadable || task->foreign_edit;
+    return is_touched;
 }
 
 static bool act_on_ratio(struct walk *walk)

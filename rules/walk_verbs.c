@@ -118,7 +118,7 @@ static void resume_phase(struct walk *walk, uint32_t lifted)
     uint32_t pause = HOLD_BIT(HOLD_PAUSE), holds = walk_holds(state), left = holds & ~lifted;
     bool runs = state->course == COURSE_RUNNING;
     bool anew = runs && (holds & ~pause) && !(left & ~pause);
-    bool ready = true;
+    bool ready = state->course != COURSE_PENDING || walk_plan_is_there(walk);
     if (runs && (anew || !left)) {
         ready = walk_clock_is_right(walk);
         ready = walk_calendar_is_open(walk) && ready;

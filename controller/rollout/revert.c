@@ -168,6 +168,27 @@ static void note_change(struct revert *revert, const char *commit)
     snprintf(revert->changes[0].commit, sizeof revert->changes[0].commit, "%s", commit);
 }
 
+/* As a pin to the good commit serves it at the tip, which is in force: what was rolled back or
+ * killed since is so there too. */
+static enum status take_good(const struct revert_task *task, const char *good,
+                             struct effective *way, struct revert *revert, bool *is_as_it_was,
+                             struct error *error)
+{
+    const struct fragment *fragment = fragment_at(way, task);
+    struct buffer tip;
+    buffer_init(&tip, 0);
+    enum status status = effective_fragment_as_of(way, task->environment, task->flag, good,
+                                                  &revert->json, &revert->found, error);
+    if (fragment)
+        fragment_append_json(fragment, &tip);
+    *is_as_it_was = *is_as_it_was || ((fragment != NULL) == revert->found &&
+                                      text_equal(buffer_text(&tip), buffer_text(&revert->json)));
+    if (status == STATUS_OK && tip.failed)
+        status = error_set(error, STATUS_NO_MEMORY, "no memory for a revert");
+    buffer_dispose(&tip);
+    return status;
+}
+
 /* E of each commit since the good one; or of the tip alone, where they are too many. */
 static enum status walk(const struct revert_task *task, const struct chain *chain,
                         struct effective *way, struct revert *revert, bool *is_as_it_was,
@@ -177,12 +198,8 @@ static enum status walk(const struct revert_task *task, const struct chain *chai
     enum status status = effective_go(way, chain->commits[at], error);
     if (status != STATUS_OK)
         return status;
-    const struct fragment *fragment = fragment_at(way, task);
-    const struct print good = print_of(fragment);
+    const struct print good = print_of(fragment_at(way, task));
     struct print before = good;
-    revert->found = fragment != NULL;
-    if (fragment)
-        fragment_append_json(fragment, &revert->json);
     if (at > REVERT_STEPS_MAX) {
         revert->is_more = true;
         at = 1;
@@ -195,7 +212,9 @@ static enum status walk(const struct revert_task *task, const struct chain *chai
         before = now;
     }
     *is_as_it_was = is_same(&good, &before);
-    return status;
+    return status == STATUS_OK
+               ? take_good(task, chain->commits[chain->count - 1], way, revert, is_as_it_was, error)
+               : status;
 }
 
 /* Whether one of the changes is more than a move of weir: a rollout's moves are judged by its own

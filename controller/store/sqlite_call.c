@@ -106,7 +106,15 @@ bool call_next(struct call *call)
 
 int64_t call_run(struct call *call)
 {
+    bool is_alone = sqlite3_get_autocommit(call->store->database); /* a transaction by itself */
+    if (is_alone && !sqlite_take_turn()) {
+        if (call->code == SQLITE_OK)
+            call->code = SQLITE_BUSY;
+        return 0;
+    }
     (void)call_next(call);
+    if (is_alone)
+        sqlite_give_turn();
     return call->code == SQLITE_OK ? sqlite3_changes64(call->store->database) : 0;
 }
 
@@ -149,7 +157,7 @@ static enum status execute(struct sqlite_store *store, const char *sql, struct e
     return code == SQLITE_OK ? STATUS_OK : sqlite_failed(store, code, error);
 }
 
-enum status sqlite_transact(struct sqlite_store *store, sqlite_work *work, void *context,
+static enum status transact(struct sqlite_store *store, sqlite_work *work, void *context,
                             struct error *error)
 {
     /* IMMEDIATE: whoever reads first and writes later would fail instead of waiting. */
@@ -162,5 +170,15 @@ enum status sqlite_transact(struct sqlite_store *store, sqlite_work *work, void 
     /* Some failures have rolled back already. */
     if (!sqlite3_get_autocommit(store->database))
         (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+enum status sqlite_transact(struct sqlite_store *store, sqlite_work *work, void *context,
+                            struct error *error)
+{
+    if (!sqlite_take_turn())
+        return sqlite_failed(store, SQLITE_BUSY, error);
+    enum status status = transact(store, work, context, error);
+    sqlite_give_turn();
     return status;
 }

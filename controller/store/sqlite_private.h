@@ -1,8 +1,8 @@
 /* sqlite_private.h - one handle on an SQLite file, and calls of prepared statements.
  *
- * sqlite.c has the operations, sqlite_open.c the file and its versions, sqlite_call.c what is here.
- * The first failure of a call is kept in it; binding and reading after that do nothing, so that
- * callers look once, at its end. */
+ * sqlite.c has the operations, sqlite_open.c the file and its versions, sqlite_turn.c who writes
+ * when, sqlite_call.c what is here. The first failure of a call is kept in it; binding and reading
+ * after that do nothing, so that callers look once, at its end. */
 #ifndef WEIR_STORE_SQLITE_PRIVATE_H
 #define WEIR_STORE_SQLITE_PRIVATE_H
 
@@ -34,6 +34,11 @@ enum status sqlite_open(const char *location, struct store **out, struct error *
 void sqlite_close(struct store *store);
 enum status sqlite_set_aside(const char *location, int64_t now, char *kept, size_t size,
                              struct error *error);
+
+/* sqlite_turn.c: of all handles of this process one writes at a time. False: it was another's turn
+ * for STORE_PATIENCE. Who has it asks for no other. */
+bool sqlite_take_turn(void);
+void sqlite_give_turn(void);
 
 /* --- calls ----------------------------------------------------------------------------------- */
 

@@ -477,6 +477,50 @@ START_TEST(moves_of_a_rollout_are_not_taken_back)
 }
 END_TEST
 
+/* The flag as E of a commit has it. */
+static void flag_at(const char *commit_made, struct buffer *json)
+{
+    const struct effective_parts parts = task_now().parts;
+    struct effective way;
+    effective_init(&way, &parts);
+    ck_assert_ok(effective_go(&way, commit_made, &failure));
+    const struct document *document = effective_document(&way, TEXT("production"));
+    fragment_append_json(document_find(document, TEXT("shop")), json);
+    effective_dispose(&way);
+}
+
+/* The good commit is of before the rollback: what was taken from users since stays so. */
+START_TEST(a_variant_that_was_rolled_back_is_not_brought_back)
+{
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_ALL);
+    const char *stood = NULL;
+    struct buffer expected;
+    begin_history();
+    put("environment.yaml", ROLLOUT_FLAG);
+    shell("cd work && git rm -q flags/shop.yaml && mkdir -p state/production");
+    put("rollouts.yaml", ROLLOUT("shop-release", ROLLOUT_PHASES));
+    for (int i = 0; i < 2; i++) {
+        char *text = state_text(&state);
+        put("state/production/shop-release.yaml", text);
+        free(text);
+        stood = after(i ? BAKE + 60 : 60, "A move");
+        state.course = COURSE_ROLLED_BACK;
+        state.seq++;
+    }
+    shell("cd work && sed -i 's/is: DE/is: FR/' environment.yaml");
+    after(60, "Bad");
+    ck_assert_int_ne(take_back(), REVERT_NOTHING);
+    buffer_init(&expected, 0);
+    flag_at(stood, &expected);
+    ck_assert_str_eq(buffer_string(&both.revert.json), buffer_string(&expected));
+    buffer_clear(&expected);
+    flag_at(last.commit, &expected); /* and so it is recorded */
+    ck_assert_str_eq(buffer_string(&both.revert.json), buffer_string(&expected));
+    buffer_dispose(&expected);
+    end_history();
+}
+END_TEST
+
 /* --- since when ------------------------------------------------------------------------------ */
 
 /* Commits that were made long ago and came just now have not finished their bake. */
@@ -592,5 +636,6 @@ UNIT_MAIN("revert", a_commit_of_the_flag_alone_is_reverted, several_commits_are_
           what_was_changed_later_is_not_guessed_at, a_revert_that_would_not_mend_it_is_none,
           a_hidden_file_counts_too, nothing_is_done_without_cause,
           a_new_history_has_nothing_to_go_back_to, moves_of_a_rollout_are_not_taken_back,
+          a_variant_that_was_rolled_back_is_not_brought_back,
           what_was_served_counts_not_what_was_made, two_that_decide_alike_write_the_same,
           people_kill_and_let_go)

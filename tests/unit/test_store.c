@@ -1,5 +1,7 @@
 /* The suite of all stores, over SQLite; and what only a file can suffer. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
@@ -331,6 +333,51 @@ START_TEST(test_several_processes_make_and_use_one_store)
 }
 END_TEST
 
+static _Atomic unsigned written;
+static _Atomic bool has_enough;
+
+/* As who keeps evidence of a thousand rollouts does: one call after the other. */
+static void *write_evidence(void *handle)
+{
+    const struct store_evidence_key key = {.environment = TEXT("production"),
+                                           .rollout = TEXT("checkout-v2"),
+                                           .metric = TEXT("errors"),
+                                           .run = 1,
+                                           .phase = TEXT("ten")};
+    static const char bytes[3000];
+    struct error error;
+    while (!has_enough && store_evidence_put(handle, &key, 1, (struct text){bytes, sizeof bytes},
+                                             1000, &error) == STATUS_OK)
+        written++;
+    return NULL;
+}
+
+/* An override is served once it is kept: it must not wait until nobody writes for a moment. */
+START_TEST(test_who_writes_all_the_time_keeps_no_other_from_it)
+{
+    struct store *busy = open_store(suite_begin()), *store = open_store(root);
+    pthread_t thread;
+    has_enough = false;
+    written = 0;
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_evidence, busy), 0);
+    while (written == 0)
+        sched_yield();
+    written = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        struct store_override override = override_numbered(i);
+        CHECK_OK(store_override_put(store, &override, error));
+    }
+    unsigned meanwhile = written;
+    has_enough = true;
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_gt(meanwhile, 0);
+    ck_assert_uint_lt(meanwhile, 1000); /* in turn they are some forty */
+    store_close(store);
+    store_close(busy);
+    suite_end();
+}
+END_TEST
+
 /* --- disks ----------------------------------------------------------------------------------- */
 
 /* Puts large overrides until one fails; returns how many were acknowledged. */
@@ -438,5 +485,6 @@ UNIT_MAIN("store", STORE_SUITE, test_the_file_is_its_owners_alone, test_a_newer_
           test_an_older_store_is_brought_up_to_date, test_what_is_not_weirs_is_refused,
           test_folders_that_are_none, test_a_damaged_store_is_set_aside_and_kept,
           test_damage_within_is_found, test_every_acknowledged_put_outlives_kill_9,
-          test_several_processes_make_and_use_one_store, test_a_file_that_may_not_grow,
+          test_several_processes_make_and_use_one_store,
+          test_who_writes_all_the_time_keeps_no_other_from_it, test_a_file_that_may_not_grow,
           test_a_disk_that_is_full, test_a_disk_that_may_not_be_written)

@@ -307,6 +307,32 @@ START_TEST(files_that_others_touched_are_held)
 }
 END_TEST
 
+/* A state without a plan is none: its file could not be read, and would be written for ever. */
+START_TEST(without_a_plan_no_file_is_written)
+{
+    struct world world;
+    struct name many[PHASE_METRICS_MAX + 1];
+    for (size_t i = 0; i < COUNT_OF(many); i++)
+        many[i] = walk_metrics[0];
+    world_init(&world);
+    world.rollout.metrics = many;
+    world.rollout.metric_count = COUNT_OF(many);
+    world.task.unreadable = true;
+    expect(&world, world_tick(&world), WALK_WAIT);
+    expect_words(&world, "plan: a phase has more than 32 metrics");
+    world.task.unreadable = false;
+    world.rollout.metric_count = 1;
+    world.task.foreign_edit = true;
+    expect(&world, world_tick(&world), WALK_HOLD);
+    world.task.foreign_edit = false;
+    world.rollout.metric_count = COUNT_OF(many);
+    expect(&world, world_verb_as(&world, VERB_RESUME, "ann", 1U << HOLD_FOREIGN_EDIT), WALK_REFUSE);
+    world.rollout.metric_count = 1;
+    expect(&world, world_verb_as(&world, VERB_RESUME, "ann", 1U << HOLD_FOREIGN_EDIT), WALK_RESUME);
+    world_dispose(&world);
+}
+END_TEST
+
 /* --- ramps ----------------------------------------------------------------------------------- */
 
 START_TEST(a_ramp_grows_by_windows_up_to_checkpoints)
@@ -553,9 +579,9 @@ UNIT_MAIN("walk_back", a_guardrail_does_what_on_breach_says, shrinking_waits_for
           wherever_it_stands_it_is_rolled_back_and_killed, no_way_back_lifts_a_ratio_mismatch,
           a_growing_hold_follows_rollbacks_in_a_row, only_unkill_leaves_a_kill,
           too_many_rollbacks_hold_instead, files_that_others_touched_are_held,
-          a_ramp_grows_by_windows_up_to_checkpoints, windows_wait_for_targets,
-          windows_lie_in_open_hours, a_calendar_that_closes_over_a_window_closes_it,
-          a_ramp_that_is_stopped_stands, an_edit_reaches_only_phases_not_yet_entered,
-          an_edit_of_what_comes_next_comes_before_it,
+          without_a_plan_no_file_is_written, a_ramp_grows_by_windows_up_to_checkpoints,
+          windows_wait_for_targets, windows_lie_in_open_hours,
+          a_calendar_that_closes_over_a_window_closes_it, a_ramp_that_is_stopped_stands,
+          an_edit_reaches_only_phases_not_yet_entered, an_edit_of_what_comes_next_comes_before_it,
           a_phase_whose_name_is_gone_stays_while_it_is_the_one, a_changed_metric_bakes_again,
           an_override_is_recorded_on_whatever_tip_there_is)
