@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 GIT_HTTP_BACKEND = "/usr/lib/git-core/git-http-backend"
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def make_bare(path):
@@ -51,6 +51,8 @@ def _program(name):
 
 class Server:
     """Processes that live as long as a `with` block."""
+
+    pid_file = None  # below the folder: what the one that listens writes once it does
 
     def __init__(self, root):
         self.root = Path(root).resolve()
@@ -94,6 +96,8 @@ class Server:
             os.killpg(process.pid, number)
 
     def start(self):
+        if self.pid_file:
+            (self._folder / self.pid_file).unlink(missing_ok=True)
         self._launch()
         self._await_port()
 
@@ -131,7 +135,10 @@ class Server:
             time.sleep(0.02)
 
     def _await_port(self):
+        """Until it is this server that listens: another's takes connections on that port, too."""
         def accepts():
+            if self.pid_file and not (self._folder / self.pid_file).exists():
+                return False
             with socket.socket() as probe:
                 probe.settimeout(1)
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
@@ -142,6 +149,8 @@ class Server:
 class HttpServer(Server):
     """Smart HTTP, for fetch and push; with a user and password when they are given; over TLS with
     tls=True, by a certificate that `certificate` holds and nobody else trusts."""
+
+    pid_file = "nginx.pid"
 
     def __init__(self, root, user=None, password=None, tls=False):
         super().__init__(root)
@@ -217,6 +226,8 @@ class SshServer(Server):
     """sshd for the account that runs the tests, with `user_key` as the only key it takes.
     make_home() makes a home folder with the right ~/.ssh; git_environment() is what the git
     program needs."""
+
+    pid_file = "sshd.pid"
 
     def __init__(self, root, host_key="ed25519"):
         super().__init__(root)
