@@ -248,12 +248,12 @@ class Release(World):
     def actions(self):
         return [action for action, _ in self.moves()]
 
-    def until(self, action, phase=""):
+    def until(self, action, phase="", seconds=weir.PATIENCE):
         """The commit that says so; `phase` is what its phase's trailer ends with."""
         return weir.wait_until(
             lambda: next((c for c in self.log() if c.trailers.get("Weir-Action") == action
                           and c.trailers["Weir-Phase"].endswith(phase)), None),
-            lambda: f"{action} {phase} on the branch: {self.moves()}\n{self.weir.log()[-6000:]}")
+            lambda: f"{action} {phase} on the branch: {self.moves()}\n{self.weir.log()[-6000:]}", seconds)
 
     def until_settled(self, controller=None):
         """Nothing is served that Git does not say."""

@@ -45,7 +45,7 @@ def assert_recorded_once(release):
     assert f"This reverts commit {start.id}." in undone.body
     assert undone.trailers["Weir-Action"] == "rollback" and undone.trailers["Weir-Reverts"] == start.id
     assert re.match(r"checkout-errors: 0\.\d+ > 0\.05, n=\d+", undone.trailers["Weir-Evidence"]), undone.trailers
-    assert release.rollout()["status"] == "rolledBack"
+    weir.wait_until(lambda: release.rollout()["status"] == "rolledBack", release.rollout)
     release.until_safe()
     return undone
 
@@ -160,7 +160,8 @@ def test_a_hook_rejects(release):
     assert release.rollout()["override"]["action"] == "rollback"
     release.until_safe()
     rejecting.unlink()
-    release.until("rollback")
+    # It tries again in as long as the hook was there, or so: a minute at the most.
+    release.until("rollback", seconds=3 * weir.PATIENCE)
     assert_recorded_once(release)
 
 

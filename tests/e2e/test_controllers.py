@@ -69,7 +69,9 @@ def test_who_saw_nothing_undoes_nothing(tmp_path, first, second):
             release.breaks()
             release.until_safe()
         gate = next(gate for gate in release.rollout(other)["gates"] if gate["metric"] == "checkout-errors")
-        assert gate["verdict"] != "failure" and not release.rollout(other)["override"], "it knows nothing"
+        # On a busy machine its next look at Redis, one in half a minute, may have come by now.
+        known = release.rollout(other)["override"]
+        assert gate["verdict"] != "failure" and (not known or "target 'redis'" in known["by"]), "it has seen nothing"
         with release.watch_redis() as watch:
             port = release.weir.port
             release.weir.kill()
@@ -78,7 +80,7 @@ def test_who_saw_nothing_undoes_nothing(tmp_path, first, second):
             third = stack.enter_context(Other(release, tmp_path / "third"))
             third.wait_ready()
             weir.wait_until(third.is_safe, lambda: f"the third has learned of it\n{third.log()}")
-            assert other.is_safe(), "and so has the second"
+            weir.wait_until(other.is_safe, lambda: f"and so has the second\n{other.log()}")
             repair_drift(release, third)
             assert release.actions() == ["start"], "Git still says the bad state"
             release.start(port)

@@ -49,6 +49,7 @@ def walk_to_the_breach(release):
 
         with releasing.Watch(look) as users, release.watch_redis() as redis, \
                 releasing.Watch(lambda: has_failed(release)) as measured:
+            weir.wait_until(lambda: users.seen and redis.seen and measured.seen, "all are looked at")
             release.breaks()
             release.until("rollback")
             weir.wait_until(lambda: users.values()[-1] == (True, False, True), lambda: users.seen)

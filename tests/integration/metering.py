@@ -91,6 +91,11 @@ class Driver:
         except AssertionError as error:
             raise AssertionError(f"{error}; last seen {seen}") from None
 
+    def wait_covered(self, name, seconds):
+        """Waits until so many seconds or more are covered: whoever looks late does not see each number."""
+        return weir.wait_until(lambda: (gate := self.gate(name)) and gate["covered"] >= seconds and gate,
+                               lambda: f"{seconds} s of {name}; last seen {self.gate(name)}")
+
     def close(self):
         self.process.stdin.write("quit\n")
         self.process.stdin.close()

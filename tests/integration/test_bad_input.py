@@ -276,7 +276,7 @@ def test_not_a_repository(tmp_path):
         error = weir.wait_until(lambda: running.status()["lastFetch"]["error"], "the fetch has failed")
         assert "plain" in error and "repository" in error, error
         assert running.get("/readyz").status == 503 and running.get("/healthz").status == 200
-        assert "event=fetch_failed" in running.log()
+        weir.wait_until(lambda: "event=fetch_failed" in running.log(), "the log has it, which is told after /status")
 
 
 def test_an_empty_repository_waits_for_its_first_commit(tmp_path):

@@ -65,7 +65,8 @@ def test_each_goes_one_phase_back_and_all_are_recorded(source, tmp_path):
         few = break_it(controller, "half", 2)
         assert 5 < few < 35
         os.rename(away, repository.bare)
-        weir.wait_until(lambda: controller.status()["overrideCount"] == 0, lambda: controller.log())
+        # It tries again in as long as Git was away, or so: a minute at the most.
+        weir.wait_until(lambda: controller.status()["overrideCount"] == 0, lambda: controller.log(), 3 * weir.PATIENCE)
         assert share(controller) == few
     assert actions() == ["start", "advance", "advance", "step-back", "step-back"]
     subjects = weir.git(repository.bare, "log", "-2", "--format=%s").splitlines()

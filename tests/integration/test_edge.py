@@ -74,10 +74,10 @@ def test_it_follows_a_controller(repository, tmp_path):
             status = running.status()
             assert (status["source"], status["from"], status["lastFetch"]["error"]) == ("controller", url(source), None)
             assert status["generation"] == source.status()["generation"]
-            assert status["age"] < 5
+            weir.wait_until(lambda: running.status()["age"] < 5, "it has just asked")
             assert metric(running, 'weir_edge_polls_total{result="changed"}') >= 2
             weir.wait_until(lambda: metric(running, 'weir_edge_polls_total{result="unchanged"}'), "an unchanged poll")
-            assert metric(running, "weir_state_age_seconds") < 5
+            weir.wait_until(lambda: metric(running, "weir_state_age_seconds") < 5, "and says so to Prometheus")
             assert metric(running, 'weir_flags{environment="production"}') == 2
 
 

@@ -20,6 +20,8 @@ def leaks_of_libraries(monkeypatch):
 
 
 NEW = "Grüße, all!"
+# Seconds for a fetch. One without a fault has to do with it, beside whatever else a machine is busy with.
+LIMIT = 5 if weir.is_sanitized() else 2
 
 
 def change(repository):
@@ -59,14 +61,14 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_broken_connection_harms_nobody(repository, tmp_path, behind, fault):
     proxy, url, options, environment = behind
-    with following(url, tmp_path / "data", "--git-timeout", "1s", *options, env=environment) as running:
+    with following(url, tmp_path / "data", "--git-timeout", f"{LIMIT}s", *options, env=environment) as running:
         running.wait_ready()
         FAULTS[fault](proxy)
         commit = change(repository)
         running.fetch()
         error = fails(running, url.split("@")[-1])
         if fault.startswith("silent"):
-            assert "took longer than 1 s" in error, error
+            assert f"took longer than {LIMIT} s" in error, error
         assert running.value("banner", {}, "production") == "Hello" and running.is_ready()
         proxy.heal()
         running.fetch()
@@ -139,7 +141,7 @@ def pack_of(folder, commit, *options):
 def told(tmp_path, answer, *words):
     tmp_path.mkdir(exist_ok=True)
     with web(answer) as (port, seen):
-        with following(f"http://127.0.0.1:{port}/flags.git", tmp_path / "data", "--git-timeout", "20s") as running:
+        with following(f"http://127.0.0.1:{port}/flags.git", tmp_path / "data", "--git-timeout", "1m") as running:
             error = fails(running, *words)
             assert seen and not running.is_ready()
     return error
@@ -188,7 +190,7 @@ def test_a_list_of_branches_without_end_is_cut(tmp_path):
         handler.send_header("Connection", "close")
         handler.end_headers()
         handler.wfile.write(line("# service=git-upload-pack\n") + b"0000" + line(f"{commit} HEAD\0ofs-delta\n"))
-        many = b"".join(line(f"{commit} refs/heads/b{i:08}\n") for i in range(20000))
+        many = b"".join(line(f"{commit} refs/heads/{'b' * 400}{i:08}\n") for i in range(4000))
         with contextlib.suppress(OSError):
             while True:
                 handler.wfile.write(many)

@@ -108,13 +108,20 @@ def free_port():
 
 class Prometheus:
     def __init__(self, folder, shop):
-        self.folder, self.port = folder, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder, self.process = folder, None
         self.config = folder / "prometheus.yml"
         self.config.write_text("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
                                "  - job_name: shop\n    static_configs: [{targets: ['127.0.0.1:%d']}]\n" % shop.port)
-        self.process = None
-        self.start()
+        for attempt in range(5):  # another process may take the port between the look and the bind
+            self.port = free_port()
+            self.url = f"http://127.0.0.1:{self.port}"
+            try:
+                self.start()
+                return
+            except AssertionError:
+                self.stop()
+                if attempt == 4:
+                    raise
 
     def start(self):
         with open(self.folder / "prometheus.log", "ab") as log:
@@ -135,7 +142,7 @@ class Prometheus:
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(weir.PATIENCE)
         self.process = None
 
 
@@ -172,7 +179,7 @@ def test_success(prometheus, tmp_path):
         gate = driver.wait("errors", verdict="success", enough=True, fresh=True)
         assert re.match(r"0 < 0\.05, n=\d+, .*window \d+[sm]$", gate["evidence"]), gate
         assert gate["finished"] and not gate["silent"] and not gate["restarted"]
-        driver.wait("errors", covered=3)
+        driver.wait_covered("errors", 3)
         status = driver.ask("view")["status"][0]
         assert (status["metric"], status["role"], status["verdict"], status["raw"]) == (
             "errors", "guardrail", "success", False)
@@ -338,8 +345,7 @@ def test_a_restart_keeps_what_went_well(prometheus, tmp_path):
     since = int(time.time())
     metric = ("errors", counts(prometheus), LIMIT)
     with measuring(tmp_path, metric, since=since) as driver:
-        weir.wait_until(lambda: (driver.gate("errors") or {"covered": 0})["covered"] >= 3, "a bake")
-        before = driver.gate("errors")
+        before = driver.wait_covered("errors", 3)
     with measuring(tmp_path, metric, since=since) as driver:
         gate = weir.wait_until(lambda: driver.gate("errors"), "a gate")
         assert gate["covered"] >= before["covered"]
@@ -382,7 +388,7 @@ def test_the_same_question_is_asked_once(shop, tmp_path):
     names = ["one", "two", "three", "four"]
     with measuring(tmp_path, *[(name, source, "thresholdRange: {max: 200}") for name in names]) as driver:
         for name in names:
-            driver.wait(name, verdict="success", covered=5)
+            assert driver.wait_covered(name, 5)["verdict"] == "success"
         measured = int(re.search(r'^weir_measurements_total\{source="http",verdict="success"\} (\d+)',
                                  driver.ask("telemetry"), re.M)[1])
     asked = sum(path.startswith("/shared") for path, _ in shop.asked)
