@@ -96,7 +96,7 @@ struct rollout *const *catalog_releases(const struct catalog *catalog, struct te
                                         size_t *count);
 
 /* The place of `name` among `count` pointers to definitions sorted by name (catalog->flags …), or
- * `count`. */
+ * to anything else that begins with a struct name (flag->sorted), or `count`. */
 size_t catalog_index(const void *items, size_t count, struct text name);
 
 /* The settings of a flag in an environment, overrides applied. */

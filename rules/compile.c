@@ -71,24 +71,12 @@ static void write_flag(struct encoder *encoder, const struct flag *flag)
         check_numbers(encoder, flag);
     encode_flag_head(encoder, flag);
     buffer_append_string(out, ",\"variants\":{");
-    const struct variant *last = NULL;
-    for (size_t written = 0; written < flag->variant_count; written++) {
-        const struct variant *next = NULL; /* the smallest name above the last one */
-        for (size_t i = 0; i < flag->variant_count; i++) {
-            const struct variant *variant = &flag->variants[i];
-            if (last && text_compare(variant->name.text, last->name.text) <= 0)
-                continue;
-            if (!next || text_compare(variant->name.text, next->name.text) < 0)
-                next = variant;
-        }
-        if (!next)
-            break;
-        if (last)
+    for (size_t i = 0; i < flag->variant_count; i++) {
+        if (i)
             buffer_append_char(out, ',');
-        json_write_string(out, next->name.text);
+        json_write_string(out, flag->sorted[i]->name.text);
         buffer_append_char(out, ':');
-        buffer_append_text(out, next->json);
-        last = next;
+        buffer_append_text(out, flag->sorted[i]->json);
     }
     buffer_append_string(out, "}}");
 }

@@ -415,13 +415,13 @@ static enum status read_whole(struct context *context, struct attributes *attrib
         .at = {.p = json.data, .end = json.data + json.length, .too_deep = too_deep_words},
         .context = context};
     bool found = true, good;
+    enum status status = context_begin(context, attributes);
+    if (status != STATUS_OK)
+        return error_set(error, status, "no memory");
     if (json.length > CONTEXT_MAX_BYTES)
         return error_set(error, STATUS_LIMIT,
                          "context of %zu bytes is larger than the limit of %zu", json.length,
                          CONTEXT_MAX_BYTES);
-    enum status status = context_begin(context, attributes);
-    if (status != STATUS_OK)
-        return error_set(error, status, "no memory");
     json_scan_space(&reader.at);
     if (reader.at.p == reader.at.end || *reader.at.p != '{')
         good = json_skip_value(&reader.at, CONTEXT_MAX_DEPTH) &&
@@ -435,6 +435,7 @@ static enum status read_whole(struct context *context, struct attributes *attrib
     }
     if (!good) {
         uint32_t line, column;
+        forget_all(context); /* the half of it: `json` may be gone when somebody asks */
         json_place(json.data, reader.at.p, &line, &column);
         return error_set_at(error, reader.at.status, line, column, "%s", reader.at.problem);
     }

@@ -51,7 +51,7 @@ void context_dispose(struct context *context);
 enum status context_begin(struct context *context, struct attributes *attributes);
 /* context_begin(), then reads the JSON object `json`. STATUS_INVALID with a place in `error` when
  * it is not strict JSON or not an object; STATUS_LIMIT when it is too large or too deep, or needs
- * more memory than a context may; STATUS_NO_MEMORY. */
+ * more memory than a context may; STATUS_NO_MEMORY. Where it failed every attribute is missing. */
 enum status context_read(struct context *context, struct attributes *attributes, struct text json,
                          struct error *error);
 /* The same for a request body {"context": {…}, …}: other members are validated and ignored.

@@ -161,6 +161,7 @@ struct flag {
     struct text owner, expires; /* as written, or empty */
     enum variant_type type;
     struct variant *variants; /* as written */
+    struct variant **sorted;  /* the same by name */
     size_t variant_count;
     struct flag_settings settings; /* all present */
     struct flag_override *overrides;

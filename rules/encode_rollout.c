@@ -16,11 +16,7 @@ static bool takes_place(const struct rollout_state *state, const struct rollout_
 
 static bool has_variant(const struct flag *flag, struct text name)
 {
-    for (size_t i = 0; i < flag->variant_count; i++) {
-        if (text_equal(flag->variants[i].name.text, name))
-            return true;
-    }
-    return false;
+    return catalog_index(flag->sorted, flag->variant_count, name) < flag->variant_count;
 }
 
 /* Killed as a flag (flag_pin.h): that comes before all else. */

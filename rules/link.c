@@ -114,12 +114,14 @@ void link_check_environment(struct linker *linker, const struct name *name)
 void link_check_variant(struct linker *linker, const struct flag *flag, const struct name *name)
 {
     struct similar best = {0};
-    for (size_t i = 0; i < flag->variant_count; i++) {
-        if (text_equal(flag->variants[i].name.text, name->text))
-            return;
-        similar_offer(&best, name->text, flag->variants[i].name.text);
-    }
     char what[120];
+    size_t count = flag->variant_count;
+    if (catalog_index(flag->sorted, count, name->text) < count)
+        return;
+    bool offers = count <= MOST_OFFERS - linker->offers;
+    for (size_t i = 0; i < count && offers; i++)
+        similar_offer(&best, name->text, flag->variants[i].name.text);
+    linker->offers += offers ? count : 0;
     snprintf(what, sizeof what, "in flag \"%.80s\" variant", flag->name.text.data);
     link_unknown(linker, CODE_UNKNOWN_VARIANT, what, name, best.name);
 }

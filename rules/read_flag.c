@@ -56,17 +56,27 @@ static bool read_variant(struct reading *reading, const struct node *node, struc
            arena_copy(reading->arena, buffer_text(&reading->scratch), &variant->json);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct variant *x = *(const struct variant *const *)a,
+                         *y = *(const struct variant *const *)b;
+    return text_compare(x->name.text, y->name.text);
+}
+
 static bool read_variants(struct reading *reading, const struct node *map, struct flag *flag)
 {
     if (!map || map->type != NODE_MAP)
         return false;
     flag->variants = ARENA_ARRAY(reading->arena, struct variant, map->count);
-    if (!flag->variants)
+    flag->sorted = ARENA_ARRAY(reading->arena, struct variant *, map->count);
+    if (!flag->variants || !flag->sorted)
         return false;
     for (const struct node *entry = map->first; entry; entry = entry->next) {
+        flag->sorted[flag->variant_count] = &flag->variants[flag->variant_count];
         if (!read_variant(reading, entry, flag))
             return false;
     }
+    qsort(flag->sorted, flag->variant_count, sizeof *flag->sorted, by_name);
     return true;
 }
 

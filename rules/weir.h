@@ -107,7 +107,7 @@ WEIR_API weir_context *weir_context_new(void);
 WEIR_API void weir_context_free(weir_context *context); /* NULL is fine */
 /* Takes the attributes that `document` asks for out of a JSON object. `json` must stay as it is
  * until the context is read again or freed. A context that was read for one document cannot be used
- * with another. */
+ * with another: to that one, and after a failure, every attribute is missing. */
 WEIR_API enum weir_status weir_context_read(weir_context *context, weir_document *document,
                                             const char *json, size_t length, weir_error *error);
 

@@ -1,5 +1,7 @@
 /* Documents together: every name exists, nothing refers in a circle, and every fault has its
  * place. */
+#include <time.h>
+
 #include "rules_unit.h"
 
 #define FILE_PATH "flags/all.yaml"
@@ -392,6 +394,40 @@ START_TEST(a_missing_name_used_everywhere_is_found_fast)
 }
 END_TEST
 
+/* What a flag can be is looked up by name: neither uses times variants, which takes minutes here,
+ * nor variants squared. */
+START_TEST(many_variants_are_looked_up_fast)
+{
+    struct rig rig;
+    struct buffer yaml;
+    struct timespec before, after;
+    for (int faulty = 0; faulty < 2; faulty++) {
+        buffer_init(&yaml, 0);
+        buffer_append_string(&yaml, RIG_PRODUCTION
+                             "---\napiVersion: weir/v1\nkind: Flag\nmetadata: {name: f}\nspec:\n"
+                             "  default: v0\n  rules:\n    - {serve: v89999}\n");
+        for (unsigned i = 0; faulty && i < 40000; i++)
+            buffer_printf(&yaml, "    - {serve: v%u%s}\n", 89999 - i, i % 2 ? "" : "-not-there");
+        buffer_append_string(&yaml, "  variants:\n");
+        for (unsigned i = 0; i < 90000; i++)
+            buffer_printf(&yaml, "    v%u: %u\n", i, i);
+        ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
+        if (faulty)
+            rig_faults(&rig, "flags/f.yaml", buffer_string(&yaml));
+        else
+            rig_build(&rig, buffer_string(&yaml));
+        ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
+        ck_assert_int_lt(after.tv_sec - before.tv_sec, 20);
+        ck_assert_uint_eq(rig.faults.errors, faulty ? 20000 : 0);
+        if (faulty)
+            rig_expect_fault(&rig, 0, CODE_UNKNOWN_VARIANT, "flags/f.yaml", 12, 15,
+                             "in flag \"f\" variant \"v89999-not-there\" does not exist");
+        rig_dispose(&rig);
+        buffer_dispose(&yaml);
+    }
+}
+END_TEST
+
 START_TEST(many_targets_are_compared_fast)
 {
     struct rig rig;
@@ -423,4 +459,5 @@ UNIT_MAIN("link", unknown_names_are_reported_where_they_stand, the_default_must_
           every_circle_is_reported, prerequisites_form_circles_too,
           deep_chains_are_refused_in_any_order, who_reaches_too_deep_is_told,
           an_endless_chain_does_not_exhaust_the_stack, many_faults_are_counted_and_a_hundred_shown,
-          a_missing_name_used_everywhere_is_found_fast, many_targets_are_compared_fast)
+          a_missing_name_used_everywhere_is_found_fast, many_targets_are_compared_fast,
+          many_variants_are_looked_up_fast)

@@ -152,6 +152,35 @@ START_TEST(a_context_belongs_to_its_document)
 }
 END_TEST
 
+/* Neither half of what failed nor what was read before: its bytes may be gone. */
+START_TEST(a_context_that_failed_has_no_attributes)
+{
+    static const char half[] = "{\"user\":{\"country\":\"DE\"},}";
+    weir_document *document = read_good();
+    weir_context *context = weir_context_new();
+    weir_decision decision;
+    char *bytes = malloc(sizeof half);
+    memcpy(bytes, half, sizeof half);
+    ck_assert_int_eq(weir_context_read(context, document, bytes, sizeof half - 1, NULL),
+                     WEIR_INVALID);
+    free(bytes);
+    weir_evaluate(document, "checkout", context, 0, &decision);
+    ck_assert_int_eq(decision.reason, WEIR_DEFAULT);
+    size_t length = ((size_t)1 << 20) + 1;
+    bytes = malloc(length);
+    memset(bytes, ' ', length);
+    read_context(context, document, "{\"user\":{\"country\":\"DE\"}}");
+    weir_evaluate(document, "checkout", context, 0, &decision);
+    ck_assert_int_eq(decision.reason, WEIR_TARGETING_MATCH);
+    ck_assert_int_eq(weir_context_read(context, document, bytes, length, NULL), WEIR_LIMIT);
+    free(bytes);
+    weir_evaluate(document, "checkout", context, 0, &decision);
+    ck_assert_int_eq(decision.reason, WEIR_DEFAULT);
+    weir_context_free(context);
+    weir_document_release(document);
+}
+END_TEST
+
 START_TEST(what_is_wrong_has_a_place)
 {
     weir_document *document = read_good();
@@ -195,5 +224,5 @@ START_TEST(a_decision_is_told)
 END_TEST
 
 UNIT_MAIN("weir", names_are_those_of_openfeature, documents_list_their_flags, decisions_are_whole,
-          errors_are_decisions_too, a_context_belongs_to_its_document, what_is_wrong_has_a_place,
-          a_decision_is_told)
+          errors_are_decisions_too, a_context_belongs_to_its_document,
+          a_context_that_failed_has_no_attributes, what_is_wrong_has_a_place, a_decision_is_told)
