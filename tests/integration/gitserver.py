@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 GIT_HTTP_BACKEND = "/usr/lib/git-core/git-http-backend"
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def make_bare(path):
