@@ -159,9 +159,11 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
     const struct clock *clock = core->parts.clock;
     int64_t start = clock->monotonic(clock->self);
     uint64_t steps = core->effective.steps;
-    core->owing = 0; /* what is owed is about to be gone; the next to be published is handed out */
     enum status status = effective_go(&core->effective, commit, error);
-    core->is_trimmed &= core->effective.steps == steps; /* else there is a new list of targets */
+    if (core->effective.steps != steps) { /* the list of targets is another, and handed out anew */
+        core->owing = 0;
+        core->is_trimmed = false;
+    }
     core_count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
     if (status != STATUS_OK)
         return status;
@@ -282,6 +284,18 @@ static enum status follow(struct core *core, const char *tip, struct diagnostics
     return status;
 }
 
+/* Overrides are put over what is in force: so that has to be what is served, once more. */
+static void go_back(struct core *core)
+{
+    struct snapshot *served = core->has_published ? hub_acquire(core->parts.hub) : NULL;
+    struct error error = {0};
+    if (served && strcmp(core->effective.commit, served->commit) != 0 &&
+        put_in_force(core, served->commit, &error) != STATUS_OK)
+        log_event(LOG_LEVEL_ERROR, "go_back_failed", "commit", served->commit, "error",
+                  error.message, NULL);
+    snapshot_release(served);
+}
+
 /* For the world's sake the tip is not in force: it is tried again with the next fetch, which says
  * nothing of it, and until then people are to see that there is something newer. */
 static void fail(struct core *core, const char *tip, enum status status, struct diagnostics *faults,
@@ -295,6 +309,7 @@ static void fail(struct core *core, const char *tip, enum status status, struct 
     log_event(LOG_LEVEL_ERROR, "take_failed", "commit", tip, "error", error->message, NULL);
     if (status == STATUS_STOPPED)
         return;
+    go_back(core);
     diagnostics_add(faults, CODE_GIT_UNREADABLE, (struct place){TEXT("."), 0, 0}, hint,
                     "commit %.12s cannot be put in force: %s", tip, error->message);
     note_tip(core, tip, false, faults);

@@ -12,12 +12,13 @@ struct core {
     struct mirror *mirror;
     struct schema_set *schemas;
     struct effective effective; /* what is in force; owner's thread only */
-    bool has_effective;
     struct steering *steering;
-    bool has_published; /* what the hub holds may also come from the disk; owner's thread only */
-    bool has_failed;    /* the last time that overrides were to be served; owner's thread only */
-    unsigned owing;     /* times in a row that the fleet did not take all; owner's thread only */
-    bool is_trimmed;    /* the fleet has all, `effective` no list any more; owner's thread only */
+    /* The owner's thread's own: */
+    bool has_effective;
+    bool has_published; /* what the hub holds may also come from the disk */
+    bool has_failed;    /* the last time that overrides were to be served */
+    bool is_trimmed;    /* the fleet has all, `effective` no list any more */
+    unsigned owing;     /* times in a row that the fleet did not take all */
     int64_t retry_at;   /* monotonic, when something is owed */
     char cache[4200];   /* where it keeps what it found out */
     char

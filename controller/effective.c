@@ -493,8 +493,13 @@ enum status effective_go(struct effective *effective, const char *commit, struct
 {
     if (effective->is_exact && strcmp(effective->commit, commit) == 0)
         return STATUS_OK;
+    const uint64_t steps = effective->steps;
+    const bool was_exact = effective->is_exact;
     enum status status = go(effective, commit, error);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        return status;
+    effective->is_exact = was_exact && effective->steps == steps; /* then all is as it was */
+    if (!effective->is_exact)
         begin_anew(effective);
     return status;
 }

@@ -120,8 +120,9 @@ void effective_init(struct effective *effective, const struct effective_parts *p
 void effective_dispose(struct effective *effective);
 
 /* Makes effective->inventory that of E(commit). A commit with faults is no failure: `result` tells
- * them. After a failure nothing is in force here, and the next call begins anew. STATUS_NOT_FOUND:
- * there is no such commit; STATUS_STOPPED. */
+ * them. After a failure what was in force is so still, where nothing was done yet; else nothing is
+ * (effective->commit is empty), and the next call begins anew. STATUS_NOT_FOUND: there is no such
+ * commit; STATUS_STOPPED. */
 enum status effective_go(struct effective *effective, const char *commit, struct error *error);
 
 const struct document *effective_document(const struct effective *effective,

@@ -279,7 +279,7 @@ static enum status verify_branch(struct mirror *mirror, const struct verify_poli
                                  struct error *error)
 {
     git_oid point;
-    struct verified_ref ref;
+    struct verified_ref ref = {.known = false};
     const git_oid *since = NULL;
     if (policy->since) {
         enum status status = read_since(mirror, policy->since, &point, error);

@@ -1,7 +1,7 @@
 /* The owner of what is in force: what it tells targets when it takes a tip again. */
 #include <errno.h>
 
-#include "../../controller/core.h"
+#include "../../controller/core_private.h"
 #include "../../controller/log.h"
 #include "../../controller/snapshot.h"
 #include "../../controller/telemetry_families.h"
@@ -141,6 +141,37 @@ END_TEST
     "Flag\\nmetadata: {name: f}\\nspec: {variants: {on: 1, off: 0}, default: %s}\\n' > "           \
     "flags/f.yaml"
 
+/* A folder cannot be read, which is found out before anything is done, or a file, which is found
+ * out late: what is served can still be served with a safe state over it. */
+START_TEST(a_tip_that_cannot_be_read_keeps_no_override_back)
+{
+    struct site site;
+    char change[1000], kept[COMMIT_TEXT_SIZE], tip[COMMIT_TEXT_SIZE];
+    begin();
+    log_set_level(LOG_LEVEL_ERROR);
+    snprintf(change, sizeof change, PRODUCTION, "on");
+    snprintf(kept, sizeof kept, "%s", commit(change));
+    open_site(&site);
+    ck_assert_ok(core_take(site.core, kept, &failure));
+    static const char *const unreadable[] = {"HEAD^{tree}", "HEAD:flags/f.yaml"};
+    for (size_t i = 0; i < COUNT_OF(unreadable); i++) {
+        snprintf(change, sizeof change, PRODUCTION, i ? "off" : "on # as before");
+        snprintf(tip, sizeof tip, "%s", commit(change));
+        const char *object = shell("cd work && git rev-parse %s", unreadable[i]);
+        shell("mv remote.git/objects/%.2s/%s away", object, object + 2);
+        ck_assert_int_ne(core_take(site.core, tip, &failure), STATUS_OK);
+        ck_assert(core_republish(site.core));
+        shell("mv away remote.git/objects/%.2s/%s", object, object + 2);
+    }
+    struct snapshot *snapshot = hub_acquire(&site.hub);
+    ck_assert_str_eq(snapshot->commit, kept);
+    snapshot_release(snapshot);
+    ck_assert_ok(core_take(site.core, tip, &failure));
+    close_site(&site);
+    end();
+}
+END_TEST
+
 /* After a restart on a branch that is not followed, what is in force is that of the accepted
  * commit, with what stood there as before. */
 START_TEST(a_restart_on_a_held_branch_lists_what_is_quarantined)
@@ -268,4 +299,5 @@ END_TEST
 UNIT_MAIN("core", a_tip_that_is_taken_again_keeps_its_targets,
           targets_that_could_not_be_handed_out_are_tried_again,
           a_restart_on_a_held_branch_lists_what_is_quarantined,
-          a_branch_that_is_put_back_keeps_its_targets)
+          a_branch_that_is_put_back_keeps_its_targets,
+          a_tip_that_cannot_be_read_keeps_no_override_back)
