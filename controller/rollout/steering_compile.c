@@ -137,6 +137,8 @@ static enum status preview(const struct steering *steering, const struct ground 
                            const struct rollout_state *state, struct buffer *fragment,
                            struct error *error)
 {
+    if (ground->roster == steering->roster)
+        return steering_preview(steering, ground->item, state, fragment, error);
     const struct preview_task task = {.inventory = ground->inventory,
                                       .schemas = steering->parts.schemas,
                                       .reader = mirror_reader(steering->parts.mirror),
