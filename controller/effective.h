@@ -9,8 +9,9 @@
  * walked twice; losing that costs time only. The same holds for what pinned flags were.
  *
  * A pinned flag (rules/flag_pin.h) is served as E(the commit it is pinned to) serves it: found by
- * a way of its own, once, and grafted on what is in force. Its rollouts that are rolled back or
- * killed now are so there too: no pin brings back what was taken from users. */
+ * a way of its own, once, and grafted on what is in force. Its rollouts that were rolled back,
+ * killed, stepped back or started again since are there as they are now: no pin brings back what
+ * was taken from users. */
 #ifndef WEIR_EFFECTIVE_H
 #define WEIR_EFFECTIVE_H
 

@@ -10,6 +10,7 @@
 #include "write_file.h"
 
 #define FILE_MOST ((size_t)64 << 20)
+#define STATE_MOST ((size_t)1 << 20) /* of a state's file */
 
 /* --- what is wanted -------------------------------------------------------------------------- */
 
@@ -43,6 +44,32 @@ static bool keep_state(struct effective_wanted *wanted, const struct source_file
     return arena_copy(&wanted->arena, source->path, &change->path);
 }
 
+/* Whether the rollout stood further by its file of then than it does now: it was stepped back, or
+ * rolled back and started again. */
+static enum status was_further(const struct effective *effective, const char *as_of,
+                               const char *path, const struct rollout_state *state, bool *yes,
+                               struct error *error)
+{
+    struct buffer file;
+    char run[16];
+    *yes = false;
+    buffer_init(&file, STATE_MOST);
+    enum status status =
+        mirror_read_file(effective->parts.mirror, as_of, path, STATE_MOST, &file, error);
+    struct text phase = rollout_state_field(buffer_text(&file), "phase");
+    struct text course = rollout_state_field(buffer_text(&file), "course");
+    bool was_exposed = text_is(course, rollout_course_name(COURSE_RUNNING)) ||
+                       text_is(course, rollout_course_name(COURSE_COMPLETED));
+    snprintf(run, sizeof run, "%u", state->run);
+    if (status == STATUS_OK && was_exposed && state->course == COURSE_RUNNING) {
+        *yes = !text_is(rollout_state_field(buffer_text(&file), "run"), run);
+        for (size_t i = state->phase + 1; i < state->plan.count && !*yes; i++)
+            *yes = text_equal(state->plan.items[i].name, phase);
+    }
+    buffer_dispose(&file);
+    return status == STATUS_NOT_FOUND || status == STATUS_LIMIT ? STATUS_OK : status;
+}
+
 /* Of the states that may matter those that took something from users. */
 static enum status keep_undone(const struct effective *effective, struct effective_wanted *wanted,
                                const struct entry *const *states, size_t count, struct error *error)
@@ -57,12 +84,18 @@ static enum status keep_undone(const struct effective *effective, struct effecti
     wanted->undone = calloc(count + 1, sizeof *wanted->undone);
     bool good = wanted->undone != NULL;
     for (size_t i = 0; i < count && status == STATUS_OK && good; i++) {
+        const struct source_file *source = states[i]->in_force->source;
         size_t at =
             catalog_index(catalog.rollout_states, catalog.rollout_state_count, states[i]->name);
-        enum rollout_course course =
-            at < catalog.rollout_state_count ? catalog.rollout_states[at]->course : COURSE_PENDING;
-        if (course == COURSE_ROLLED_BACK || course == COURSE_KILLED)
-            good = keep_state(wanted, states[i]->in_force->source);
+        if (at == catalog.rollout_state_count)
+            continue;
+        const struct rollout_state *state = catalog.rollout_states[at];
+        bool is_kept = state->course == COURSE_ROLLED_BACK || state->course == COURSE_KILLED;
+        if (!is_kept)
+            status =
+                was_further(effective, wanted->as_of, source->path.data, state, &is_kept, error);
+        if (is_kept)
+            good = keep_state(wanted, source);
     }
     catalog_dispose(&catalog);
     return good ? status : error_set(error, STATUS_NO_MEMORY, "no memory for pins");

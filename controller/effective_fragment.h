@@ -1,7 +1,8 @@
 /* effective_fragment.h - what one flag was as of a commit, found out once. Private to effective*.c.
  *
- * It is what E(that commit) serves, but with the flag's rollouts rolled back or killed that are so
- * now. Kept in memory while a pin asks for it, and on the disk. */
+ * It is what E(that commit) serves, but with the flag's rollouts as they are now where they were
+ * rolled back, killed, stepped back or started again since. Kept in memory while a pin asks for it,
+ * and on the disk. */
 #ifndef WEIR_EFFECTIVE_FRAGMENT_H
 #define WEIR_EFFECTIVE_FRAGMENT_H
 
@@ -14,7 +15,7 @@ struct effective_wanted {
     char name[2 * (STATE_NAME_MOST + 1)]; /* ENVIRONMENT/FLAG */
     struct text environment, flag;        /* in `name` */
     char as_of[COMMIT_TEXT_SIZE];
-    struct file_change *undone; /* states of its rollouts that are rolled back or killed now */
+    struct file_change *undone; /* states of its rollouts that expose less now */
     size_t undone_count;
     struct arena arena;        /* of their paths */
     char key[WANTED_KEY_SIZE]; /* names it, and its file */

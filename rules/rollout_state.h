@@ -115,6 +115,9 @@ bool rollout_state_is_safer(const struct rollout_state *a, const struct rollout_
 
 /* Appends the whole file, always the same bytes for the same state, with its checksum. */
 void rollout_state_write(const struct rollout_state *state, struct buffer *out);
+/* The value of one of its own fields ("run", "phase") as that spells it, borrowed from the file, of
+ * which nothing else is read; empty: there is none. */
+struct text rollout_state_field(struct text file, const char *name);
 #define PLAN_DIGEST_SIZE 72
 /* What stands there as `checksum`: of all the bytes before it. */
 enum status rollout_state_checksum(const struct rollout_state *state,

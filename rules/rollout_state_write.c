@@ -191,6 +191,18 @@ void rollout_state_write(const struct rollout_state *state, struct buffer *out)
     buffer_dispose(&checksum);
 }
 
+struct text rollout_state_field(struct text file, const char *name)
+{
+    char line[32];
+    int length = snprintf(line, sizeof line, "\n  %s: ", name);
+    const char *at = file.length ? memmem(file.data, file.length, line, (size_t)length) : NULL;
+    if (!at)
+        return (struct text){0};
+    at += length;
+    const char *end = memchr(at, '\n', file.length - (size_t)(at - file.data));
+    return end ? (struct text){at, (size_t)(end - at)} : (struct text){0};
+}
+
 enum status rollout_state_checksum(const struct rollout_state *state, char out[PLAN_DIGEST_SIZE])
 {
     struct buffer body, digest;

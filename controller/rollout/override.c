@@ -118,10 +118,17 @@ static unsigned safety(enum walk_verb_kind action)
     }
 }
 
+/* The kill of a flag takes all of its rules away, that of a rollout one variant. */
+static unsigned rank(const struct override *override)
+{
+    return safety(override->action) +
+           (override->action == VERB_KILL && override->rollout.length == 0);
+}
+
 bool override_wins(const struct override *a, const struct override *b)
 {
-    if (safety(a->action) != safety(b->action))
-        return safety(a->action) > safety(b->action);
+    if (rank(a) != rank(b))
+        return rank(a) > rank(b);
     if (a->run != b->run)
         return a->run > b->run;
     if (a->seq != b->seq)

@@ -66,8 +66,9 @@ void override_release(struct override *override);               /* NULL is fine 
  * rollback of a flag without a rollout may say so. */
 bool override_is_absence(const struct override *override);
 
-/* Which of two for one flag is served: the safer action (kill, rollback, step-back); of the same
- * the later run, then seq, then the smaller intent, so that all choose alike. */
+/* Which of two for one flag is served: the safer action (kill of the flag, kill of a rollout,
+ * rollback, step-back); of the same the later run, then seq, then the smaller intent, so that all
+ * choose alike. */
 bool override_wins(const struct override *a, const struct override *b);
 
 /* Whose decision it is: weir's own, by what is measured; one that somebody told of, so that

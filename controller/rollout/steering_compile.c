@@ -28,19 +28,6 @@ struct finding {
     struct error *error;
 };
 
-/* The value of "  NAME: VALUE" as rollout_state_write() spells it; empty: there is none. */
-static struct text field_of(struct text file, const char *name)
-{
-    char line[32];
-    int length = snprintf(line, sizeof line, "\n  %s: ", name);
-    const char *at = memmem(file.data, file.length, line, (size_t)length);
-    if (!at)
-        return (struct text){0};
-    at += length;
-    const char *end = memchr(at, '\n', file.length - (size_t)(at - file.data));
-    return end ? (struct text){at, (size_t)(end - at)} : (struct text){0};
-}
-
 static bool look(void *context, const struct path_log_entry *entry)
 {
     struct finding *finding = context;
@@ -55,8 +42,8 @@ static bool look(void *context, const struct path_log_entry *entry)
     snprintf(run, sizeof run, "%u", finding->run);
     snprintf(seq, sizeof seq, "%u", finding->seq);
     struct text file = buffer_text(&finding->file);
-    finding->found = status == STATUS_OK && text_is(field_of(file, "run"), run) &&
-                     text_is(field_of(file, "seq"), seq);
+    finding->found = status == STATUS_OK && text_is(rollout_state_field(file, "run"), run) &&
+                     text_is(rollout_state_field(file, "seq"), seq);
     return !finding->found;
 }
 
@@ -94,7 +81,7 @@ static enum status find_phase(struct steering *steering, const struct roster_rol
     enum status status = mirror_path_log(steering->parts.mirror, steering->commit, &log, error);
     if (status == STATUS_OK)
         status = finding.status;
-    struct text name = field_of(buffer_text(&finding.file), "phase");
+    struct text name = rollout_state_field(buffer_text(&finding.file), "phase");
     for (size_t i = 0; status == STATUS_OK && finding.found && i < state->plan.count; i++) {
         if (text_equal(state->plan.items[i].name, name))
             *phase = i;
@@ -150,6 +137,8 @@ static enum status preview(const struct steering *steering, const struct ground 
                            const struct rollout_state *state, struct buffer *fragment,
                            struct error *error)
 {
+    if (ground->roster == steering->roster)
+        return steering_preview(steering, ground->item, state, fragment, error);
     const struct preview_task task = {.inventory = ground->inventory,
                                       .schemas = steering->parts.schemas,
                                       .reader = mirror_reader(steering->parts.mirror),

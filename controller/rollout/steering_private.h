@@ -222,6 +222,10 @@ bool steering_add_move(struct turn *turn, size_t index, const struct walk_decisi
 
 /* --- steering_serve.c ------------------------------------------------------------------------ */
 
+/* What is served of its flag where a rollout of the roster stands in another state. */
+enum status steering_preview(const struct steering *steering, const struct roster_rollout *item,
+                             const struct rollout_state *state, struct buffer *out,
+                             struct error *error);
 /* Serves what a decision asks for, before it is recorded. */
 enum status steering_serve(struct turn *turn, size_t index, const struct walk_decision *decision,
                            struct text by, struct text note);

@@ -11,9 +11,9 @@
  * fragments of others change something it is "merged" until somebody pushes a document that has
  * them: then `base` is the digest of the document beneath and `over` names the flags, separated by
  * spaces, whose fields are not that document's. Of several overrides of one flag the one that
- * override_wins() stands over its field, which one with an empty fragment takes away; the others stay beside it, each until it is recorded.
- * While fields change the digest is empty: a script that the server breaks off leaves something
- * that no difference fits, and the whole is sent.
+ * override_wins() stands over its field, which one with an empty fragment takes away; the others
+ * stay beside it, each until it is recorded. While fields change the digest is empty: a script that
+ * the server breaks off leaves something that no difference fits, and the whole is sent.
  *
  * Both scripts refuse ("crowded") to go through more than REDIS_OVERRIDES_MOST overrides, or more
  * bytes than REDIS_OVERRIDES_BYTES of them; what is too large or makes no sense is passed over, and
@@ -104,7 +104,8 @@ static const char redis_script[] =
     "    return nil\n"
     "  end\n"
     "  return {json = json, flag = o.flag, intent = o.intent, fragment = o.fragment,\n"
-    "    run = o.run, seq = o.seq, rank = ranks[o.action]}\n"
+    "    run = o.run, seq = o.seq,\n"
+    "    rank = ranks[o.action] + (o.action == 'kill' and o.rollout == '' and 1 or 0)}\n"
     "end\n"
     /* override_wins() */
     "local function wins(a, b)\n"

@@ -302,6 +302,51 @@ START_TEST(a_kill_of_its_rollout_comes_first)
 }
 END_TEST
 
+static const char *commit_state(const struct rollout_state *state)
+{
+    char *text = state_text(state);
+    put("state/production/shop-release.yaml", text);
+    free(text);
+    return commit_files();
+}
+
+/* One that is started again, or stepped back, is let in as it walks now, not as it stood then. */
+START_TEST(a_pin_brings_nobody_further_than_the_rollout_went_since)
+{
+    struct effective way;
+    struct rollout_state state = state_in(COURSE_RUNNING, PHASE_ALL);
+    begin_history();
+    put("segments/staff.yaml", RIG_SEGMENT("staff", "{match: {attribute: email, is: nobody}}"));
+    put("flags/shop.yaml", "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: shop}\nspec: "
+                           "{variants: {on: true, off: false}, default: off}\n");
+    put("rollouts.yaml", ROLLOUT("shop-release", ROLLOUT_PHASES));
+    const char *running = commit_state(&state);
+    effective_init(&way, &parts);
+    expect(&way, pin_as_of(running), "on");
+    state.phase = PHASE_STAFF; /* stepped back */
+    state.seq++;
+    expect(&way, commit_state(&state), "off");
+    state.phase = PHASE_ALL;
+    state.seq++;
+    expect(&way, commit_state(&state), "on");
+    state.course = COURSE_ROLLED_BACK;
+    state.seq++;
+    const char *back = commit_state(&state);
+    expect(&way, back, "off");
+    state.course = COURSE_RUNNING;
+    state.phase = PHASE_STAFF;
+    state.run++;
+    state.seq++;
+    expect(&way, commit_state(&state), "off");
+    state.phase = PHASE_ALL;
+    state.seq++;
+    expect(&way, commit_state(&state), "on");
+    expect(&way, pin_as_of(back), "off");
+    effective_dispose(&way);
+    end_history();
+}
+END_TEST
+
 START_TEST(what_is_on_the_disk_is_checked)
 {
     struct effective one, two;
@@ -335,4 +380,4 @@ UNIT_MAIN("effective_pins", a_pinned_flag_is_what_it_was_then,
           a_flag_that_was_not_there_is_not_there, a_commit_of_something_else_costs_nothing,
           an_environment_that_holds_follows_its_pins, pins_lead_to_pins,
           a_commit_of_another_history_does_not_count, a_kill_of_its_rollout_comes_first,
-          what_is_on_the_disk_is_checked)
+          a_pin_brings_nobody_further_than_the_rollout_went_since, what_is_on_the_disk_is_checked)

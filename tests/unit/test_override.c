@@ -302,6 +302,7 @@ START_TEST(test_which_of_two_is_served)
         {VERB_STEP_BACK, 1, 1, INTENT_B}, {VERB_STEP_BACK, 1, 1, INTENT_A},
         {VERB_STEP_BACK, 1, 9, INTENT_C}, {VERB_STEP_BACK, 2, 3, INTENT_C},
         {VERB_ROLLBACK, 1, 1, INTENT_B},  {VERB_KILL, 1, 1, INTENT_B},
+        {VERB_KILL, 0, 0, INTENT_B}, /* of the flag */
     };
     struct override overrides[COUNT_OF(rising)];
     for (size_t i = 0; i < COUNT_OF(rising); i++) {
@@ -309,6 +310,8 @@ START_TEST(test_which_of_two_is_served)
         overrides[i].action = rising[i].action;
         overrides[i].run = rising[i].run;
         overrides[i].seq = rising[i].seq;
+        if (rising[i].run == 0)
+            overrides[i].rollout = (struct text){0};
         for (size_t k = 0; k <= i; k++) {
             ck_assert(override_wins(&overrides[i], &overrides[k]) == (k < i));
             ck_assert(!override_wins(&overrides[k], &overrides[i]));

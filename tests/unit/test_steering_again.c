@@ -1,5 +1,6 @@
 /* What breaks again while the branch is away: each breach takes users one phase further back, as it
  * would if Git had the one before, and all of them are recorded once it is there. */
+#include "pins.h"
 #include "steers_shop.h"
 
 #define STEPS WATCHED "  onBreach: stepBack\n"
@@ -291,8 +292,38 @@ START_TEST(steps_that_nobody_took_are_not_come_after)
 }
 END_TEST
 
+/* What a person's commit did to the flag was pinned away: nobody gets it by a breach. */
+START_TEST(what_is_served_of_a_pinned_flag_is_what_it_is_pinned_to)
+{
+    set_up_half(STEPS);
+    struct flag_pin pin = pin_of(one.tip, false, NULL);
+    shell("cd work && git pull -q --rebase && mkdir -p state/production/flags && sed -i "
+          "'s/{attribute: country, is: DE}/{not: {attribute: country, is: DE}}/' flags/shop.yaml");
+    char *text = pin_text(&pin);
+    write_text("state/production/flags/shop.yaml", text);
+    free(text);
+    commit("true");
+    steers_fetch(&one);
+    steers_take(&one);
+    unsigned half = exposed();
+    ck_assert_uint_gt(half, 400);
+    ck_assert_uint_lt(half, 600);
+    breaks(METRIC_GUARDRAIL);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    unsigned ten = exposed();
+    ck_assert_uint_gt(ten, 0);
+    ck_assert_uint_lt(ten, 150);
+    steers_measure(WALK_SUCCESS, "");
+    steers_settle(&one);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(exposed(), ten); /* and the branch says the same */
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("steering_again", each_breach_goes_one_phase_further_back,
           one_measurement_goes_one_phase_back, a_restart_between_goes_on_where_users_are,
           who_finds_the_last_of_them_records_all, two_that_see_the_same_derive_the_same,
           what_is_on_the_branch_by_then_is_not_recorded_again,
-          a_pause_in_between_takes_nothing_from_it, steps_that_nobody_took_are_not_come_after)
+          a_pause_in_between_takes_nothing_from_it, steps_that_nobody_took_are_not_come_after,
+          what_is_served_of_a_pinned_flag_is_what_it_is_pinned_to)

@@ -5,6 +5,7 @@
 #define INTENT_D "dd44444444444444444444444444444444444444444444444444444444444444"
 #define INTENT_E "ee55555555555555555555555555555555555555555555555555555555555555"
 #define INTENT_F "ff66666666666666666666666666666666666666666666666666666666666666"
+#define INTENT_G "0077777777777777777777777777777777777777777777777777777777777777"
 #define SAFE FLAG("off")
 #define SAFER "{\"defaultVariant\":\"off\",\"state\":\"DISABLED\",\"variants\":{\"off\":false}}"
 
@@ -355,6 +356,7 @@ START_TEST(test_the_script_chooses_as_everybody_does)
         {VERB_STEP_BACK, 1, 1, INTENT_B}, {VERB_STEP_BACK, 1, 1, INTENT_A},
         {VERB_STEP_BACK, 1, 9, INTENT_C}, {VERB_STEP_BACK, 2, 3, INTENT_D},
         {VERB_ROLLBACK, 1, 1, INTENT_E},  {VERB_KILL, 1, 1, INTENT_F},
+        {VERB_KILL, 0, 0, INTENT_G}, /* of the flag */
     };
     struct scene scene;
     if (!set_scene(&scene))
@@ -371,6 +373,8 @@ START_TEST(test_the_script_chooses_as_everybody_does)
             like[k].action = rising[pair[k]].action;
             like[k].run = rising[pair[k]].run;
             like[k].seq = rising[pair[k]].seq;
+            if (rising[pair[k]].run == 0)
+                like[k].rollout = (struct text){0};
             plant_override(&scene.a, &like[k]);
         }
         struct serving serving = plain(TWO_FLAGS, level++);
