@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 GIT_HTTP_BACKEND = "/usr/lib/git-core/git-http-backend"
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def make_bare(path):
@@ -52,7 +52,7 @@ def _program(name):
 class Server:
     """Processes that live as long as a `with` block."""
 
-    pid_file = None  # which the last of them writes once it listens
+    pid_file = None  # which the last of them writes once it listens; None: it writes none
 
     def __init__(self, root):
         self.root = Path(root).resolve()
@@ -96,7 +96,8 @@ class Server:
             os.killpg(process.pid, number)
 
     def start(self):
-        (self._folder / self.pid_file).unlink(missing_ok=True)
+        if self.pid_file:
+            (self._folder / self.pid_file).unlink(missing_ok=True)
         self._launch()
         self._await_port()
 
@@ -135,7 +136,7 @@ class Server:
 
     def _await_port(self):
         def accepts():
-            if not (self._folder / self.pid_file).exists():
+            if self.pid_file and not (self._folder / self.pid_file).exists():
                 return False  # who answers there may be somebody else
             with socket.socket() as probe:
                 probe.settimeout(1)
