@@ -1,6 +1,7 @@
 """Two controllers and a breach that one of them sees while Git is away: the other one, and a third on an empty disk,
 never put the bad state back at the target that they share. And a breach that both see."""
 import contextlib
+import re
 
 import pytest
 import releasing
@@ -68,10 +69,12 @@ def test_who_saw_nothing_undoes_nothing(tmp_path, first, second):
             release.git_down()
             release.breaks()
             release.until_safe()
-        gate = next(gate for gate in release.rollout(other)["gates"] if gate["metric"] == "checkout-errors")
-        # On a busy machine its next look at Redis, one in half a minute, may have come by now.
-        known = release.rollout(other)["override"]
-        assert gate["verdict"] != "failure" and (not known or "target 'redis'" in known["by"]), "it has seen nothing"
+        found = release.rollout(other)
+        verdicts = [gate["verdict"] for gate in found["gates"] if gate["metric"] == "checkout-errors"]
+        if found["override"]:  # on a busy machine its next look at Redis, one in half a minute, may have come by now
+            assert "as told by target 'redis'" in found["override"]["by"], found
+        else:
+            assert verdicts and "failure" not in verdicts, "it has seen nothing"
         with release.watch_redis() as watch:
             port = release.weir.port
             release.weir.kill()
@@ -114,7 +117,8 @@ def test_what_both_see_is_recorded_once(tmp_path):
                 weir.wait_until(lambda: (release.rollout(controller) or {}).get("override"),
                                 lambda: f"it has seen it\n{controller.log()}")
         own = [release.rollout(controller)["override"] for controller in both]
-        assert own[0]["intent"] == own[1]["intent"] and own[0]["by"] == own[1]["by"] == "weir"
+        # Where the look at Redis of one, once in half a minute, came between: "weir, as told by target 'redis'".
+        assert own[0]["intent"] == own[1]["intent"] and all(re.match(r"weir\b", override["by"]) for override in own), own
         release.git_up()
         for controller in both:
             controller.fetch()

@@ -52,7 +52,7 @@ def _program(name):
 class Server:
     """Processes that live as long as a `with` block."""
 
-    pid_file = None  # below the folder: what the one that listens writes once it does
+    pid_file = None  # which the last of them writes once it listens; None: it writes none
 
     def __init__(self, root):
         self.root = Path(root).resolve()
@@ -135,10 +135,9 @@ class Server:
             time.sleep(0.02)
 
     def _await_port(self):
-        """Until it is this server that listens: another's takes connections on that port, too."""
         def accepts():
             if self.pid_file and not (self._folder / self.pid_file).exists():
-                return False
+                return False  # who answers there may be somebody else
             with socket.socket() as probe:
                 probe.settimeout(1)
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0

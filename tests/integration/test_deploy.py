@@ -142,7 +142,7 @@ def run(recipe, tmp_path, files):
     for step in steps:  # as both do: each ends the job where it fails
         step = step.replace("/tmp/rollouts.json", str(tmp_path / "rollouts.json"))
         done = subprocess.run(["bash", "-eo", "pipefail", "-c", step], cwd=tmp_path / "work", capture_output=True,
-                              text=True, timeout=weir.PATIENCE,
+                              text=True, timeout=120,
                               env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
         output += done.stdout + done.stderr
         if done.returncode:
