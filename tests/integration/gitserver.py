@@ -25,6 +25,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import ports
+
 GIT_HTTP_BACKEND = "/usr/lib/git-core/git-http-backend"
 START_SECONDS = 60
 
@@ -34,12 +36,6 @@ def make_bare(path):
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)],
                    check=True)
     return Path(path)
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _program(name):
@@ -58,7 +54,7 @@ class Server:
         self.root = Path(root).resolve()
         self.port = 0
         self._processes = []
-        self._folder = None
+        self._folder = self._kept = None
 
     def __enter__(self):
         self._folder = Path(tempfile.mkdtemp(prefix="weir-gitserver-"))
@@ -74,6 +70,8 @@ class Server:
 
     def close(self):
         self.stop()
+        if self._kept:
+            self._kept.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -103,16 +101,10 @@ class Server:
 
     def _start_on_a_free_port(self):
         self._prepare()
-        for attempt in range(5):  # another process may take the port between the look and the bind
-            self.port = _free_port()
-            self._configure()
-            try:
-                self.start()
-                return
-            except RuntimeError:
-                self.stop()
-                if attempt == 4:
-                    raise
+        self._kept = ports.keep()
+        self.port = ports.number(self._kept)
+        self._configure()
+        self.start()
 
     def _spawn(self, arguments, **more):
         log = open(self._folder / (Path(arguments[0]).name + ".log"), "ab")

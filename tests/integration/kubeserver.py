@@ -8,12 +8,12 @@ import json
 import os
 import pathlib
 import secrets
-import socket
 import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
+import ports
 import weir
 
 ADMIN = "system:masters"
@@ -26,12 +26,6 @@ def programs():
         if folder and all(os.access(pathlib.Path(folder) / name, os.X_OK) for name in ("kube-apiserver", "etcd")):
             return pathlib.Path(folder)
     return None
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def certificate(folder, name="server"):
@@ -48,13 +42,14 @@ class ApiServer:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
-        self.port, self.started, self.logs = 0, [], []
+        self.kept, self.started, self.logs = [ports.keep() for _ in range(3)], [], []
+        self.port, self.client_port, self.peer_port = map(ports.number, self.kept)
         self.certificate, key = certificate(self.folder)
         self.tokens = {name: secrets.token_hex(16) for name in ("admin", "weir", "nobody")}
         (self.folder / "tokens").write_text(
             f"{self.tokens['admin']},admin,1,{ADMIN}\n{self.tokens['weir']},weir,2\n{self.tokens['nobody']},nobody,3\n")
         try:
-            self._start_on_free_ports(key)
+            self._start(programs(), key)
             self._grant()
         except BaseException:
             self.stop()
@@ -70,19 +65,9 @@ class ApiServer:
         self.started.append(subprocess.Popen([str(program), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=log, cwd=self.folder))
 
-    def _start_on_free_ports(self, key):
-        for attempt in range(3):  # another process may take one between the look and the bind
-            try:
-                return self._start(programs(), key)
-            except AssertionError:
-                if attempt == 2:
-                    raise
-                self.stop()
-                self.started, self.logs = [], []
-
     def _start(self, programs_folder, key):
-        self.port, client, peer = free_port(), free_port(), free_port()
-        self._run(programs_folder / "etcd", "--data-dir", self.folder / f"etcd-{client}", "--unsafe-no-fsync",
+        client, peer = self.client_port, self.peer_port
+        self._run(programs_folder / "etcd", "--data-dir", self.folder / "etcd", "--unsafe-no-fsync",
                   "--listen-client-urls", f"http://127.0.0.1:{client}",
                   "--advertise-client-urls", f"http://127.0.0.1:{client}",
                   "--listen-peer-urls", f"http://127.0.0.1:{peer}",
@@ -113,8 +98,8 @@ class ApiServer:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(weir.PATIENCE)
-        for log in self.logs:
-            log.close()
+        for each in (*self.logs, *self.kept):
+            each.close()
 
     def ask(self, method, path, body=None, content_type="application/json", token="admin", raw=False):
         """One request as an administrator; the answer's JSON, None for 404."""

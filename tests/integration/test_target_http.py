@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 
+import ports
 import pytest
 import weir
 from kubeserver import certificate
@@ -373,10 +374,10 @@ def test_a_receiver_that_hangs_does_not_delay_the_end(repository, tmp_path):
 
 
 def test_a_dead_receiver_is_caught_up(repository, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    kept = ports.keep()
+    port = ports.number(kept)
     repository.commit({"targets/http.yaml": http_target(f"http://127.0.0.1:{port}/flags")})
-    with allowed(repository, tmp_path, port) as running:
+    with kept, allowed(repository, tmp_path, port) as running:
         found = failing(running)
         assert found["fault"]["message"] == f"'http://127.0.0.1:{port}/flags': cannot connect: Connection refused"
         with Receiver(tmp_path, port=port):

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import overrides
+import ports
 import pytest
 import weir
 
@@ -166,9 +167,8 @@ class Redis:
 
     def __init__(self, folder):
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.kept = ports.keep()
+        self.port = ports.number(self.kept)
         self.start()
 
     def start(self):
@@ -195,6 +195,7 @@ def redis(tmp_path):
     server = Redis(tmp_path)
     yield server
     server.stop()
+    server.kept.close()
 
 
 @contextlib.contextmanager

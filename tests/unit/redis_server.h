@@ -18,21 +18,24 @@
 
 struct redis_server {
     pid_t pid;
+    int kept; /* bound to the port and never listening: nobody else is given it meanwhile */
     unsigned port;
     char root[64], url[64];
     redisContext *client; /* of the test itself */
 };
 
-SHARED unsigned free_port(void)
+/* The server may bind what is bound here, since both set SO_REUSEADDR. */
+SHARED int keep_port(unsigned *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(probe, 0);
-    ck_assert_int_eq(bind(probe, (const struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(getsockname(probe, (struct sockaddr *)&address, &length), 0);
-    close(probe);
-    return ntohs(address.sin_port);
+    int kept = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    ck_assert_int_ge(kept, 0);
+    ck_assert_int_eq(setsockopt(kept, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
+    ck_assert_int_eq(bind(kept, (const struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(getsockname(kept, (struct sockaddr *)&address, &length), 0);
+    *port = ntohs(address.sin_port);
+    return kept;
 }
 
 /* A command of the test; the reply must be no error. Free it with freeReplyObject(). */
@@ -104,7 +107,7 @@ SHARED bool redis_server_start(struct redis_server *server, const char *password
         return false;
     }
     make_folder(server->root);
-    server->port = free_port();
+    server->kept = keep_port(&server->port);
     snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%u", server->port);
     redis_server_run(server, password);
     return true;
@@ -121,6 +124,7 @@ SHARED void redis_server_kill(struct redis_server *server)
 SHARED void redis_server_stop(struct redis_server *server)
 {
     redis_server_kill(server);
+    close(server->kept);
     remove_folder(server->root);
 }
 
