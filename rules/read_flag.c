@@ -118,7 +118,7 @@ static bool read_split(struct reading *reading, const struct node *rule, const s
     split->place = reading_place(reading, map);
     return read_shares(reading, map, split) &&
            read_optional_text(reading, rule, "seed", &split->seed) &&
-           read_optional_text(reading, rule, "bucketBy", &split->bucket_by);
+           read_bucket_by(reading, rule, &split->bucket_by);
 }
 
 static bool read_rule(struct reading *reading, const struct node *node, struct rule *rule)
