@@ -214,6 +214,14 @@ START_TEST(what_the_schema_cannot_say_is_checked)
                 "\"2026-02-30\" is not a date that exists");
     expect_rule("attribute: a, semver: \">=2.0.0-01\"", CODE_SCHEMA_PATTERN, 48,
                 "\"2.0.0-01\" is not a semantic version");
+    struct rig rig;
+    rig_faults(&rig, FILE_PATH,
+               RIG_PRODUCTION "---\napiVersion: weir/v1\nkind: Flag\n"
+                              "metadata: {name: f, expires: 2027-02-29}\n"
+                              "spec: {variants: {a: 1}, default: a}\n");
+    rig_expect_only(&rig, CODE_SCHEMA_PATTERN, FILE_PATH, 7, 30,
+                    "\"2027-02-29\" is not a date that exists");
+    rig_dispose(&rig);
 }
 END_TEST
 
