@@ -55,6 +55,14 @@ bool read_optional_text(struct reading *reading, const struct node *map, const c
     return !node || (node->type == NODE_STRING && arena_copy(reading->arena, node->string, out));
 }
 
+bool read_bucket_by(struct reading *reading, const struct node *map, struct text *out)
+{
+    const struct node *node = node_get(map, "bucketBy");
+    if (node && node->type == NODE_STRING)
+        attribute_check(reading->diagnostics, reading_place(reading, node), node->string, false);
+    return read_optional_text(reading, map, "bucketBy", out);
+}
+
 bool read_optional_name(struct reading *reading, const struct node *map, const char *field,
                         struct name *out)
 {

@@ -242,6 +242,11 @@ enum status definitions_read(struct arena *arena, enum kind kind, struct text pa
 struct condition *condition_read(struct arena *arena, struct text path, const struct node *node,
                                  struct diagnostics *diagnostics);
 
+/* Tells what is wrong with the path of an attribute that a definition names. `is_time`: it is asked
+ * whether it is before or after something, so that it may be the evaluation's own time. */
+void attribute_check(struct diagnostics *diagnostics, struct place place, struct text path,
+                     bool is_time);
+
 /* Reads RFC 3339 ("2026-01-01T00:00:00Z", also with an offset, also a bare date) into seconds since
  * 1970. */
 bool time_parse(struct text text, int64_t *seconds);

@@ -11,11 +11,28 @@ static const struct palette plain = {"", "", "", "", "", ""};
 static const struct palette ansi = {"\033[1m",  "\033[1;31m", "\033[1;33m",
                                     "\033[36m", "\033[2m",    "\033[0m"};
 
+/* The three bytes of a character that turns the direction of what follows, so that a line would be
+ * read otherwise than it is: U+202A to U+202E, U+2066 to U+2069. 0: none. */
+static unsigned turning_character(struct text text, size_t i)
+{
+    if (text.length - i < 3 || (unsigned char)text.data[i] != 0xe2)
+        return 0;
+    unsigned c = 0x2000 | ((unsigned char)text.data[i + 1] & 0x3fU) << 6 |
+                 ((unsigned char)text.data[i + 2] & 0x3fU);
+    return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c : 0;
+}
+
 /* Text from a definitions file must not steer the terminal. */
 static void write_safely(struct buffer *out, struct text text)
 {
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.data[i];
+        unsigned turning = turning_character(text, i);
+        if (turning) {
+            buffer_printf(out, "\\u%04x", turning);
+            i += 2;
+            continue;
+        }
         if (c == '\t')
             buffer_append_char(out, ' ');
         else if (c < 0x20 || c == 0x7f)
@@ -25,6 +42,19 @@ static void write_safely(struct buffer *out, struct text text)
         else
             buffer_append_char(out, (char)c);
     }
+}
+
+/* How many columns write_safely() takes for the first `count` characters of `text`. */
+static size_t safe_width(struct buffer *out, struct text text, size_t count)
+{
+    size_t start = out->length;
+    text.length = utf8_offset(text, count);
+    write_safely(out, text);
+    if (out->failed)
+        return 0;
+    size_t width = utf8_count((struct text){out->data + start, out->length - start});
+    out->length = start; /* it was only to be measured */
+    return width;
 }
 
 static void write_place(struct buffer *out, const struct place *place)
@@ -44,7 +74,7 @@ static void write_excerpt(struct buffer *out, const struct diagnostic *item,
     buffer_append_char(out, '\n');
     if (item->place.column && item->place.column <= utf8_count(item->excerpt) + 1) {
         buffer_printf(out, "  %s      |%s ", p->faint, p->end);
-        for (uint32_t i = 1; i < item->place.column; i++)
+        for (size_t i = safe_width(out, item->excerpt, item->place.column - 1); i > 0; i--)
             buffer_append_char(out, ' ');
         buffer_printf(out, "%s^%s\n", item->severity == SEVERITY_ERROR ? p->error : p->warning,
                       p->end);

@@ -2,6 +2,7 @@
  * Its reasons have no counterpart (SPLIT, TARGETING_MATCH_SPLIT); values and variants have. */
 #include "codes.h"
 #include "import_private.h"
+#include "path.h"
 #include "yaml.h"
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -259,6 +260,8 @@ static void import_one(struct importer *importer, struct import_flag *flag)
     if (bucketing && bucketing->type == NODE_STRING && bucketing->string.length) {
         bucket_by = text_is(bucketing->string, "targetingKey") ? bucket_by : bucketing->string;
         importer->errors = true; /* without it every evaluation fails */
+        if (!path_is_alike(bucket_by) && bucket_by.length)
+            fine = refuse_field(importer, bucketing, "names no attribute that weir could draw by");
     }
     if (!fine)
         return;

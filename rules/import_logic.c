@@ -1,6 +1,7 @@
 /* JSONLogic as conditions: whether an expression is truthy, as npm's flagd-core 4
  * (json-logic-engine 5) evaluates it. */
 #include "import_private.h"
+#include "path.h"
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -15,19 +16,17 @@ const struct node *logic_operator(const struct node *node, struct text *name)
 /* Names with dots between them; nothing that JavaScript or weir would read otherwise. */
 static bool is_path(struct text path)
 {
-    bool empty = true;
     if (path.length > 256 || text_starts_with(path, TEXT("../")))
         return false;
     for (size_t i = 0; i < path.length; i++) {
         unsigned char c = (unsigned char)path.data[i];
-        if (c < 0x20 || c == 0x7f || c == '\\' || (c == '.' && empty))
+        if (c < 0x20 || c == 0x7f)
             return false;
-        empty = c == '.';
     }
     if (text_starts_with(path, TEXT("$flagd")) && !text_is(path, IMPORT_NOW) &&
         !text_is(path, "$flagd.flagKey"))
         return false;
-    return !empty && !memmem(path.data, path.length, "__proto__", 9);
+    return path_is_alike(path);
 }
 
 bool logic_variable(const struct node *node, struct text *path, const struct node **fallback)

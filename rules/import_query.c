@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "import_private.h"
+#include "path.h"
 
 #define MOST_SPELLINGS 4096
 #define CASE "GO Feature Flag compares strings without regard to case, and weir does not"
@@ -438,6 +439,8 @@ static const struct tree *comparison(struct query *query)
     const struct tree *tree;
     if (!path.length || !take(query, " "))
         return fail(query, "expected an attribute and one space");
+    if (!path_is_alike(path))
+        return fail(query, "the attribute's path is not read alike by all evaluators");
     bool nested = memchr(path.data, '.', path.length) != NULL;
     if (text_is(path, "key"))
         path = TEXT("targetingKey");

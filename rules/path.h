@@ -13,4 +13,8 @@
  * there are more than PATH_MAX_NAMES. */
 bool path_split(struct text path, char *copy, struct text names[PATH_MAX_NAMES], uint32_t *count);
 
+/* Whether all evaluators read it alike: without empty parts, escapes, indexes, "length", and what
+ * JavaScript's objects inherit. */
+bool path_is_alike(struct text path);
+
 #endif

@@ -130,17 +130,47 @@ static enum status make_state(struct maker *maker, const struct node *flag, stru
                         "flag \"%.80s\": state is neither ENABLED nor DISABLED", program->key.data);
 }
 
+/* Of an operator that stands twice in a rule the last one counts; the others are taken out of the
+ * tree. Whether there were any. */
+static bool drop_repeated(struct node *node)
+{
+    bool dropped = false;
+    struct node *child = node->first;
+    while (node->type == NODE_MAP && child && child->next &&
+           text_equal(child->key, child->next->key))
+        child = child->next;
+    if (node->type == NODE_MAP && child && child != node->first && !child->next) {
+        node->first = child;
+        node->count = 1;
+        dropped = true;
+    }
+    for (child = node->first; child; child = child->next) {
+        if (child->type == NODE_LIST || child->type == NODE_MAP)
+            dropped |= drop_repeated(child);
+    }
+    return dropped;
+}
+
 static enum status make_targeting(struct maker *maker, const struct node *flag,
                                   struct program *program)
 {
     const struct node *node = node_get(flag, "targeting");
     if (program->problem || !asks_anything(node))
         return STATUS_OK;
+    const struct compiler fresh = maker->compiler;
     struct instruction *root = ARENA_NEW(maker->compiler.arena, struct instruction);
     if (!root)
         return STATUS_NO_MEMORY;
     compile_expression(&maker->compiler, node, root);
     fold_dispose(&maker->compiler);
+    /* Hardly a rule holds one twice, so it is looked for where something is wrong. The tree was
+     * made to be compiled, and is nobody else's. */
+    if (maker->compiler.problem && drop_repeated((struct node *)(uintptr_t)node)) {
+        maker->compiler = fresh;
+        *root = (struct instruction){0};
+        compile_expression(&maker->compiler, node, root);
+        fold_dispose(&maker->compiler);
+    }
     program->problem = maker->compiler.problem;
     if (maker->compiler.status == STATUS_LIMIT) /* the other flags go on working */
         program->problem = "the rules are too large, or use too many attributes";

@@ -232,8 +232,9 @@ struct program_settings {
 };
 
 /* Compiles the flag object `flag`, whose source text is `json` and must live as long as the
- * program. STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants,
- * a state that is none, a default that does not exist). */
+ * program. Of an operator that stands twice in a rule only the last one is left in the tree.
+ * STATUS_INVALID with `error`: flagd would refuse the whole document for it (no variants, a state
+ * that is none, a default that does not exist). */
 enum status program_compile(struct arena *arena, struct text key, const struct node *flag,
                             struct text json, struct program_settings settings,
                             struct attributes *attributes, const struct program **out,

@@ -27,6 +27,9 @@ bool read_key(struct reading *reading, const struct node *entry, struct name *ou
 bool read_optional_text(struct reading *reading, const struct node *map, const char *field,
                         struct text *out);
 
+/* The attribute that buckets are drawn by, empty where the field is absent; of one that is not read
+ * alike everywhere it is told. */
+bool read_bucket_by(struct reading *reading, const struct node *map, struct text *out);
 bool read_optional_name(struct reading *reading, const struct node *map, const char *field,
                         struct name *out);
 /* `list` NULL: none. */

@@ -2,6 +2,7 @@
 #include "codes.h"
 #include "definitions.h"
 #include "json.h"
+#include "path.h"
 #include "semver.h"
 
 struct reader {
@@ -155,48 +156,21 @@ static void check_time(struct reader *reader, const struct node *node)
                         node->string.data);
 }
 
-/* Behind a dot, an index or "length" is part of a string or a list to some engines, and a member
- * only to others. */
-static bool is_index_or_length(struct text part)
+void attribute_check(struct diagnostics *diagnostics, struct place place, struct text path,
+                     bool is_time)
 {
-    for (size_t i = 0; i < part.length; i++) {
-        if (part.data[i] < '0' || part.data[i] > '9')
-            return text_is(part, "length");
-    }
-    return true;
-}
-
-/* Paths that no engine reads alike: empty parts, escapes, JavaScript's __proto__, flagd's own
- * names. */
-static void check_attribute(struct reader *reader, const struct node *node, bool is_time)
-{
-    struct text rest = node->string;
-    if (text_is(rest, "$flagd.timestamp") && is_time)
+    int length = (int)(path.length < 80 ? path.length : 80);
+    if (text_is(path, "$flagd.timestamp") && is_time)
         return;
-    if (text_starts_with(rest, TEXT("$flagd"))) {
-        diagnostics_add(reader->diagnostics, CODE_ATTRIBUTE, place_of(reader, node),
+    if (text_starts_with(path, TEXT("$flagd")))
+        diagnostics_add(diagnostics, CODE_ATTRIBUTE, place,
                         "only $flagd.timestamp with before or after may be used",
-                        "attribute \"%.*s\" belongs to the evaluator",
-                        (int)(rest.length < 80 ? rest.length : 80), rest.data);
-        return;
-    }
-    for (;;) {
-        const char *dot = memchr(rest.data, '.', rest.length);
-        struct text part = {rest.data, dot ? (size_t)(dot - rest.data) : rest.length};
-        if (part.length == 0 || text_is(part, "__proto__") ||
-            (part.data != node->string.data && is_index_or_length(part)) ||
-            memchr(part.data, '\\', part.length)) {
-            diagnostics_add(reader->diagnostics, CODE_ATTRIBUTE, place_of(reader, node),
-                            "a path is names with dots between them, like app.version",
-                            "attribute path \"%.*s\" cannot be read alike by all evaluators",
-                            (int)(node->string.length < 80 ? node->string.length : 80),
-                            node->string.data);
-            return;
-        }
-        if (!dot)
-            return;
-        rest = (struct text){dot + 1, rest.length - part.length - 1};
-    }
+                        "attribute \"%.*s\" belongs to the evaluator", length, path.data);
+    else if (!path_is_alike(path))
+        diagnostics_add(diagnostics, CODE_ATTRIBUTE, place,
+                        "a path is names with dots between them, like app.version",
+                        "attribute path \"%.*s\" cannot be read alike by all evaluators", length,
+                        path.data);
 }
 
 static bool read_attribute(struct reader *reader, const struct node *node,
@@ -209,7 +183,7 @@ static bool read_attribute(struct reader *reader, const struct node *node,
         return false;
     condition->operator_name = (enum operator_name)name;
     bool is_time = name == OPERATOR_BEFORE || name == OPERATOR_AFTER;
-    check_attribute(reader, attribute, is_time);
+    attribute_check(reader->diagnostics, place_of(reader, attribute), attribute->string, is_time);
     if (name == OPERATOR_SEMVER)
         return value->type == NODE_STRING && read_semver(reader, value, condition);
     if (is_time)

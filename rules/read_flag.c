@@ -118,7 +118,7 @@ static bool read_split(struct reading *reading, const struct node *rule, const s
     split->place = reading_place(reading, map);
     return read_shares(reading, map, split) &&
            read_optional_text(reading, rule, "seed", &split->seed) &&
-           read_optional_text(reading, rule, "bucketBy", &split->bucket_by);
+           read_bucket_by(reading, rule, &split->bucket_by);
 }
 
 static bool read_rule(struct reading *reading, const struct node *node, struct rule *rule)
@@ -191,11 +191,22 @@ static bool read_watch(struct reading *reading, const struct node *map, struct f
     return read_names(reading, node_get(map, "metrics"), &flag->watched, &flag->watched_count);
 }
 
+/* The schema has checked how it is written. */
+static void check_expires(struct reading *reading, const struct node *node)
+{
+    int64_t ignored;
+    if (node && node->type == NODE_STRING && !time_parse(node->string, &ignored))
+        diagnostics_add(reading->diagnostics, CODE_SCHEMA_PATTERN, reading_place(reading, node),
+                        "write a date like 2027-03-31", "\"%.40s\" is not a date that exists",
+                        node->string.data);
+}
+
 bool read_flag(struct reading *reading, const struct node *root, struct flag *flag)
 {
     const struct node *metadata = node_get(root, "metadata"), *spec = node_get(root, "spec");
     flag->settings =
         (struct flag_settings){.has_enabled = true, .enabled = true, .has_rules = true};
+    check_expires(reading, node_get(metadata, "expires"));
     return read_optional_text(reading, metadata, "owner", &flag->owner) &&
            read_optional_text(reading, metadata, "expires", &flag->expires) &&
            read_variants(reading, node_get(spec, "variants"), flag) &&

@@ -256,7 +256,7 @@ bool read_rollout(struct reading *reading, const struct node *root, struct rollo
            read_required(reading, spec, "control", &rollout->control) &&
            read_optional_name(reading, spec, "plan", &rollout->plan) &&
            read_optional_text(reading, spec, "seed", &rollout->seed) &&
-           read_optional_text(reading, spec, "bucketBy", &rollout->bucket_by) &&
+           read_bucket_by(reading, spec, &rollout->bucket_by) &&
            read_phases(reading, node_get(spec, "phases"), &rollout->phases) &&
            read_instant(reading, spec, "start", &rollout->start) &&
            read_calendar(reading, node_get(spec, "calendar"), &rollout->calendar) &&

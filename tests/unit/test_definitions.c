@@ -202,6 +202,10 @@ START_TEST(what_the_schema_cannot_say_is_checked)
                 "attribute path \"a.length\" cannot be read alike by all evaluators");
     expect_rule("attribute: a.__proto__, is: 1", CODE_ATTRIBUTE, 37,
                 "attribute path \"a.__proto__\" cannot be read alike by all evaluators");
+    expect_rule("attribute: a.constructor.name, is: x", CODE_ATTRIBUTE, 37,
+                "attribute path \"a.constructor.name\" cannot be read alike by all evaluators");
+    expect_rule("attribute: toString.name, exists: true", CODE_ATTRIBUTE, 37,
+                "attribute path \"toString.name\" cannot be read alike by all evaluators");
     expect_rule("attribute: $flagd.timestamp, gt: 1", CODE_ATTRIBUTE, 37,
                 "attribute \"$flagd.timestamp\" belongs to the evaluator");
     expect_rule("attribute: $flagd.flagKey, is: f", CODE_ATTRIBUTE, 37,
@@ -210,6 +214,42 @@ START_TEST(what_the_schema_cannot_say_is_checked)
                 "\"2026-02-30\" is not a date that exists");
     expect_rule("attribute: a, semver: \">=2.0.0-01\"", CODE_SCHEMA_PATTERN, 48,
                 "\"2.0.0-01\" is not a semantic version");
+    struct rig rig;
+    rig_faults(&rig, FILE_PATH,
+               RIG_PRODUCTION "---\napiVersion: weir/v1\nkind: Flag\n"
+                              "metadata: {name: f, expires: 2027-02-29}\n"
+                              "spec: {variants: {a: 1}, default: a}\n");
+    rig_expect_only(&rig, CODE_SCHEMA_PATTERN, FILE_PATH, 7, 30,
+                    "\"2027-02-29\" is not a date that exists");
+    rig_dispose(&rig);
+}
+END_TEST
+
+/* An attribute that is drawn by is one like those of conditions. */
+START_TEST(buckets_are_drawn_by_what_is_read_alike)
+{
+    static const struct {
+        const char *path, *message;
+    } cases[] = {
+        {"a.0", "attribute path \"a.0\" cannot be read alike by all evaluators"},
+        {"a.length", "attribute path \"a.length\" cannot be read alike by all evaluators"},
+        {"__proto__", "attribute path \"__proto__\" cannot be read alike by all evaluators"},
+        {"constructor.name",
+         "attribute path \"constructor.name\" cannot be read alike by all evaluators"},
+        {"$flagd.flagKey", "attribute \"$flagd.flagKey\" belongs to the evaluator"},
+        {"$flagd.timestamp", "attribute \"$flagd.timestamp\" belongs to the evaluator"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char yaml[800];
+        struct rig rig;
+        snprintf(yaml, sizeof yaml,
+                 RIG_PRODUCTION RIG_FLAG("f", "  rules:\n"
+                                              "    - {split: {on: 9, off: 91}, bucketBy: %s}\n"),
+                 cases[i].path);
+        rig_faults(&rig, FILE_PATH, yaml);
+        rig_expect_only(&rig, CODE_ATTRIBUTE, FILE_PATH, 12, 43, cases[i].message);
+        rig_dispose(&rig);
+    }
 }
 END_TEST
 
@@ -345,6 +385,7 @@ END_TEST
 
 UNIT_MAIN("definitions", a_flag_keeps_everything_and_its_place, environments_and_targets_are_read,
           places_of_targets, percentages_are_exact, what_the_schema_cannot_say_is_checked,
-          variants_are_of_one_type, documents_that_are_none_are_refused,
-          fields_that_come_later_are_refused_by_name, no_definitions_is_a_fault_of_the_whole,
-          one_bad_file_spoils_no_other, lookups_find_every_name)
+          buckets_are_drawn_by_what_is_read_alike, variants_are_of_one_type,
+          documents_that_are_none_are_refused, fields_that_come_later_are_refused_by_name,
+          no_definitions_is_a_fault_of_the_whole, one_bad_file_spoils_no_other,
+          lookups_find_every_name)

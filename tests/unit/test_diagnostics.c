@@ -231,6 +231,24 @@ START_TEST(text_from_files_does_not_steer_the_terminal)
 }
 END_TEST
 
+/* What turns the direction of the text is shown, not obeyed; the caret stays where it points. */
+START_TEST(text_from_files_does_not_turn_around)
+{
+    struct diagnostics list;
+    char source[] = "\u05d0\t\x1b\u202e\u2066\u202d\u202fon: x";
+    diagnostics_init(&list);
+    diagnostics_add(&list, CODE_KIND, at("flags/a.yaml", 1, 12), NULL, "kind \"%s\"",
+                    "a\u2069\u2029\u2065");
+    diagnostics_excerpts(&list, one_source, source);
+    expect_text(&list, false,
+                "flags/a.yaml:1:12: error[W210]: kind \"a\\u2069\u2029\u2065\"\n"
+                "      1 | \u05d0 \\x1b\\u202e\\u2066\\u202d\u202fon: x\n"
+                "        |                              ^\n"
+                "\n1 error, 0 warnings\n");
+    diagnostics_dispose(&list);
+}
+END_TEST
+
 START_TEST(long_texts_are_cut_between_characters)
 {
     struct diagnostics list;
@@ -312,5 +330,5 @@ END_TEST
 UNIT_MAIN("diagnostics", nothing_looks_like_nothing, a_fault_shows_line_and_caret,
           lines_end_as_yaml_has_it, colour_only_when_asked,
           the_order_is_stable_and_repeats_are_dropped, a_hundred_are_printed_and_ten_thousand_kept,
-          text_from_files_does_not_steer_the_terminal, long_texts_are_cut_between_characters,
-          faults_keep_copies, codes_are_distinct)
+          text_from_files_does_not_steer_the_terminal, text_from_files_does_not_turn_around,
+          long_texts_are_cut_between_characters, faults_keep_copies, codes_are_distinct)

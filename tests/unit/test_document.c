@@ -212,6 +212,14 @@ START_TEST(flags_may_stand_in_a_list_and_the_last_of_a_key_counts)
         "{\"flags\":{\"f\":" FLAG("\"on\"") ",\"g\":" FLAG("\"on\"") ",\"f\":" FLAG("\"off\"") "}}",
         "f", "{}", "off TARGETING_MATCH");
     expect("{\"flags\":[]}", "f", "{}", "FLAG_NOT_FOUND: flag does not exist");
+    expect("{\"flags\":{\"f\":" FLAG(
+               "{\"if\":[true,\"on\"],\"if\":[{\"!\":[1],\"!\":[0]},\"off\"]}") "}}",
+           "f", "{}", "off TARGETING_MATCH");
+    expect("{\"flags\":{\"f\":" FLAG(
+               "{\"if\":[{\"some\":[[1],{\"var\":\"\",\"var\":\"x\"}]},\"on\",\"off\"]}") "}}",
+           "f", "{\"x\":1}", "off TARGETING_MATCH");
+    expect("{\"flags\":{\"f\":" FLAG("{\"if\":[true,\"on\"],\"!\":[1],\"if\":[true,\"off\"]}") "}}",
+           "f", "{}", "PARSE_ERROR: an expression is an object with one operator");
     struct buffer json; /* a flag of a list may be too deep, too, and its names be escaped */
     buffer_init(&json, 0);
     buffer_append_string(&json,

@@ -277,6 +277,9 @@ START_TEST(what_weir_cannot_hold_is_told_with_its_place)
         {"\"f\":{\"state\":\"ENABLED\",\"variants\":{\"a\":1},\"defaultVariant\":\"a\",\n"
          "\"targeting\":{\"if\":[false,{\"what\":[]}]}}",
          "foreign:3:27: error[W705]: operator \"what\" does not exist"},
+        {"\"f\":{\"state\":\"ENABLED\",\"variants\":{\"a\":1},\"defaultVariant\":\"a\",\n"
+         "\"targeting\":{\"if\":[{\"===\":[{\"var\":\"list.0\"},\"x\"]},\"a\",null]}}",
+         "foreign:3:20: error[W705]"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct made made;
@@ -397,6 +400,8 @@ static const struct {
 } queries[] = {
     {"key eq \"1-2\"", "{attribute: targetingKey, is: \"1-2\"}", NULL},
     {"x eq \"aB\"", "{attribute: x, in: [ab, Ab, aB, AB]}", "{attribute: x, is: aB}"},
+    {"x.0 eq \"a\"", "W705", "W705"},
+    {"x.length gt 2", "W705", "W705"},
     {"x eq \"someone@example.com\"", "W705", "{attribute: x, is: \"someone@example.com\"}"},
     {"x ne \"1\"", "W705", "{all: [{attribute: x, exists: true}, {attribute: x, isNot: \"1\"}]}"},
     {"x in [\"a\", \"B\"]", "{attribute: x, in: [a, B]}", NULL},
