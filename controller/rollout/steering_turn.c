@@ -236,7 +236,7 @@ static void tell_wait(struct turn *turn, size_t index)
         exposure->has_told = exposure->has_told || decision->reasons[i].cause == WAIT_APPROVALS;
     if (exposure->has_told)
         steering->parts.tell(steering->parts.context, &steering->roster->items[index], decision,
-                             TEXT(""), TEXT(""), TEXT(""));
+                             TEXT(""), TEXT(""), TEXT(""), TEXT(""));
 }
 
 static enum status act(struct turn *turn, size_t index)
