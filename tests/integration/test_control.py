@@ -83,6 +83,11 @@ def test_a_kill_is_served_while_the_branch_is_away(world):
         assert shown.code == 1, shown
         assert re.search(rf"✗ {PLACE}: serving control for everybody, Git says running, phase canary, since .*; "
                          r"kill by ann: it burns", " ".join(shown.out.split())), shown
+        (row,) = [line for line in shown.out.splitlines() if line.startswith(PLACE)]
+        assert "0 %, Git says 5 " in row, "what users have now is not what Git says"
+        status = weir.run("status", "--controller", f"http://127.0.0.1:{running.port}")
+        assert status.code == 1, status
+        assert "✗ 1 safe state is served that Git does not say yet: see weir rollouts" in status.out, status
     finally:
         away.rename(repository.bare)
     running.fetch()
