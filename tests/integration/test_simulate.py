@@ -140,6 +140,10 @@ def test_picture(definitions):
     bars = [rect for rect in root.getElementsByTagName("rect") if rect.getElementsByTagName("title")]
     assert len(bars) == len(play(definitions)["timeline"])
     assert "href" not in picture.toxml()
+    # What a bar is stands beside it or within it, not only in its colour.
+    picture = xml.dom.minidom.parseString(simulate(definitions, "--format", "svg", "--breach", "errors@2027-01-20T10:00:00Z"))
+    words = [text.firstChild.data for text in picture.getElementsByTagName("text")]
+    assert words[0] == "checkout-v2 in production" and "1 %" in words and "0 %, rolledBack" in words, words
 
 
 @pytest.mark.parametrize("options, message", [
