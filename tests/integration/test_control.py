@@ -127,5 +127,8 @@ def test_what_is_refused_commits_nothing(world):
     done = verb("start", place="staging/search")
     assert done.code == 2 and "the token is not for environment 'staging'" in done.err, done
     assert newest(repository)[0] == before and one(running)["status"] == "pending"
+    assert verb("start").code == 0 and verb("rollback").code == 0
+    done = verb("resume")
+    assert done.code == 1 and re.search(r"hold rollback: not before .* \(until \d{4}-\d\d-\d\dT[\d:]+Z\)$", done.err), done
     answer = running.request("POST", "/env/production/rollouts/checkout-v2/kill", json.dumps({}), bearer("weir_x"))
     assert answer.status == 401
