@@ -31,7 +31,7 @@ int look_show(const struct look_task *task, const struct arguments *arguments, c
      .argument = "URL",                                                                            \
      .standard = CONTROLLER_STANDARD,                                                              \
      .help = "where the controller listens"},                                                      \
-        CONTROLLER_TOKEN_OPTIONS("to show"),                                                       \
+        CONTROLLER_TOKEN_OPTIONS("to send"),                                                       \
         {.name = "watch",                                                                          \
          .letter = 'w',                                                                            \
          .type = OPTION_FLAG,                                                                      \

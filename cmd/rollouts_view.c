@@ -89,6 +89,13 @@ static bool is_undone(const struct node *item)
     return is_status(item, "rolledBack") || is_status(item, "killed");
 }
 
+/* The controller serves something safer than what Git says of it. */
+static bool is_overridden(const struct node *item)
+{
+    const struct node *override = node_get(item, "override");
+    return override && override->type == NODE_MAP;
+}
+
 void rollouts_write_phase(struct buffer *out, const struct node *item)
 {
     struct text phase = node_get_string(item, "phase");
@@ -107,13 +114,13 @@ static void write_everybody(struct buffer *out, const struct node *item)
 {
     double now = percent_member(item, "now"), configured = percent_member(item, "configured");
     json_write_number(out, now);
-    if (now != configured && !is_undone(item)) {
+    if (now != configured && !is_undone(item) && !is_overridden(item)) {
         buffer_append_string(out, " → ");
         json_write_number(out, configured);
     }
     buffer_append_string(out, " %");
-    if (is_undone(item) && configured > 0) {
-        buffer_append_string(out, ", was ");
+    if (now != configured && (is_undone(item) || is_overridden(item))) {
+        buffer_append_string(out, is_undone(item) ? ", was " : ", Git says ");
         json_write_number(out, configured);
     }
 }
@@ -121,7 +128,8 @@ static void write_everybody(struct buffer *out, const struct node *item)
 void rollouts_write_share(struct buffer *out, const struct node *item)
 {
     const struct node *audience = node_get(item, "audience");
-    bool has_audience = audience && audience->type == NODE_MAP && !is_undone(item);
+    bool has_audience =
+        audience && audience->type == NODE_MAP && !is_undone(item) && !is_overridden(item);
     bool has_others = percent_member(item, "now") > 0;
     if (!has_audience || has_others)
         write_everybody(out, item);
@@ -153,7 +161,8 @@ static struct text bar_of(struct view *view, const struct node *item)
     for (int i = 0; i < BAR_CELLS; i++) {
         double middle = (i + 0.5) * 100 / BAR_CELLS;
         bool is_now = now > middle || (i == 0 && now > 0);
-        bool is_coming = !is_undone(item) && (configured > middle || (i == 0 && configured > 0));
+        bool is_coming = !is_undone(item) && !is_overridden(item) &&
+                         (configured > middle || (i == 0 && configured > 0));
         buffer_append_string(out, is_now ? "█" : is_coming ? "▒" : "░");
     }
     return kept(view);
@@ -300,6 +309,8 @@ static void judge_holds(struct view *view, const struct node *item, struct text 
 
 const char *rollouts_look_of(const struct style *style, const struct node *item)
 {
+    if (is_overridden(item))
+        return style->bad;
     if (is_status(item, "running") || is_status(item, "completed"))
         return style->good;
     if (is_status(item, "held") || is_undone(item))
@@ -310,7 +321,7 @@ const char *rollouts_look_of(const struct style *style, const struct node *item)
 /* What needs nobody is left out first where there is little room. */
 static bool is_quiet(const struct node *item)
 {
-    return is_status(item, "completed") || is_status(item, "pending");
+    return !is_overridden(item) && (is_status(item, "completed") || is_status(item, "pending"));
 }
 
 static void fill_row(struct view *view, const struct node *item, struct status_cell *row)

@@ -7,6 +7,7 @@
 #include "../controller/clock.h"
 #include "../controller/zone_files.h"
 #include "../rules/json.h"
+#include "../rules/similar.h"
 #include "commands.h"
 #include "lines.h"
 #include "simulate_view.h"
@@ -28,6 +29,20 @@ struct simulation {
 
 /* --- what is played -------------------------------------------------------------------------- */
 
+static int fail_to_find(const struct simulation *simulation, const char *name, struct text rollout)
+{
+    const struct catalog *catalog = &simulation->source.catalog;
+    struct similar similar = {0};
+    for (size_t i = 0; i < catalog->rollout_count; i++)
+        similar_offer(&similar, rollout, catalog->rollouts[i]->name.text);
+    const struct rollout *near =
+        similar.name.length ? catalog_rollout(catalog, similar.name) : NULL;
+    if (near)
+        return command_fail("rollout \"%s\" does not exist; did you mean \"%s/%s\"?", name,
+                            near->environment.text.data, near->name.text.data);
+    return command_fail("rollout \"%s\" does not exist", name);
+}
+
 /* ROLLOUT, or ENVIRONMENT/ROLLOUT as it is written elsewhere. */
 static int find_rollout(struct simulation *simulation, const char *name)
 {
@@ -36,7 +51,7 @@ static int find_rollout(struct simulation *simulation, const char *name)
         catalog_rollout(&simulation->source.catalog, text_of(slash ? slash + 1 : name));
     struct text environment = {name, slash ? (size_t)(slash - name) : 0};
     if (!rollout || (slash && !text_equal(environment, rollout->environment.text)))
-        return command_fail("rollout \"%s\" does not exist", name);
+        return fail_to_find(simulation, name, text_of(slash ? slash + 1 : name));
     simulation->task.catalog = &simulation->source.catalog;
     simulation->task.rollout = rollout;
     return EXIT_FINE;
@@ -81,6 +96,45 @@ static int read_times(struct simulation *simulation, const struct arguments *arg
     return EXIT_FINE;
 }
 
+static bool is_among(struct text metric, const struct name *names, size_t count,
+                     struct similar *similar)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(metric, names[i].text))
+            return true;
+        similar_offer(similar, metric, names[i].text);
+    }
+    return false;
+}
+
+static bool is_among_phases(struct text metric, const struct phases *phases,
+                            struct similar *similar)
+{
+    for (size_t i = 0; phases && i < phases->count; i++)
+        if (is_among(metric, phases->items[i].metrics, phases->items[i].metric_count, similar))
+            return true;
+    return false;
+}
+
+/* A breach of what does not watch it would show a rollout that nothing stops. */
+static int check_watched(const struct simulation *simulation, struct text metric)
+{
+    const struct catalog *catalog = simulation->task.catalog;
+    const struct rollout *rollout = simulation->task.rollout;
+    const struct rollout_state *state = catalog_rollout_state(catalog, rollout);
+    struct similar similar = {0};
+    if (is_among(metric, rollout->metrics, rollout->metric_count, &similar) ||
+        is_among_phases(metric, catalog_phases(catalog, rollout), &similar) ||
+        (state && is_among_phases(metric, &state->plan, &similar)))
+        return EXIT_FINE;
+    const char *fault =
+        catalog_metric(catalog, metric) ? "does not watch this rollout" : "does not exist";
+    if (similar.name.length)
+        return command_fail("metric \"%.*s\" %s; did you mean \"%.*s\"?", (int)metric.length,
+                            metric.data, fault, (int)similar.name.length, similar.name.data);
+    return command_fail("metric \"%.*s\" %s", (int)metric.length, metric.data, fault);
+}
+
 static int read_breaches(struct simulation *simulation, const struct arguments *arguments)
 {
     size_t count = argument_count(arguments, "breach");
@@ -93,8 +147,9 @@ static int read_breaches(struct simulation *simulation, const struct arguments *
             return command_fail(
                 "\"--breach %.80s\" is not METRIC@TIME like errors@2027-01-11T09:00:00Z", given);
         breach->metric = (struct text){given, (size_t)(at - given)};
-        if (!catalog_metric(simulation->task.catalog, breach->metric))
-            return command_fail("metric \"%.*s\" does not exist", (int)(at - given), given);
+        int code = check_watched(simulation, breach->metric);
+        if (code != EXIT_FINE)
+            return code;
     }
     simulation->task.breaches = simulation->breaches;
     simulation->task.breach_count = count;
@@ -303,7 +358,7 @@ static const struct option options[] = {
     {.name = "breach",
      .type = OPTION_LIST,
      .argument = "METRIC@TIME",
-     .help = "let this metric fail at that time; may stand several times"},
+     .help = "let this metric fail at that time"},
     {.name = "approve-after",
      .type = OPTION_STRING,
      .argument = "PERIOD|never",

@@ -253,6 +253,8 @@ void simulate_write_json(struct buffer *out, const struct simulate_look *look)
 #define SVG_WIDTH 800
 #define SVG_ROW 26
 #define SVG_TOP 44
+#define SVG_NAME 20   /* bytes of a phase's name that fit beside its bar */
+#define SVG_WORDS 150 /* room for what is written beside a bar, or within it */
 
 static void write_escaped(struct buffer *out, const char *text)
 {
@@ -289,6 +291,23 @@ static const char *colour_of(enum rollout_status status)
     }
 }
 
+/* What a bar is, in words too: colours do not tell everybody. Behind the bar, else within it, else
+ * before it. */
+static void draw_words(struct buffer *out, const struct simulate_span *span, const char *share,
+                       double x, double width, size_t y)
+{
+    bool is_behind = x + width + SVG_WORDS <= SVG_LEFT + SVG_WIDTH,
+         is_within = !is_behind && width >= SVG_WORDS;
+    double at = is_behind ? x + width + 6 : is_within ? x + 6 : x - 6;
+    buffer_printf(out, "<text x=\"%.1f\" y=\"%zu\"%s%s>", at, y,
+                  is_within ? " fill=\"#ffffff\"" : "",
+                  is_behind || is_within ? "" : " text-anchor=\"end\"");
+    write_escaped(out, share);
+    if (span->status != ROLLOUT_RUNNING)
+        buffer_printf(out, "%s%s", share[0] ? ", " : "", rollout_status_name(span->status));
+    buffer_append_string(out, "</text>\n");
+}
+
 static void draw_span(struct buffer *out, const struct simulate_look *look, size_t row)
 {
     const struct simulate_span *span = &look->timeline->spans[row];
@@ -298,11 +317,12 @@ static void draw_span(struct buffer *out, const struct simulate_look *look, size
     size_t y = SVG_TOP + row * SVG_ROW;
     span_cells cells;
     fill_cells(look, span, cells);
+    const char *name = span->phase.length ? cells[CELL_PHASE] : cells[CELL_STATUS];
     buffer_printf(out,
-                  "<text x=\"8\" y=\"%zu\">%s</text>"
+                  "<text x=\"8\" y=\"%zu\">%.*s%s</text>"
                   "<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" rx=\"2\" fill=\"%s\">"
                   "<title>",
-                  y + 15, span->phase.length ? cells[CELL_PHASE] : cells[CELL_STATUS], x, y,
+                  y + 15, SVG_NAME, name, strlen(name) > SVG_NAME ? "…" : "", x, y,
                   width > 1 ? width : 1, SVG_ROW - 6, colour_of(span->status));
     for (size_t i = 0; i < CELL_COUNT; i++) {
         if (!cells[i][0])
@@ -311,6 +331,7 @@ static void draw_span(struct buffer *out, const struct simulate_look *look, size
         write_escaped(out, cells[i]);
     }
     buffer_append_string(out, "</title></rect>\n");
+    draw_words(out, span, cells[CELL_SHARE], x, width, y + 15);
 }
 
 void simulate_write_svg(struct buffer *out, const struct simulate_look *look)
@@ -332,6 +353,8 @@ void simulate_write_svg(struct buffer *out, const struct simulate_look *look)
     buffer_append_string(out, "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
                               "<text x=\"8\" y=\"22\" font-size=\"15\">");
     write_escaped(out, look->task->rollout->name.text.data);
+    buffer_append_string(out, " in ");
+    write_escaped(out, look->task->rollout->environment.text.data);
     buffer_append_string(out, "</text>\n");
     for (size_t i = 0; i < look->timeline->count && look->task->to > look->task->from; i++)
         draw_span(out, look, i);

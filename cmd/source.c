@@ -5,6 +5,8 @@
 
 #include "../controller/folder.h"
 #include "../controller/threads.h"
+#include "../controller/zone_files.h"
+#include "../rules/codes.h"
 #include "../rules/similar.h"
 #include "clone.h"
 #include "commands.h"
@@ -159,6 +161,24 @@ void source_dispose(struct source *source)
     diagnostics_dispose(&source->diagnostics);
     bundle_dispose(&source->bundle);
     schema_set_free(source->schemas);
+}
+
+void source_check_zones(struct source *source)
+{
+    struct zone_files zones;
+    zone_files_init(&zones, NULL);
+    for (size_t i = 0; i < source->catalog.rollout_count; i++) {
+        const struct calendar_definition *calendar = &source->catalog.rollouts[i]->calendar;
+        const struct zone *zone;
+        struct error error = {0};
+        if (calendar->timezone.length &&
+            zone_files_find(&zones, calendar->timezone, &zone, &error) != STATUS_OK)
+            diagnostics_add(&source->diagnostics, CODE_TIME_ZONE, calendar->timezone_place,
+                            "the rollout does not go further where it is not known", "%s",
+                            error.message);
+    }
+    zone_files_dispose(&zones);
+    settle(source);
 }
 
 int source_compile(struct source *source, const struct environment *environment,

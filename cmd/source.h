@@ -64,6 +64,9 @@ typedef enum status source_use(void *context, const struct source_in_force *foun
 int source_use_in_force(struct source *source, const struct arguments *arguments, const char *path,
                         source_use *use, void *context);
 
+/* Warns of calendars whose time zone this machine does not know: their rollouts would never go
+ * further. Zones are the machine's, so no rule can tell; after source_open(). */
+void source_check_zones(struct source *source);
 /* Compiles one environment. The same codes as source_open(); *out is NULL unless EXIT_FINE. */
 int source_compile(struct source *source, const struct environment *environment,
                    struct document **out);

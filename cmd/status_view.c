@@ -402,6 +402,52 @@ static void judge_repository(struct view *view)
     add_quarantined(view);
 }
 
+static bool is_true(const struct node *map, const char *name)
+{
+    const struct node *node = node_get(map, name);
+    return node && node->type == NODE_BOOL && node->boolean;
+}
+
+/* What is decided about rollouts, and does not come to the branch. */
+static void judge_recording(struct view *view)
+{
+    const struct node *recording = node_get(view->status, "recording");
+    double open = count_member(view->status, "overrideCount"),
+           unkept = count_member(view->status, "overridesUnkept"),
+           failures = count_member(recording, "failures");
+    if (failures > 0 && !text_is(node_get_string(recording, "outcome"), "moved"))
+        add_problem(view,
+                    "what is decided cannot be recorded on the branch (failed %.0f time%s): "
+                    "%.*s",
+                    failures, failures == 1 ? "" : "s",
+                    SHOW(or_dash(text_member(view, recording, "words"))));
+    if (open > 0)
+        add_problem(view, "%.0f safe state%s served that Git does not say yet: see weir rollouts",
+                    open, open == 1 ? " is" : "s are");
+    if (unkept > 0)
+        add_problem(view,
+                    "%.0f of them would not outlive a restart: the data folder does not take "
+                    "%s",
+                    unkept, unkept == 1 ? "it" : "them");
+    if (is_true(recording, "clockDrift"))
+        add_problem(view, "the clock of the controller jumped: no rollout grows until it has gone "
+                          "evenly for an hour");
+}
+
+static void judge_channels(struct view *view)
+{
+    const struct node *list = node_get(view->status, "notify");
+    for (const struct node *item = list && list->type == NODE_LIST ? list->first : NULL; item;
+         item = item->next) {
+        struct text problem = text_member(view, item, "problem");
+        double waiting = count_member(item, "waiting");
+        if (problem.length)
+            add_problem(view, "channel %.*s of notify fails, %.0f notice%s: %.*s",
+                        SHOW(or_dash(text_member(view, item, "channel"))), waiting,
+                        waiting == 1 ? " waits" : "s wait", SHOW(problem));
+    }
+}
+
 static void write_verdict(struct view *view)
 {
     const struct style *style = view->look->style;
@@ -437,6 +483,8 @@ size_t status_view(struct buffer *out, struct arena *arena, const struct node *s
     judge_repository(&view);
     write_environments(&view);
     write_targets(&view);
+    judge_recording(&view);
+    judge_channels(&view);
     write_verdict(&view);
     if (view.problems.failed && !out->failed)
         out->failed = view.problems.failed;

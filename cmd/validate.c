@@ -48,6 +48,13 @@ static void write_count(struct buffer *out, const char *before, size_t count, co
     buffer_printf(out, "%s%zu %s%s", before, count, noun, count == 1 ? "" : "s");
 }
 
+/* Of what many do without. */
+static void write_some(struct buffer *out, size_t count, const char *noun)
+{
+    if (count)
+        write_count(out, ", ", count, noun);
+}
+
 static void write_table(struct buffer *out, const struct report *report, const struct style *style)
 {
     size_t width = strlen("ENVIRONMENT");
@@ -83,6 +90,9 @@ static void write_text(struct buffer *out, const struct report *report, bool fin
     write_count(out, ", ", catalog->segment_count, "segment");
     write_count(out, ", ", catalog->environment_count, "environment");
     write_count(out, ", ", catalog->target_count, "target");
+    write_some(out, catalog->rollout_count, "rollout");
+    write_some(out, catalog->phase_plan_count, "phase plan");
+    write_some(out, catalog->metric_count, "metric");
     write_count(out, " in ", catalog->files, "file");
     if (source->commit[0])
         buffer_printf(out, " at commit %.12s", source->commit);
@@ -115,8 +125,10 @@ static int run(const struct arguments *arguments)
     struct buffer out;
     buffer_init(&out, 0);
     int code = source_open(&report.source, arguments, argument_operand(arguments, 0));
-    if (code == EXIT_FINE)
+    if (code == EXIT_FINE) {
+        source_check_zones(&report.source);
         code = compile_all(&report);
+    }
     if (code != EXIT_USAGE) {
         if (format_is_json(arguments))
             write_json(&out, &report);

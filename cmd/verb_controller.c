@@ -250,20 +250,50 @@ static void write_status(struct buffer *out, const struct node *item)
     status_write_safely(out, node_get_string(item, "status"));
 }
 
-/* The same table as of a verb on a repository. What is served in Git's place is told in words. */
+static void write_holds(struct buffer *out, const struct node *item)
+{
+    const struct node *list = node_get(item, "holds");
+    const char *before = "";
+    for (const struct node *hold = list && list->type == NODE_LIST ? list->first : NULL; hold;
+         hold = hold->next) {
+        buffer_append_string(out, before);
+        status_write_safely(out, node_get_string(hold, "reason"));
+        buffer_append_string(out, " by ");
+        status_write_safely(out, node_get_string(hold, "by"));
+        before = ", ";
+    }
+}
+
+static void write_approvals(struct buffer *out, const struct node *item)
+{
+    const struct node *approvals = node_get(item, "approvals");
+    const struct node *given = node_get(approvals, "given"),
+                      *needed = node_get(approvals, "needed");
+    if (given && given->type == NODE_NUMBER && needed && needed->type == NODE_NUMBER &&
+        needed->number > 0)
+        buffer_printf(out, "%.0f of %.0f", given->number, needed->number);
+}
+
+/* The same table as of a verb on a repository, and what alone a pause or an approval changes. What
+ * is served in Git's place is told in words. */
 static void write_table(struct buffer *out, struct asking *asking, const struct style *style)
 {
     static const struct {
         const char *name;
         void (*write)(struct buffer *, const struct node *);
-    } lines[] = {
-        {"status", write_status}, {"phase", rollouts_write_phase}, {"users", rollouts_write_share}};
+        bool may_lack;
+    } lines[] = {{"status", write_status, false},
+                 {"phase", rollouts_write_phase, false},
+                 {"users", rollouts_write_share, false},
+                 {"holds", write_holds, true},
+                 {"approvals", write_approvals, true}};
+    size_t count = 1;
     struct status_cell rows[COUNT_OF(lines) + 1][STATUS_COLUMNS] = {
         {{.text = TEXT(""), .look = ""},
          {.text = TEXT("BEFORE"), .look = style->faint},
          {.text = TEXT("AFTER"), .look = style->faint}}};
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        struct status_cell *row = rows[i + 1];
+        struct status_cell *row = rows[count];
         bool is_status = i == 0;
         row[0] = (struct status_cell){text_of(lines[i].name), style->faint, false};
         row[1] =
@@ -272,9 +302,10 @@ static void write_table(struct buffer *out, struct asking *asking, const struct 
         row[2] =
             (struct status_cell){cell(asking, lines[i].write, asking->after),
                                  is_status ? rollouts_look_of(style, asking->after) : "", false};
+        if (!lines[i].may_lack || !text_is(row[1].text, "-") || !text_is(row[2].text, "-"))
+            count++;
     }
-    status_write_table(out, style, 0, (const struct status_cell(*)[STATUS_COLUMNS])rows,
-                       COUNT_OF(rows), 3);
+    status_write_table(out, style, 0, (const struct status_cell(*)[STATUS_COLUMNS])rows, count, 3);
 }
 
 static struct text safe(struct asking *asking, const struct node *map, const char *name)
@@ -297,11 +328,13 @@ static void write_moved(struct buffer *out, struct asking *asking, const struct 
                       style->bold, style->end);
     status_write_safely(out, text_of(asking->url));
     buffer_append_string(out, "\n\n");
-    if (is_in(asking, DESK_SERVED) && has_override(asking->after)) {
+    if (!asking->before && !asking->after) { /* of a flag */
+        buffer_printf(out, "%s of %s\n", asking->call->name, asking->call->rollout);
+    } else if (is_in(asking, DESK_SERVED) && has_override(asking->after)) {
         const struct node *override = node_get(asking->after, "override");
         buffer_printf(out, "serving %.*s, Git says %.*s\n", SHOW(safe(asking, override, "serving")),
                       SHOW(safe(asking, override, "git")));
-    } else if (asking->before || asking->after) {
+    } else {
         write_table(out, asking, style);
     }
     buffer_printf(out, "\nby %.*s\n", SHOW(by));

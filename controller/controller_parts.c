@@ -79,10 +79,10 @@ static void watch(void *context, struct roster *roster, const int64_t *exposed)
 
 static void tell(void *context, const struct roster_rollout *item,
                  const struct walk_decision *decision, struct text commit, struct text by,
-                 struct text evidence)
+                 struct text reason, struct text evidence)
 {
     struct controller *controller = context;
-    news_tell_decision(controller->news, item, decision, commit, by, evidence);
+    news_tell_decision(controller->news, item, decision, commit, by, reason, evidence);
 }
 
 static void propose(void *context, struct proposal *proposal)

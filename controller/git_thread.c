@@ -272,7 +272,7 @@ static void tell_recorded(const struct git_thread *thread, const struct proposal
     for (size_t i = 0; i < proposal->count && parts->tell; i++) {
         const struct move *move = &proposal->moves[i];
         parts->tell(parts->context, move->item, move->decision, text_of(commit), move->by,
-                    move->evidence);
+                    move->reason, move->evidence);
     }
 }
 

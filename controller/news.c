@@ -132,7 +132,7 @@ static struct text phase_of(const struct rollout_state *state)
 
 void news_tell_decision(struct news *news, const struct roster_rollout *rollout,
                         const struct walk_decision *decision, struct text commit, struct text by,
-                        struct text evidence)
+                        struct text reason, struct text evidence)
 {
     const char *event = news_event_of(decision);
     const struct rollout_state *state = decision->state ? decision->state : rollout->state;
@@ -150,7 +150,7 @@ void news_tell_decision(struct news *news, const struct roster_rollout *rollout,
                    [NOTICE_COMMIT] = commit,
                    [NOTICE_BY] = by.length ? by : TEXT("weir"),
                    [NOTICE_EVIDENCE] = evidence.length ? evidence : decision->evidence,
-                   [NOTICE_REASON] = reason_of(decision)}};
+                   [NOTICE_REASON] = reason.length ? reason : reason_of(decision)}};
     tell(news, notice, decision->intent[0] ? text_of(decision->intent) : text_of(move));
 }
 

@@ -27,11 +27,12 @@ void news_tell_commit(struct news *news, struct core *core, const char *commit,
 
 /* A decision that was made. `commit`: full id of what records it, or empty where it is not in Git
  * yet (an override; the same intent is not told again once it is). `by`: who asked for it; empty:
- * weir. `evidence`: as Weir-Evidence has it; empty: the decision's own. A decision to wait is told
- * once a move, when it waits for approvals; what people need not know is passed over. */
+ * weir. `reason`: what that person said, or empty; what weir itself holds or waits for has words of
+ * its own. `evidence`: as Weir-Evidence has it; empty: the decision's own. A decision to wait is
+ * told once a move, when it waits for approvals; what people need not know is passed over. */
 void news_tell_decision(struct news *news, const struct roster_rollout *rollout,
                         const struct walk_decision *decision, struct text commit, struct text by,
-                        struct text evidence);
+                        struct text reason, struct text evidence);
 
 /* For /status: what notifier_write_status() writes. */
 void news_write_status(struct news *news, struct buffer *out);

@@ -75,6 +75,7 @@
     X(CODE_PIN_HISTORY, "W325", SEVERITY_WARNING, "what a pinned flag was takes a commit to tell") \
     X(CODE_PIN_GONE, "W326", SEVERITY_WARNING, "pin was taken away by hand")                       \
     X(CODE_METRIC_TYPE, "W327", SEVERITY_WARNING, "metric is of the other type, or cannot fail")   \
+    X(CODE_TIME_ZONE, "W328", SEVERITY_WARNING, "time zone is not known here")                     \
     X(CODE_ENCODING, "W401", SEVERITY_ERROR,                                                       \
       "an evaluator of this environment cannot evaluate it")                                       \
     X(CODE_FRAGMENT_SIZE, "W402", SEVERITY_ERROR, "flag compiles to too much")                     \

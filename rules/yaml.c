@@ -409,6 +409,28 @@ static bool on_event(struct loader *loader, const yaml_event_t *event, yaml_docu
     }
 }
 
+/* What makes most files no YAML, and what libyaml has no words for; NULL: something else. */
+static const char *parser_hint(const struct loader *loader, uint32_t line)
+{
+    struct text left = loader->source;
+    for (uint32_t number = 1; left.length; number++) {
+        const char *end = memchr(left.data, '\n', left.length);
+        struct text one = {left.data, end ? (size_t)(end - left.data) : left.length};
+        if (text_starts_with(one, TEXT("<<<<<<< ")) || text_starts_with(one, TEXT(">>>>>>> ")))
+            return "a merge left its conflict in this file: resolve it";
+        while (number == line && one.length && one.data[0] == ' ') {
+            one.data++;
+            one.length--;
+        }
+        if (number == line && one.length && one.data[0] == '\t')
+            return "indent by spaces: YAML takes no tabs there";
+        size_t taken = (size_t)(one.data - left.data) + one.length + (end != NULL);
+        left.data += taken;
+        left.length -= taken;
+    }
+    return NULL;
+}
+
 /* libyaml's own words are good; only the place has to be found. */
 static void parser_fault(struct loader *loader)
 {
@@ -432,10 +454,11 @@ static void parser_fault(struct loader *loader)
         }
     }
     struct diagnostic *made =
-        diagnostics_add(loader->diagnostics, CODE_YAML, place, NULL, "%s%s%s",
-                        parser->problem ? parser->problem : "not YAML", parser->context ? ", " : "",
-                        parser->context ? parser->context : "");
-    if (parser->context)
+        diagnostics_add(loader->diagnostics, CODE_YAML, place, parser_hint(loader, place.line),
+                        "%s%s%s", parser->problem ? parser->problem : "not YAML",
+                        parser->context ? ", " : "", parser->context ? parser->context : "");
+    if (parser->context && (parser->context_mark.line != parser->problem_mark.line ||
+                            parser->context_mark.column != parser->problem_mark.column))
         diagnostic_also(loader->diagnostics, made,
                         (struct place){loader->path, (uint32_t)parser->context_mark.line + 1,
                                        (uint32_t)parser->context_mark.column + 1});

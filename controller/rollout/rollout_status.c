@@ -74,6 +74,25 @@ static uint32_t configured(const struct rollout_entry *entry)
     return share;
 }
 
+/* Whether the override puts everybody on control, be it as a step back from the first phase. */
+static bool takes_everybody_back(const struct rollout_entry *entry)
+{
+    const struct override *override = entry->override;
+    const struct rollout_state *state = entry->item->state;
+    return override->action != VERB_STEP_BACK ||
+           (override->run == state->run && override->seq == state->seq && phase_of(entry) &&
+            state->phase == 0);
+}
+
+/* Everybody's share as users have it, which while an override is open is not what Git says. */
+static uint32_t share_now(const struct rollout_entry *entry)
+{
+    if (entry->override && takes_everybody_back(entry))
+        return 0;
+    return rollout_share_at(entry->override && entry->stands ? entry->stands : entry->item->state,
+                            entry->now);
+}
+
 static void write_place(struct buffer *out, const struct rollout_entry *entry)
 {
     const struct rollout_state *state = entry->item->state;
@@ -94,7 +113,7 @@ static void write_place(struct buffer *out, const struct rollout_entry *entry)
         buffer_append_string(out, ",\"audience\":null");
     }
     write_percent(out, ",\"configured\":", configured(entry));
-    write_percent(out, ",\"now\":", rollout_share_at(state, entry->now));
+    write_percent(out, ",\"now\":", share_now(entry));
     write_instant(out, ",\"since\":", phase ? state->since : WALK_NEVER, WALK_NEVER);
     buffer_printf(out, ",\"run\":%u,\"seq\":%u", state->run, state->seq);
 }
@@ -220,10 +239,6 @@ static const struct phase *stepped_to(const struct rollout_entry *entry, size_t 
 
 static void write_serving(struct buffer *out, const struct rollout_entry *entry)
 {
-    const struct rollout_state *state = entry->item->state;
-    const struct override *override = entry->override;
-    bool is_first = override->run == state->run && override->seq == state->seq && phase_of(entry) &&
-                    state->phase == 0;
     char words[64] = "one phase back of where it was decided";
     size_t back;
     const struct phase *phase = stepped_to(entry, &back);
@@ -231,7 +246,7 @@ static void write_serving(struct buffer *out, const struct rollout_entry *entry)
         snprintf(words, sizeof words, "%zu phases back", back);
     else if (phase)
         snprintf(words, sizeof words, "one phase back");
-    if (override->action != VERB_STEP_BACK || is_first)
+    if (takes_everybody_back(entry))
         write_words(out, ",\"serving\":", "control for everybody", TEXT(""));
     else
         write_words(out, ",\"serving\":", words, phase ? phase->name : TEXT(""));

@@ -32,7 +32,7 @@ struct steering_measures {
 /* Tells people of a decision, as news.h has it; waits for no network. */
 typedef void steering_tell(void *context, const struct roster_rollout *item,
                            const struct walk_decision *decision, struct text commit, struct text by,
-                           struct text evidence);
+                           struct text reason, struct text evidence);
 
 struct steering_parts {
     const struct clock *clock;

@@ -90,7 +90,8 @@ static void tell(const struct turn *turn, const struct override *override)
     snprintf(decision.intent, sizeof decision.intent, "%.*s", (int) override->intent.length,
              override->intent.data);
     if (parts->tell)
-        parts->tell(parts->context, &item, &decision, TEXT(""), override->by, override->evidence);
+        parts->tell(parts->context, &item, &decision, TEXT(""), override->by, override->note,
+                    override->evidence);
 }
 
 enum status steering_flag_override(struct turn *turn, const struct override *from)

@@ -172,7 +172,7 @@ enum status steering_serve(struct turn *turn, size_t index, const struct walk_de
     const struct steering_parts *parts = &turn->steering->parts;
     if (is_open && parts->tell)
         parts->tell(parts->context, &turn->steering->roster->items[index], decision, TEXT(""), by,
-                    decision->evidence);
+                    note, decision->evidence);
     series_add(telemetry_series(turn->steering->parts.telemetry, &family_overrides_opened,
                                 is_open ? "served" : "failed", NULL),
                1);

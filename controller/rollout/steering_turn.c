@@ -130,9 +130,13 @@ static void join_reasons(const struct walk_decision *decision, char out[DESK_TEX
     size_t length = 0;
     out[0] = '\0';
     for (size_t i = 0; i < decision->reason_count && length < DESK_TEXT_SIZE - 1; i++) {
-        struct text words = decision->reasons[i].words;
-        int written = snprintf(out + length, DESK_TEXT_SIZE - length, "%s%.*s", i ? "; " : "",
-                               (int)words.length, words.data);
+        const struct walk_reason *reason = &decision->reasons[i];
+        char until[TIME_TEXT_SIZE] = "";
+        if (reason->until != WALK_NEVER) /* the words have it by the rollout's own clock */
+            time_format(reason->until, until);
+        int written = snprintf(out + length, DESK_TEXT_SIZE - length, "%s%.*s%s%s%s", i ? "; " : "",
+                               (int)reason->words.length, reason->words.data,
+                               until[0] ? " (until " : "", until, until[0] ? ")" : "");
         length += written > 0 ? (size_t)written : 0;
     }
 }
@@ -236,7 +240,7 @@ static void tell_wait(struct turn *turn, size_t index)
         exposure->has_told = exposure->has_told || decision->reasons[i].cause == WAIT_APPROVALS;
     if (exposure->has_told)
         steering->parts.tell(steering->parts.context, &steering->roster->items[index], decision,
-                             TEXT(""), TEXT(""), TEXT(""));
+                             TEXT(""), TEXT(""), TEXT(""), TEXT(""));
 }
 
 static enum status act(struct turn *turn, size_t index)

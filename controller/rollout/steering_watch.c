@@ -348,7 +348,7 @@ static bool is_capped(struct turn *turn, struct watch *watch, const struct roste
     const struct walk_decision decision = {
         .kind = WALK_HOLD, .hold = HOLD_BLAST, .evidence = evidence};
     if (parts->tell)
-        parts->tell(parts->context, item, &decision, TEXT(""), TEXT("weir"), evidence);
+        parts->tell(parts->context, item, &decision, TEXT(""), TEXT("weir"), TEXT(""), evidence);
     return true;
 }
 

@@ -60,6 +60,19 @@ def test_validate_tells_what_there_is(shop):
     assert result.err == ""
 
 
+def test_validate_tells_rollouts_and_zones_that_are_not_there(tmp_path):
+    shutil.copytree(weir.ROOT / "examples" / "acme-shop", tmp_path / "shop")
+    result = weir.run("validate", tmp_path / "shop")
+    assert result.code == 0 and re.search(r"targets?, 1 rollout, 1 phase plan, 2 metrics in \d+ files", result.out), result
+    rollout = tmp_path / "shop" / "rollouts" / "checkout-v2.yaml"
+    rollout.write_text(rollout.read_text().replace("Europe/Berlin", "Europe/Berln"))
+    result = weir.run("validate", tmp_path / "shop")
+    line = next(i for i, text in enumerate(rollout.read_text().splitlines(), 1) if "Berln" in text)
+    assert result.out.startswith(f"rollouts/checkout-v2.yaml:{line}:15: warning[W328]: time zone 'Europe/Berln' is not "
+                                 "known here: mend the name, or install the package tzdata\n"), result
+    assert result.code == 0 and "0 errors, 1 warning" in result.out, result
+
+
 def test_validate_takes_the_working_folder(shop):
     assert weir.run("validate", cwd=shop).out == weir.run("validate", shop).out
 

@@ -52,6 +52,9 @@ def test_a_verb_is_a_commit_in_the_name_of_the_token(world):
     weir.wait_until(lambda: one(running)["phase"] == "canary", lambda: one(running))
     assert 0 < share(running) < 40
 
+    paused = verb("pause").out
+    assert ["holds", "-", "pause", "by", "ann"] in [line.split() for line in paused.splitlines()], paused
+    assert verb("resume").code == 0
     done = verb("approve", "--format", "json").json()
     assert done["result"] == "recorded" and done["request"]["by"] == "ann", done
     # It was all that lacked: the next phase may be entered by the same push.
@@ -61,6 +64,21 @@ def test_a_verb_is_a_commit_in_the_name_of_the_token(world):
     assert re.search(r'approvals:\n +- .*\bby: "?ann"?', state), state
     weir.wait_until(lambda: one(running)["phase"] == "half", "the phase that was approved")
     assert share(running) > 60
+
+
+def test_what_is_shown_of_an_approval_and_of_a_flag(world):
+    """What a verb alone has changed; of a flag that has no rollout there is no table."""
+    repository, running, verb = world
+    repository.commit({"flags/all.yaml": SHOP.replace("percent: 5}", "percent: 5, bake: 1h}")})
+    repository.commit({"flags/other.yaml": "apiVersion: weir/v1\nkind: Flag\nmetadata: {name: other}\n"
+                                           "spec: {variants: {on: true, off: false}, default: on}\n"})
+    running.fetch()
+    weir.wait_until(lambda: running.status()["commit"] == newest(repository)[0], "the flag")
+    assert verb("start").code == 0
+    approved = verb("approve").out
+    assert ["approvals", "0", "of", "1", "1", "of", "1"] in [line.split() for line in approved.splitlines()], approved
+    killed = verb("kill", place="production/other")
+    assert re.fullmatch(r"recorded \w{12} by \S+\n\nkill of production/other\n\nby ann\n", killed.out), killed
 
 
 def test_a_kill_is_served_while_the_branch_is_away(world):
@@ -83,6 +101,11 @@ def test_a_kill_is_served_while_the_branch_is_away(world):
         assert shown.code == 1, shown
         assert re.search(rf"✗ {PLACE}: serving control for everybody, Git says running, phase canary, since .*; "
                          r"kill by ann: it burns", " ".join(shown.out.split())), shown
+        (row,) = [line for line in shown.out.splitlines() if line.startswith(PLACE)]
+        assert "0 %, Git says 5 " in row, "what users have now is not what Git says"
+        status = weir.run("status", "--controller", f"http://127.0.0.1:{running.port}")
+        assert status.code == 1, status
+        assert "✗ 1 safe state is served that Git does not say yet: see weir rollouts" in status.out, status
     finally:
         away.rename(repository.bare)
     running.fetch()
@@ -104,5 +127,8 @@ def test_what_is_refused_commits_nothing(world):
     done = verb("start", place="staging/search")
     assert done.code == 2 and "the token is not for environment 'staging'" in done.err, done
     assert newest(repository)[0] == before and one(running)["status"] == "pending"
+    assert verb("start").code == 0 and verb("rollback").code == 0
+    done = verb("resume")
+    assert done.code == 1 and re.search(r"hold rollback: not before .* \(until \d{4}-\d\d-\d\dT[\d:]+Z\)$", done.err), done
     answer = running.request("POST", "/env/production/rollouts/checkout-v2/kill", json.dumps({}), bearer("weir_x"))
     assert answer.status == 401

@@ -8,6 +8,8 @@ import threading
 
 import pytest
 import weir
+from rolling import SHOP as ROLLOUT
+from serving import Tokens
 
 BAD_FLAG = weir.SHOP["flags/banner.yaml"].replace("default: plain", "default: nowhere")
 
@@ -145,6 +147,26 @@ def test_only_events_that_are_wanted(repository, tmp_path):
         (event,) = receiver.events
         assert (event["data"]["event"], event["data"]["commit"]) == ("commit.refused", rewritten)
         assert event["data"]["reason"].startswith("not served: ")
+
+
+def test_what_people_gave_as_their_reason_is_told(tmp_path):
+    """Of a verb that Git has first, and of one that is served first."""
+    repository = weir.Repository(tmp_path / "git", {"flags/all.yaml": ROLLOUT})
+    tokens = Tokens(tmp_path / "tokens")
+    (tmp_path / "token").write_text(tokens.create("operator", "production", name="ann"))
+    with Receiver() as receiver:
+        arguments = configured(tmp_path, webhook(receiver.url))
+        with weir.controller(repository.url, tmp_path / "data", "--tokens", tmp_path / "tokens", *arguments) as running:
+            running.wait_ready()
+            for verb, reason in (("start", "it is time"), ("kill", "orders are lost")):
+                done = weir.run(verb, "production/checkout-v2", "--controller", f"http://127.0.0.1:{running.port}",
+                                "--token-file", tmp_path / "token", "--reason", reason)
+                assert done.code == 0, done
+            weir.wait_until(lambda: any(event["type"] == "dev.weir.rollout.killed" for event in receiver.events),
+                            "the kill is told")
+    told = {event["data"]["event"]: event["data"] for event in receiver.events}
+    for event, reason in (("rollout.started", "it is time"), ("rollout.killed", "orders are lost")):
+        assert told[event]["reason"] == reason and f": {reason}, by ann" in told[event]["text"], told[event]
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

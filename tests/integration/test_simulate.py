@@ -21,7 +21,12 @@ DEFINITIONS = CHECKOUT + "---\n" + rollout("""\
     allow: [{days: [Mon, Tue, Wed, Thu], from: "09:00", to: "16:00"}]
     freeze: [{from: 2027-02-22, to: 2027-02-24, reason: Carnival}]
   metrics: [errors]
-""")
+""") + """---
+apiVersion: weir/v1
+kind: Metric
+metadata: {name: unasked}
+spec: {role: info, http: {url: "http://127.0.0.1:1/", query: /value}, thresholdRange: {max: 1}}
+"""
 
 
 @pytest.fixture
@@ -140,11 +145,17 @@ def test_picture(definitions):
     bars = [rect for rect in root.getElementsByTagName("rect") if rect.getElementsByTagName("title")]
     assert len(bars) == len(play(definitions)["timeline"])
     assert "href" not in picture.toxml()
+    # What a bar is stands beside it or within it, not only in its colour.
+    picture = xml.dom.minidom.parseString(simulate(definitions, "--format", "svg", "--breach", "errors@2027-01-20T10:00:00Z"))
+    words = [text.firstChild.data for text in picture.getElementsByTagName("text")]
+    assert words[0] == "checkout-v2 in production" and "1 %" in words and "0 %, rolledBack" in words, words
 
 
 @pytest.mark.parametrize("options, message", [
     (["--breach", "errors"], 'weir: "--breach errors" is not METRIC@TIME like errors@2027-01-11T09:00:00Z\n'),
-    (["--breach", "error@2027-01-11T09:00:00Z"], 'weir: metric "error" does not exist\n'),
+    (["--breach", "error@2027-01-11T09:00:00Z"], 'weir: metric "error" does not exist; did you mean "errors"?\n'),
+    (["--breach", "latency@2027-01-11T09:00:00Z"], 'weir: metric "latency" does not exist\n'),
+    (["--breach", "unasked@2027-01-11T09:00:00Z"], 'weir: metric "unasked" does not watch this rollout\n'),
     (["--from", "Monday"], 'weir: "--from Monday" is no time like 2027-01-11T09:00:00+01:00\n'),
     (["--for", "0d"], 'weir: "--for 0d" is no period like 90d or 12w\n'),
     (["--approve-after", "soon"], 'weir: "--approve-after soon" is neither a period like 1h nor never\n'),
@@ -163,9 +174,10 @@ def test_lines_that_are_no_measurements(definitions, tmp_path):
 
 
 def test_unknown_rollout(definitions):
-    for name in ("checkout", "staging/checkout-v2"):
+    near = '; did you mean "production/checkout-v2"?'
+    for name, hint in (("checkout", ""), ("checkout-v3", near), ("staging/checkout-v2", near)):
         done = subprocess.run([weir.program(), "simulate", name, definitions], capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (2, f'weir: rollout "{name}" does not exist\n')
+        assert (done.returncode, done.stderr) == (2, f'weir: rollout "{name}" does not exist{hint}\n')
 
 
 def test_limits_count_as_in_a_controller(definitions, tmp_path):

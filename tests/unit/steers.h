@@ -101,9 +101,9 @@ static struct {
 
 SHARED void steers_tell(void *context, const struct roster_rollout *item,
                         const struct walk_decision *decision, struct text commit, struct text by,
-                        struct text evidence)
+                        struct text reason, struct text evidence)
 {
-    (void)context, (void)item, (void)commit, (void)by, (void)evidence;
+    (void)context, (void)item, (void)commit, (void)by, (void)reason, (void)evidence;
     steers_told.times++;
     steers_told.kind = decision->kind;
     if (decision->reason_count)

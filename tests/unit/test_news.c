@@ -83,7 +83,7 @@ static void rig_dispose(struct rig *rig)
 
 static void tell(struct rig *rig, struct text commit)
 {
-    news_tell_decision(rig->news, &rig->item, &rig->decision, commit, TEXT(""), TEXT(""));
+    news_tell_decision(rig->news, &rig->item, &rig->decision, commit, TEXT(""), TEXT(""), TEXT(""));
 }
 
 /* How many wait, once nobody sends any more; the newest body is put into `out`. */
@@ -143,7 +143,7 @@ START_TEST(the_words_of_whoever_decided_come_first)
                                           .hold = HOLD_DEADLINE,
                                           .intent = "77",
                                           .evidence = TEXT("of its own")};
-    news_tell_decision(rig.news, &rig.item, &rig.decision, TEXT("8d1e"), TEXT("ann"),
+    news_tell_decision(rig.news, &rig.item, &rig.decision, TEXT("8d1e"), TEXT("ann"), TEXT(""),
                        TEXT("a closer look"));
     ck_assert_uint_eq(waiting(&rig, &body), 1);
     ck_assert_ptr_nonnull(strstr(buffer_string(&body), "{\"by\":\"ann\",\"commit\":\"8d1e\","));

@@ -203,6 +203,7 @@ START_TEST(test_open_override)
                     "\"note\":null,\"evidence\":\"errors: 0.031 > 0.01\","
                     "\"since\":\"2026-11-23T13:00:00Z\",\"serving\":\"control for everybody\","
                     "\"git\":\"running, phase ten\"}");
+    ck_assert_tells(tell(entry), "\"configured\":10,\"now\":0,"); /* as users have it */
     override.action = VERB_STEP_BACK;
     override.seq = world.state.seq;
     ck_assert_tells(tell(entry), "\"serving\":\"one phase back, phase canary\"");
@@ -213,6 +214,7 @@ START_TEST(test_open_override)
     entry.stands = &stands;
     override.seq += 2;
     ck_assert_tells(tell(entry), "\"serving\":\"2 phases back, phase staff\"");
+    ck_assert_tells(tell(entry), "\"configured\":10,\"now\":0,");
     entry.stands = NULL;
     override.seq--;
     world.state.phase = PHASE_STAFF; /* there is none before it */

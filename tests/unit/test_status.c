@@ -136,6 +136,18 @@ START_TEST(test_degrees)
         {"\"since\":\"2026-11-23T09:59:31Z\",\"targets\":[{\"state\":\"pending\","
          "\"failures\":0}]}",
          0},
+        {"\"targets\":[],\"recording\":{\"failures\":0,\"outcome\":\"accepted\"},"
+         "\"overrideCount\":0,\"overridesUnkept\":0}",
+         0},
+        /* Somebody else was faster: it is decided again at once. */
+        {"\"targets\":[],\"recording\":{\"failures\":1,\"outcome\":\"moved\"}}", 0},
+        {"\"targets\":[],\"recording\":{\"failures\":1,\"outcome\":\"refused\"}}", 1},
+        {"\"targets\":[],\"recording\":{\"failures\":0,\"clockDrift\":true}}", 1},
+        {"\"targets\":[],\"overrideCount\":1}", 1},
+        {"\"targets\":[],\"overrideCount\":2,\"overridesUnkept\":2}", 2},
+        {"\"targets\":[],\"notify\":[{\"channel\":\"chat\",\"problem\":null,\"waiting\":1},"
+         "{\"channel\":\"post\",\"problem\":\"refused\",\"waiting\":2}]}",
+         1},
     };
     begin();
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -353,6 +353,28 @@ START_TEST(malformed_files_have_a_place)
 }
 END_TEST
 
+static void expect_hint(struct text source, const char *hint)
+{
+    struct reading reading;
+    start(&reading, source);
+    ck_assert_uint_eq(reading.faults.count, 1);
+    const struct diagnostic *fault = &reading.faults.items[0];
+    ck_assert_text(fault->hint, hint);
+    /* A second place is told only where it is another one. */
+    ck_assert(fault->other.line != fault->place.line || fault->other.column != fault->place.column);
+    stop(&reading);
+}
+
+START_TEST(what_makes_most_files_no_yaml_has_a_hint)
+{
+    expect_hint(TEXT("a:\n\tb: 2\n"), "indent by spaces: YAML takes no tabs there");
+    expect_hint(TEXT("a:\n  \tb: 2\n"), "indent by spaces: YAML takes no tabs there");
+    expect_hint(TEXT("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> x\n"),
+                "a merge left its conflict in this file: resolve it");
+    expect_hint(TEXT("a: 1\nb: \"\\x\"\nc: ' <<<<<<< '\n"), "");
+}
+END_TEST
+
 static char *repeat(const char *part, size_t count, size_t *length)
 {
     size_t size = strlen(part);
@@ -422,4 +444,5 @@ UNIT_MAIN("yaml", scalars_are_those_of_yaml_1_2_core, numbers_that_are_not_kept_
           what_could_mislead_is_refused, keys_are_strings, keys_that_stand_twice_show_both_places,
           documents_come_one_by_one, the_reader_stops_when_told, values_know_their_place,
           a_byte_order_mark_is_passed_over, malformed_files_have_a_place,
-          hostile_sizes_are_refused_while_they_arrive, a_huge_map_is_checked_for_duplicates_fast)
+          what_makes_most_files_no_yaml_has_a_hint, hostile_sizes_are_refused_while_they_arrive,
+          a_huge_map_is_checked_for_duplicates_fast)
