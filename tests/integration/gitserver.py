@@ -48,7 +48,7 @@ def _program(name):
 class Server:
     """Processes that live as long as a `with` block."""
 
-    pid_file = None  # which the last of them writes once it listens
+    pid_file = None  # which the last of them writes once it listens, where it writes one
 
     def __init__(self, root):
         self.root = Path(root).resolve()
@@ -94,7 +94,8 @@ class Server:
             os.killpg(process.pid, number)
 
     def start(self):
-        (self._folder / self.pid_file).unlink(missing_ok=True)
+        if self.pid_file:
+            (self._folder / self.pid_file).unlink(missing_ok=True)
         self._launch()
         self._await_port()
 
@@ -127,7 +128,7 @@ class Server:
 
     def _await_port(self):
         def accepts():
-            if not (self._folder / self.pid_file).exists():
+            if self.pid_file and not (self._folder / self.pid_file).exists():
                 return False  # who answers there may be somebody else
             with socket.socket() as probe:
                 probe.settimeout(1)
