@@ -48,7 +48,7 @@ def _program(name):
 class Server:
     """Processes that live as long as a `with` block."""
 
-    pid_file = None  # which the last of them writes once it listens; None: it writes none
+    pid_file = None  # which the last of them writes once it listens, where it writes one
 
     def __init__(self, root):
         self.root = Path(root).resolve()

@@ -122,8 +122,8 @@ def ask(connection, path="/healthz"):
 
 
 def dripping(connection, byte, began):
-    """Sends a byte every 50 ms until the other side has had enough, which must not be at once: 0.4 s after `began`, from
-    before it was connected, at the soonest."""
+    """Sends a byte every 50 ms until the other side has had enough, which must not be at once: 0.4 s after `began`,
+    from before it was connected, at the soonest."""
     cut = False
     while not cut and time.monotonic() < began + weir.PATIENCE:
         try:

@@ -61,7 +61,7 @@ def test_a_controller_is_not_told_otherwise(repository, tmp_path):
         weir.wait_until(lambda: running.status()["commit"] == tip(repository), f"that is served\n{running.log()}")
         for person in (STAFF, FRIEND):
             assert running.value("checkout-v2", person, "production") is False
-        weir.wait_until(lambda: running.get("/rollouts").json()["commit"] == tip(repository), "its rollouts are looked at")
+        weir.wait_until(lambda: running.get("/rollouts").json()["commit"] == tip(repository), "its rollouts too")
         shown = weir.run("rollouts", "--controller", f"http://127.0.0.1:{running.port}")
         assert shown.code == 1 and "killed" in shown.out and "foreign-edit" in shown.out, shown
     assert Served(repository, tmp_path).is_control()

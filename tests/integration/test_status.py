@@ -223,7 +223,8 @@ class Terminal:
 
     def whole(self):
         """What was shown without the newest frame, of which a part may not have come."""
-        return self.shown[:[found.start() for found in re.finditer(rb"\x1b\[(\d+A\r\x1b\[J|H\x1b\[2J)", self.shown)][-1]]
+        begins = [found.start() for found in re.finditer(rb"\x1b\[(\d+A\r\x1b\[J|H\x1b\[2J)", self.shown)]
+        return self.shown[:begins[-1]]
 
     def finish(self):
         end = time.monotonic() + weir.PATIENCE
