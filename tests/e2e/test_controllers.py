@@ -118,7 +118,7 @@ def test_what_both_see_is_recorded_once(tmp_path):
                                 lambda: f"it has seen it\n{controller.log()}")
         own = [release.rollout(controller)["override"] for controller in both]
         # Where the look at Redis of one, once in half a minute, came between: "weir, as told by target 'redis'".
-        assert own[0]["intent"] == own[1]["intent"] and all(re.match(r"weir\b", override["by"]) for override in own), own
+        assert own[0]["intent"] == own[1]["intent"] and all(re.match(r"weir\b", each["by"]) for each in own), own
         release.git_up()
         for controller in both:
             controller.fetch()

@@ -66,7 +66,7 @@ def test_what_a_stranger_planted_is_compiled_anew(repository, tmp_path, redis): 
         for running in (one, two):
             in_sync(running, "redis", commit)
         weir.wait_until(lambda: "evil" not in str(redis.hash("{weir:production}:doc")), "the fields are weir's")
-        weir.wait_until(lambda: "evil" not in str(redis.hash("{weir:production}:overrides")), "and so are the overrides")
+        weir.wait_until(lambda: "evil" not in str(redis.hash("{weir:production}:overrides")), "and so are overrides")
         repository.commit({"README.md": "y"})  # on a new tip it is tried at once
         hook.unlink()
         for running in (one, two):

@@ -317,7 +317,8 @@ def test_the_source_goes_and_comes_back(prometheus, tmp_path):
         prometheus.stop()
         try:
             driver.wait("errors", verdict="error")
-            weir.wait_until(lambda: "connect" in driver.gate("errors")["evidence"].lower(), lambda: driver.gate("errors"))
+            weir.wait_until(lambda: "connect" in driver.gate("errors")["evidence"].lower(),
+                            lambda: driver.gate("errors"))
         finally:
             prometheus.start()
         driver.wait("errors", verdict="success", fresh=True)  # and nobody had to help
