@@ -141,8 +141,8 @@ END_TEST
     "Flag\\nmetadata: {name: f}\\nspec: {variants: {on: 1, off: 0}, default: %s}\\n' > "           \
     "flags/f.yaml"
 
-/* A folder cannot be read, which is found out before anything is done, or a file, which is found
- * out late: what is served can still be served with a safe state over it. */
+/* A folder of the tip cannot be read, or a file: what is served can still be served with a safe
+ * state over it. */
 START_TEST(a_tip_that_cannot_be_read_keeps_no_override_back)
 {
     struct site site;
