@@ -264,8 +264,10 @@ static void tell_targeting(struct teller *teller)
     const struct node *targeting = status == STATUS_OK ? node_get(flag, "targeting") : NULL;
     if (status != STATUS_OK) /* half a story would mislead */
         teller->story->out_of_memory = true;
-    else if (targeting)
-        tell_rules(teller, targeting);
+    if (!targeting)
+        return;
+    compile_drop_repeated((struct node *)(uintptr_t)targeting); /* the tree is this story's own */
+    tell_rules(teller, targeting);
 }
 
 void explain(const struct fragment *fragment, struct text flag, struct context *context,

@@ -130,10 +130,10 @@ static enum status make_state(struct maker *maker, const struct node *flag, stru
                         "flag \"%.80s\": state is neither ENABLED nor DISABLED", program->key.data);
 }
 
-/* Of an operator that stands twice in a rule the last one counts; the others are taken out of the
- * tree. Whether there were any. */
-static bool drop_repeated(struct node *node)
+bool compile_drop_repeated(struct node *node)
 {
+    if (node->type != NODE_LIST && node->type != NODE_MAP)
+        return false;
     bool dropped = false;
     struct node *child = node->first;
     while (node->type == NODE_MAP && child && child->next &&
@@ -144,10 +144,8 @@ static bool drop_repeated(struct node *node)
         node->count = 1;
         dropped = true;
     }
-    for (child = node->first; child; child = child->next) {
-        if (child->type == NODE_LIST || child->type == NODE_MAP)
-            dropped |= drop_repeated(child);
-    }
+    for (child = node->first; child; child = child->next)
+        dropped |= compile_drop_repeated(child);
     return dropped;
 }
 
@@ -165,7 +163,7 @@ static enum status make_targeting(struct maker *maker, const struct node *flag,
     fold_dispose(&maker->compiler);
     /* Hardly a rule holds one twice, so it is looked for where something is wrong. The tree was
      * made to be compiled, and is nobody else's. */
-    if (maker->compiler.problem && drop_repeated((struct node *)(uintptr_t)node)) {
+    if (maker->compiler.problem && compile_drop_repeated((struct node *)(uintptr_t)node)) {
         maker->compiler = fresh;
         *root = (struct instruction){0};
         compile_expression(&maker->compiler, node, root);

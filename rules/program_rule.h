@@ -77,6 +77,9 @@ void compile_refuse(struct compiler *compiler, const char *problem);
 /* `message` and a quoted name, in the arena. */
 const char *compile_message(struct compiler *compiler, const char *message, struct text name);
 #define UNKNOWN "unknown operator"
+/* Of an operator that stands twice in a rule the last one counts: takes the others out of the tree.
+ * Whether there were any. */
+bool compile_drop_repeated(struct node *node);
 #define MORE_OPERATORS "an expression is an object with one operator"
 /* Evaluation fails there. */
 void compile_failure(struct instruction *out, const char *problem);

@@ -235,15 +235,15 @@ END_TEST
 START_TEST(text_from_files_does_not_turn_around)
 {
     struct diagnostics list;
-    char source[] = "\u05d0\t\x1b\u202e\u2066\u202d\u202fon: x";
+    char source[] = "\u05d0\t\x1b\u202e\u202c\u2066\u2069\u202fon: x";
     diagnostics_init(&list);
-    diagnostics_add(&list, CODE_KIND, at("flags/a.yaml", 1, 12), NULL, "kind \"%s\"",
+    diagnostics_add(&list, CODE_KIND, at("flags/a.yaml", 1, 13), NULL, "kind \"%s\"",
                     "a\u2069\u2029\u2065");
     diagnostics_excerpts(&list, one_source, source);
     expect_text(&list, false,
-                "flags/a.yaml:1:12: error[W210]: kind \"a\\u2069\u2029\u2065\"\n"
-                "      1 | \u05d0 \\x1b\\u202e\\u2066\\u202d\u202fon: x\n"
-                "        |                              ^\n"
+                "flags/a.yaml:1:13: error[W210]: kind \"a\\u2069\u2029\u2065\"\n"
+                "      1 | \u05d0 \\x1b\\u202e\\u202c\\u2066\\u2069\u202fon: x\n"
+                "        |                                    ^\n"
                 "\n1 error, 0 warnings\n");
     diagnostics_dispose(&list);
 }

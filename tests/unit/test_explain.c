@@ -100,6 +100,11 @@ START_TEST(foreign_rules_are_told_too)
         {"{\"fractional\":[{\"var\":\"k\"},[\"on\",1]]}", "{\"k\":\"u\"}",
          "f = 1 (variant \"on\", TARGETING_MATCH)\n"
          "✓ always serves \"on\", by fractional(k, [\"on\", 1])\n"},
+        {"{\"if\":[true,\"off\"],\"if\":[{\"!\":[1],\"!\":[{\"var\":\"x\"}]},\"on\"]}", "{}",
+         "f = 1 (variant \"on\", TARGETING_MATCH)\n"
+         "✓ rule 1 serves \"on\"\n"
+         "  ✓ not\n"
+         "    ✗ x                                                 x is missing\n"},
         {"{\"nope\":1}", "{}", "f: PARSE_ERROR, unknown operator \"nope\"\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
