@@ -137,7 +137,7 @@ TEST_LDFLAGS_store_memory := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_override := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_torture_reconcile := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_core := -Wl,--wrap=pthread_create
-TEST_LDFLAGS_steering_unpublished := -Wl,--wrap=snapshot_new
+TEST_LDFLAGS_steering_unpublished := -Wl,--wrap=snapshot_new,--wrap=roster_make
 TEST_LDFLAGS_torture_decide := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_torture_move := $(TEST_LDFLAGS_torture)
 TEST_LDFLAGS_verbs := $(TEST_LDFLAGS_torture)

@@ -165,11 +165,13 @@ static enum status put_in_force(struct core *core, const char *commit, struct er
         core->is_trimmed = false;
     }
     core_count(core, &family_compile_seconds, NULL, clock->monotonic(clock->self) - start);
+    core->is_torn = status != STATUS_OK;
     if (status != STATUS_OK)
         return status;
     if (is_barren(core))
         return error_set(error, STATUS_INVALID, "commit %.12s has nothing to serve", commit);
     status = steering_take(core->steering, commit, error);
+    core->is_torn = status != STATUS_OK;
     if (status == STATUS_OK)
         status = core_publish(core, error);
     if (status == STATUS_OK)
@@ -284,10 +286,12 @@ static enum status follow(struct core *core, const char *tip, struct diagnostics
     return status;
 }
 
-/* Overrides are put over what is in force: so that has to be what is served, once more. */
+/* Overrides are put over what is in force, from the states of the same commit: so both go back to
+ * what is served. A tip that could only not be published is one that they are put over. */
 static void go_back(struct core *core)
 {
-    struct snapshot *served = core->has_published ? hub_acquire(core->parts.hub) : NULL;
+    struct snapshot *served =
+        core->is_torn && core->has_published ? hub_acquire(core->parts.hub) : NULL;
     struct error error = {0};
     if (served && strcmp(core->effective.commit, served->commit) != 0 &&
         put_in_force(core, served->commit, &error) != STATUS_OK)

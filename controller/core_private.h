@@ -17,6 +17,7 @@ struct core {
     bool has_effective;
     bool has_published; /* what the hub holds may also come from the disk */
     bool has_failed;    /* the last time that overrides were to be served */
+    bool is_torn;       /* a commit is half in force: not that which rollouts are looked at in */
     bool is_trimmed;    /* the fleet has all, `effective` no list any more */
     unsigned owing;     /* times in a row that the fleet did not take all */
     int64_t retry_at;   /* monotonic, when something is owed */
