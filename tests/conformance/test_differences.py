@@ -24,6 +24,8 @@ DIFFERENCES = {
         ({"var": ["a", {"and": ["x", {"var": "b"}]}]}, {"a": "1", "b": "2"}, "1", "(default)"),
     "flagd's own operators work within iterators only where the element is the context itself":
         ({"some": [[{"var": ""}], {"starts_with": ["ab", "a"]}]}, {}, "(GENERAL)", "true"),
+    "npm rounds a pre-release's number beyond 2^53, weir compares all of its digits as Go and Python":
+        ({"sem_ver": [{"var": "v"}, "=", "1.0.0-9007199254740992"]}, {"v": "1.0.0-9007199254740993"}, "false", "true"),
     "what JavaScript's objects inherit is an attribute in npm":
         ({"var": "x.constructor.name"}, {"x": "s"}, "(default)", "String"),
 }
