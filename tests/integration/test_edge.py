@@ -530,9 +530,13 @@ def test_a_redis_that_somebody_changed_is_not_believed(pushed, redis, tmp_path):
         assert not running.is_ready()
 
 
-def test_a_redis_with_an_override(pushed, redis, tmp_path):  # noqa: F811
+def test_a_redis_with_an_override(repository, pushed, redis, tmp_path):  # noqa: F811
     """Another controller's, over what this one pushes: this one takes it in, and an edge has what both come to."""
     source, address, next_commit = pushed
+    hook = repository.bare / "hooks" / "pre-receive"  # once it is on the branch, it stands at Redis no more
+    hook.write_text("#!/bin/sh\nwhile read old new ref; do "
+                    "test \"$(git log -1 --format=%cn $new)\" != weir || exit 1; done\n")
+    hook.chmod(0o755)
     banner = json.loads(redis.hash("{weir:production}:doc")["banner"])
     banner["variants"]["planted"] = "x"
     intent, override = overrides.planted("kill", "banner", json.dumps(banner))
