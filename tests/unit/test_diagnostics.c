@@ -316,10 +316,11 @@ START_TEST(codes_are_distinct)
     };
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         ck_assert(strlen(all[i].code) == 4 && all[i].code[0] == 'W' && all[i].title[0]);
-        bool warning = strstr("W113 W114 W119 W317 W318 W319 W320 W321 W322 W323 W325 W326 W327 "
-                              "W708 W709 W710 W711 "
-                              "W712 W817 W818 W820 W822",
-                              all[i].code) != NULL;
+        bool warning =
+            strstr("W113 W114 W119 W317 W318 W319 W320 W321 W322 W323 W325 W326 W327 W328 "
+                   "W708 W709 W710 W711 "
+                   "W712 W817 W818 W820 W822",
+                   all[i].code) != NULL;
         ck_assert_int_eq(all[i].severity, warning ? SEVERITY_WARNING : SEVERITY_ERROR);
         for (size_t j = 0; j < i; j++)
             ck_assert_str_ne(all[i].code, all[j].code);

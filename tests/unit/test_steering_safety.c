@@ -67,7 +67,8 @@ START_TEST(a_state_of_later_than_now_lets_nobody_in)
     ck_assert_ptr_null(one.proposal);
     ck_assert(shows("the state is dated later than now"));
     refuses(VERB_ADVANCE,
-            "metric errors: no data; clock: the state is dated later than now; approvals 0 of 1");
+            "metric errors: no data; clock: the state is dated later than now (until 20");
+    refuses(VERB_ADVANCE, "Z); approvals 0 of 1");
     ck_assert_int_eq(do_verb(VERB_KILL, "ada").state, DESK_SERVED);
     ck_assert_uint_eq(exposed(), 0);
     ck_assert_int_eq(steers_told.kind, WALK_KILL);
