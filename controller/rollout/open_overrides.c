@@ -192,6 +192,22 @@ void open_overrides_close(struct open_overrides *set, size_t index, int64_t now)
         set->items[i] = set->items[i + 1];
 }
 
+enum status open_overrides_put(struct open_overrides *set, size_t index, struct text fragment,
+                               struct error *error)
+{
+    struct override from = override_words(set->items[index]);
+    if (text_equal(from.fragment, fragment))
+        return STATUS_OK;
+    from.fragment = fragment;
+    struct override *override = override_new(&from);
+    if (!override)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
+    override_release(set->items[index]);
+    set->items[index] = override;
+    set->changes++;
+    return STATUS_OK;
+}
+
 /* --- what is void ---------------------------------------------------------------------------- */
 
 static bool is_void(const struct open_overrides *set, const struct override *override)

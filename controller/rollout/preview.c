@@ -5,26 +5,26 @@
 #include "../../rules/compile.h"
 #include "../../rules/excerpt.h"
 
-/* The states of the flag's rollouts as they count in the preview: one stands elsewhere. */
-static enum status put_state(struct catalog *catalog, const struct preview_task *task)
+/* The states of the flag's rollouts as they count in the preview: one more stands elsewhere. */
+static enum status put_state(struct catalog *catalog, const struct preview_stand *stand)
 {
+    struct text name = text_of(stand->item->name);
     size_t count = catalog->rollout_state_count;
     struct rollout_state **states = ARENA_ARRAY(&catalog->arena, struct rollout_state *, count + 1);
     if (!states)
         return STATUS_NO_MEMORY;
-    size_t at = catalog_index(catalog->rollout_states, count, text_of(task->item->name));
+    size_t at = catalog_index(catalog->rollout_states, count, name);
     bool is_there = at < count;
     if (!is_there)
-        for (at = 0; at < count && text_compare(catalog->rollout_states[at]->name.text,
-                                                text_of(task->item->name)) < 0;)
+        for (at = 0; at < count && text_compare(catalog->rollout_states[at]->name.text, name) < 0;)
             at++;
     for (size_t i = 0; i < at; i++)
         states[i] = catalog->rollout_states[i];
     states[at] = ARENA_NEW(&catalog->arena, struct rollout_state);
     if (!states[at])
         return STATUS_NO_MEMORY;
-    *states[at] = *task->state;
-    states[at]->name.text = text_of(task->item->name);
+    *states[at] = *stand->state;
+    states[at]->name.text = name;
     for (size_t i = at + is_there; i < count; i++)
         states[i + !is_there] = catalog->rollout_states[i];
     catalog->rollout_states = states;
@@ -32,14 +32,12 @@ static enum status put_state(struct catalog *catalog, const struct preview_task 
     return STATUS_OK;
 }
 
-static struct text environment_of(const struct preview_task *task)
+static enum status put_states(struct catalog *catalog, const struct preview_task *task)
 {
-    return task->item ? task->item->rollout->environment.text : task->pin->environment;
-}
-
-static struct text flag_of(const struct preview_task *task)
-{
-    return task->item ? task->item->rollout->flag.text : task->pin->flag;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < task->stand_count && status == STATUS_OK; i++)
+        status = put_state(catalog, &task->stands[i]);
+    return status;
 }
 
 /* The one pin that counts. */
@@ -64,7 +62,7 @@ static enum status put_pin(struct catalog *catalog, const struct preview_task *t
 /* The flag, its pin, its rollouts in this environment, and where they stand. */
 static size_t list_entries(const struct preview_task *task, const struct entry **entries)
 {
-    struct text environment = environment_of(task), flag = flag_of(task);
+    struct text environment = task->environment, flag = task->flag;
     size_t count = 0;
     char pin[2 * (STATE_NAME_MOST + 1)];
     snprintf(pin, sizeof pin, "%.63s/%.63s", environment.data, flag.data);
@@ -109,17 +107,17 @@ static enum status read_catalog(const struct preview_task *task, struct catalog 
 
 enum status preview_flag(const struct preview_task *task, struct buffer *out, struct error *error)
 {
-    struct text name = flag_of(task);
+    struct text name = task->flag;
     struct diagnostics faults;
     struct catalog catalog;
     diagnostics_init(&faults);
     enum status status = read_catalog(task, &catalog, error);
-    if (status == STATUS_OK && ((task->item && put_state(&catalog, task) != STATUS_OK) ||
+    if (status == STATUS_OK && (put_states(&catalog, task) != STATUS_OK ||
                                 (task->pin && put_pin(&catalog, task) != STATUS_OK)))
         status = error_set(error, STATUS_NO_MEMORY, "no memory to compile a flag");
     const struct flag *flag = status == STATUS_OK ? catalog_flag(&catalog, name) : NULL;
     const struct environment *environment =
-        status == STATUS_OK ? catalog_environment(&catalog, environment_of(task)) : NULL;
+        status == STATUS_OK ? catalog_environment(&catalog, task->environment) : NULL;
     if (status == STATUS_OK && (!flag || !environment))
         status = error_set(error, STATUS_INVALID, "flag \"%.100s\" is not in force", name.data);
     if (status == STATUS_OK) {

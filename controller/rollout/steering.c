@@ -113,6 +113,7 @@ enum status steering_take(struct steering *steering, const char *commit, struct 
     }
     settle_overrides(steering);
     steering_adopt_waiting(steering);
+    steering_compose_all(steering);
     if (is_other)
         steering->overlay = (uint32_t)steering->overrides.count;
     if (is_other || steering->held[0]) {

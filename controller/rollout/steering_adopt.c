@@ -182,6 +182,8 @@ static enum fate open_it(struct steering *steering, const struct steering_adopte
     if (is_open)
         log_event(LOG_LEVEL_WARN, "override_adopted", "intent", own->intent.data, "environment",
                   own->environment.data, "flag", own->flag.data, "told", own->told.data, NULL);
+    if (is_open)
+        steering_compose(steering, own);
     override_release(own);
     return is_open                    ? FATE_OPEN
            : status == STATUS_REFUSED ? FATE_KNOWN /* it was closed before */

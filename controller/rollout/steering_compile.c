@@ -139,12 +139,15 @@ static enum status preview(const struct steering *steering, const struct ground 
 {
     if (ground->roster == steering->roster)
         return steering_preview(steering, ground->item, state, fragment, error);
+    const struct preview_stand stand = {ground->item, state};
     const struct preview_task task = {.inventory = ground->inventory,
                                       .schemas = steering->parts.schemas,
                                       .reader = mirror_reader(steering->parts.mirror),
                                       .roster = ground->roster,
-                                      .item = ground->item,
-                                      .state = state};
+                                      .environment = ground->item->rollout->environment.text,
+                                      .flag = ground->item->rollout->flag.text,
+                                      .stands = &stand,
+                                      .stand_count = 1};
     return preview_flag(&task, fragment, error);
 }
 
@@ -250,21 +253,18 @@ enum status steering_flag_preview_kill(const struct steering *steering, struct t
                                       .schemas = steering->parts.schemas,
                                       .reader = mirror_reader(steering->parts.mirror),
                                       .roster = steering->roster,
+                                      .environment = environment,
+                                      .flag = flag,
                                       .pin = &killed};
     return preview_flag(&task, out, error);
 }
 
-/* As this controller would have taken it back itself, had it seen what broke when it broke.
- * Nothing, where the flag was none before. */
-static enum status compile_revert(struct steering *steering, const struct override *told,
-                                  struct buffer *fragment, bool *applies, struct error *error)
+enum status steering_find_revert(const struct steering *steering, const struct override *told,
+                                 struct revert *revert, struct error *error)
 {
     const struct watches *watches = steering->watches;
     const struct flag *flag = catalog_flag(roster_catalog(steering->roster), told->flag);
     int64_t now = clock_seconds(steering->parts.clock);
-    struct revert revert;
-    if (told->since < now - REVERT_OLDEST)
-        return error_set(error, STATUS_REFUSED, "it is older than a week");
     const struct revert_task task = {.parts = steering->parts.effective->parts,
                                      .environment = told->environment,
                                      .flag = told->flag,
@@ -275,8 +275,19 @@ static enum status compile_revert(struct steering *steering, const struct overri
                                      .served_count = watches ? watches->served_count : 0,
                                      .by = TEXT("weir"),
                                      .intent = told->intent};
+    return revert_find(&task, steering->commit, revert, error);
+}
+
+/* As this controller would have taken it back itself, had it seen what broke when it broke.
+ * Nothing, where the flag was none before. */
+static enum status compile_revert(const struct steering *steering, const struct override *told,
+                                  struct buffer *fragment, bool *applies, struct error *error)
+{
+    struct revert revert;
+    if (told->since < clock_seconds(steering->parts.clock) - REVERT_OLDEST)
+        return error_set(error, STATUS_REFUSED, "it is older than a week");
     revert_init(&revert);
-    enum status status = revert_find(&task, steering->commit, &revert, error);
+    enum status status = steering_find_revert(steering, told, &revert, error);
     /* What was changed since is not what broke: somebody may have mended it by that. */
     bool is_newer =
         revert.change_count && revert.changes[0].facts.time > told->since + WALK_CLOCK_AHEAD;

@@ -120,9 +120,28 @@ void steering_free_adopted(struct steering_adopted *items, size_t count);
  * old), STATUS_LIMIT (on this commit too much was looked for), STATUS_SYSTEM, STATUS_NO_MEMORY. */
 enum status steering_compile(struct steering *steering, const struct override *told,
                              struct buffer *fragment, bool *applies, struct error *error);
+/* What a revert of a watched flag takes it back to, by the commit in force. `revert` is
+ * initialized. */
+struct revert;
+enum status steering_find_revert(const struct steering *steering, const struct override *told,
+                                 struct revert *revert, struct error *error);
 /* What a flag without a rollout is once it is killed. */
 enum status steering_flag_preview_kill(const struct steering *steering, struct text environment,
                                        struct text flag, struct buffer *out, struct error *error);
+
+/* --- steering_compose.c ------------------------------------------------------------------------
+ */
+
+/* What is served of its flag where a rollout of the roster stands in another state. */
+enum status steering_preview(const struct steering *steering, const struct roster_rollout *item,
+                             const struct rollout_state *state, struct buffer *out,
+                             struct error *error);
+/* Where more than one override is open of the flag of this one, each of them serves what the branch
+ * will come to once it has them all: so one says as much as all. The same of one over a flag that
+ * was killed since. What cannot be compiled so is logged, and stays as it was. */
+void steering_compose(struct steering *steering, const struct override *of);
+/* Of all flags: on a new tip, and of those that the store had. */
+void steering_compose_all(struct steering *steering);
 
 /* --- steering_ends.c ---------------------------------------------------------------------------
  */
@@ -171,6 +190,11 @@ enum status steering_copy_move(const struct override *override, size_t index, st
 /* For each rollout of the roster where it stands once the step backs that are open are recorded:
  * the roster's own where there are none. Lives in the arena; NULL without memory. */
 const struct roster_rollout **steering_stand(const struct steering *steering, struct arena *arena);
+/* The same once all that is open of the flag of this one is recorded. */
+const struct roster_rollout **steering_stand_of(const struct steering *steering,
+                                                const struct override *of, struct arena *arena);
+/* Whether two are of one flag, in one environment. */
+bool steering_is_of_flag(const struct override *override, const struct override *of);
 /* The member `after` of an override (override.h): the step backs that a decision comes after, of a
  * rollout that is `item` on the tip and `stands` elsewhere by then. */
 enum status steering_name_after(const struct roster_rollout *item,
@@ -222,10 +246,6 @@ bool steering_add_move(struct turn *turn, size_t index, const struct walk_decisi
 
 /* --- steering_serve.c ------------------------------------------------------------------------ */
 
-/* What is served of its flag where a rollout of the roster stands in another state. */
-enum status steering_preview(const struct steering *steering, const struct roster_rollout *item,
-                             const struct rollout_state *state, struct buffer *out,
-                             struct error *error);
 /* Serves what a decision asks for, before it is recorded. */
 enum status steering_serve(struct turn *turn, size_t index, const struct walk_decision *decision,
                            struct text by, struct text note);

@@ -1,9 +1,6 @@
 /* What a turn serves before Git says it, and the record of all that is served so. */
-#include "../../rules/fragment.h"
-#include "../effective.h"
 #include "../log.h"
 #include "../telemetry_families.h"
-#include "preview.h"
 #include "steering_watch.h"
 
 /* --- overrides ------------------------------------------------------------------------------- */
@@ -11,95 +8,6 @@
 static enum walk_verb_kind action_of(enum walk_kind kind)
 {
     return kind == WALK_KILL ? VERB_KILL : kind == WALK_ROLLBACK ? VERB_ROLLBACK : VERB_STEP_BACK;
-}
-
-/* To what a pinned flag is pinned, by pins of that commit, too: *way goes there. Where the first of
- * them does not count (STATUS_NOT_FOUND) the flag is served as it is defined. */
-static enum status go_as_of(const struct steering *steering, const struct flag_pin *pin,
-                            struct effective *way, struct error *error)
-{
-    char from[COMMIT_TEXT_SIZE], as_of[COMMIT_TEXT_SIZE];
-    struct text name = pin->name.text; /* of the first, which stays */
-    memcpy(from, steering->commit, sizeof from);
-    for (unsigned hops = 0; pin && pin->as_of.length && !pin->is_killed; hops++) {
-        bool counts = true;
-        snprintf(as_of, sizeof as_of, "%.*s", (int)pin->as_of.length, pin->as_of.data);
-        if (mirror_descends(steering->parts.mirror, from, as_of, &counts, error) != STATUS_OK)
-            counts = false;
-        if (hops > EFFECTIVE_PIN_HOPS || (!counts && hops == 0))
-            return error_set(error, STATUS_NOT_FOUND, "the flag's pin does not count");
-        if (!counts)
-            return STATUS_OK;
-        enum status status = effective_go(way, as_of, error);
-        if (status != STATUS_OK)
-            return status;
-        memcpy(from, as_of, sizeof from);
-        pin = effective_pins_find(way->pins, name);
-    }
-    return STATUS_OK;
-}
-
-/* Whether a decision takes something from users of a flag that is served as it was then. */
-static bool is_less(const struct rollout_state *state, const struct rollout_state *then)
-{
-    const struct phase *phase = walk_phase(then);
-    return !walk_phase(state) || (phase && (then->run != state->run || then->phase > state->phase));
-}
-
-/* Of a pinned flag, as the pin will have it once the decision is recorded (effective_fragment.h):
- * the flag as it is defined now is what was pinned away. */
-static enum status fill_pinned(const struct steering *steering, const struct flag_pin *pin,
-                               const struct roster_rollout *item, const struct rollout_state *state,
-                               struct buffer *out, struct error *error)
-{
-    const struct steering_parts *parts = &steering->parts;
-    const struct document *served = effective_document(parts->effective, pin->environment);
-    const struct fragment *fragment = served ? document_find(served, pin->flag) : NULL;
-    struct effective way;
-    struct roster *roster = NULL;
-    effective_init(&way, &parts->effective->parts);
-    enum status status = go_as_of(steering, pin, &way, error);
-    if (status == STATUS_OK)
-        status = roster_make(&way.inventory, parts->schemas, mirror_reader(parts->mirror), NULL,
-                             &roster, error);
-    const struct roster_rollout *then =
-        status == STATUS_OK ? roster_find(roster, text_of(item->name)) : NULL;
-    const struct preview_task task = {.inventory = &way.inventory,
-                                      .schemas = parts->schemas,
-                                      .reader = mirror_reader(parts->mirror),
-                                      .roster = roster,
-                                      .item = then,
-                                      .state = state};
-    if (then && is_less(state, then->state))
-        status = preview_flag(&task, out, error);
-    else if (status == STATUS_OK && fragment) /* nobody has it by this rollout */
-        fragment_append_json(fragment, out);
-    else if (status == STATUS_OK)
-        status = error_set(error, STATUS_NOT_FOUND, "the flag is not served");
-    roster_release(roster);
-    effective_dispose(&way);
-    return status;
-}
-
-enum status steering_preview(const struct steering *steering, const struct roster_rollout *item,
-                             const struct rollout_state *state, struct buffer *out,
-                             struct error *error)
-{
-    const struct flag_pin *pin =
-        steering_flag_pin(steering, item->rollout->environment.text, item->rollout->flag.text);
-    if (pin && pin->as_of.length && !pin->is_killed) {
-        enum status status = fill_pinned(steering, pin, item, state, out, error);
-        if (status == STATUS_OK || status == STATUS_NO_MEMORY)
-            return status;
-        buffer_clear(out);
-    }
-    const struct preview_task task = {.inventory = steering->parts.inventory,
-                                      .schemas = steering->parts.schemas,
-                                      .reader = mirror_reader(steering->parts.mirror),
-                                      .roster = steering->roster,
-                                      .item = item,
-                                      .state = state};
-    return preview_flag(&task, out, error);
 }
 
 enum status steering_open_override(struct turn *turn, const struct override *from,
@@ -112,6 +20,7 @@ enum status steering_open_override(struct turn *turn, const struct override *fro
     if (!override)
         return error_set(error, STATUS_NO_MEMORY, "no memory for an override");
     enum status status = open_overrides_open(&steering->overrides, override, error);
+    steering_compose(steering, override);
     override_release(override);
     return status;
 }

@@ -37,8 +37,8 @@ static enum status step(const struct roster_rollout *item, const struct override
     return status;
 }
 
-static enum status step_back(const struct steering *steering, const struct override *override,
-                             struct arena *arena, const struct roster_rollout **stand)
+static enum status follow(const struct steering *steering, const struct override *override,
+                          struct arena *arena, const struct roster_rollout **stand)
 {
     char name[2 * DESK_NAME_SIZE + 64];
     snprintf(name, sizeof name, "%s/%s", override->environment.data, override->rollout.data);
@@ -61,7 +61,11 @@ static enum status step_back(const struct steering *steering, const struct overr
     return STATUS_OK;
 }
 
-const struct roster_rollout **steering_stand(const struct steering *steering, struct arena *arena)
+/* After the overrides for which `counts` is true. */
+static const struct roster_rollout **
+stand_after(const struct steering *steering, struct arena *arena,
+            bool (*counts)(const struct override *override, const struct override *of),
+            const struct override *of)
 {
     const struct roster *roster = steering->roster;
     const struct roster_rollout **stand =
@@ -70,11 +74,34 @@ const struct roster_rollout **steering_stand(const struct steering *steering, st
         stand[i] = &roster->items[i];
     for (size_t i = 0; stand && i < steering->overrides.count; i++) {
         const struct override *override = steering->overrides.items[i];
-        if (override->action == VERB_STEP_BACK && override->rollout.length &&
-            step_back(steering, override, arena, stand) != STATUS_OK)
+        if (override->rollout.length && counts(override, of) &&
+            follow(steering, override, arena, stand) != STATUS_OK)
             return NULL;
     }
     return stand;
+}
+
+static bool is_step_back(const struct override *override, const struct override *of)
+{
+    (void)of;
+    return override->action == VERB_STEP_BACK;
+}
+
+const struct roster_rollout **steering_stand(const struct steering *steering, struct arena *arena)
+{
+    return stand_after(steering, arena, is_step_back, NULL);
+}
+
+bool steering_is_of_flag(const struct override *override, const struct override *of)
+{
+    return text_equal(override->flag, of->flag) &&
+           text_equal(override->environment, of->environment);
+}
+
+const struct roster_rollout **steering_stand_of(const struct steering *steering,
+                                                const struct override *of, struct arena *arena)
+{
+    return stand_after(steering, arena, steering_is_of_flag, of);
 }
 
 enum status steering_name_after(const struct roster_rollout *item,

@@ -55,15 +55,18 @@ static struct roster *make(struct roster *previous)
 static char *preview(const struct roster *roster, const struct rollout_state *state)
 {
     struct buffer out;
-    const struct preview_task task = {&effective.inventory,
-                                      schemas,
-                                      mirror_reader(mirror),
-                                      roster,
-                                      roster_find(roster, TEXT("production/shop-release")),
-                                      state,
-                                      NULL};
+    const struct preview_stand stand = {roster_find(roster, TEXT("production/shop-release")),
+                                        state};
+    const struct preview_task task = {.inventory = &effective.inventory,
+                                      .schemas = schemas,
+                                      .reader = mirror_reader(mirror),
+                                      .roster = roster,
+                                      .environment = TEXT("production"),
+                                      .flag = TEXT("shop"),
+                                      .stands = &stand,
+                                      .stand_count = 1};
     buffer_init(&out, 0);
-    ck_assert_ptr_nonnull(task.item);
+    ck_assert_ptr_nonnull(stand.item);
     ck_assert_ok(preview_flag(&task, &out, &failure));
     buffer_append_char(&out, '\0');
     return out.data;
