@@ -196,9 +196,10 @@ enum status open_overrides_put(struct open_overrides *set, size_t index, struct 
                                struct error *error)
 {
     struct override from = override_words(set->items[index]);
-    if (text_equal(from.fragment, fragment))
+    if (set->items[index]->is_joined && text_equal(from.fragment, fragment))
         return STATUS_OK;
     from.fragment = fragment;
+    from.is_joined = true;
     struct override *override = override_new(&from);
     if (!override)
         return error_set(error, STATUS_NO_MEMORY, "no memory for an override");

@@ -43,7 +43,7 @@ enum status open_overrides_add(struct open_overrides *set, struct override *over
 enum status open_overrides_open(struct open_overrides *set, struct override *override,
                                 struct error *error) MUST_CHECK;
 void open_overrides_close(struct open_overrides *set, size_t index, int64_t now);
-/* It is served with other bytes, which the store does not keep. */
+/* It is served with the bytes of all that are open of its flag, which the store does not keep. */
 enum status open_overrides_put(struct open_overrides *set, size_t index, struct text fragment,
                                struct error *error) MUST_CHECK;
 /* It is over at the commit that is served, recorded there or not: targets at which it stands are

@@ -78,6 +78,7 @@ struct override *override_new(const struct override *from)
     if (!override)
         return NULL;
     *override = override_words(from);
+    override->is_joined = from->is_joined;
     atomic_init(&override->references, 1);
     if (!keep_texts(override)) {
         override_release(override);

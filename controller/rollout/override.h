@@ -40,6 +40,7 @@ struct override {
     struct text told;     /* who told of it: "target 'cache'"; empty: nobody */
     int64_t since;        /* wall seconds */
     char generation[GENERATION_TEXT_SIZE]; /* by which it was first served */
+    bool is_joined; /* the fragment is of others too (steering_compose()): kept and told nowhere */
 };
 
 /* Where the branch does not take a step back, the next is decided on the state that the branch will

@@ -178,6 +178,7 @@ enum status steering_preview(const struct steering *steering, const struct roste
 /* All that is open of a flag. */
 struct open {
     size_t count;
+    bool is_joined; /* one of them says what others said, which may be over by now */
     const struct override *killed, *taken_back; /* of the flag itself; or NULL */
 };
 
@@ -189,6 +190,7 @@ static struct open find_open(const struct steering *steering, const struct overr
         if (!steering_is_of_flag(override, of))
             continue;
         open.count++;
+        open.is_joined = open.is_joined || override->is_joined;
         if (override->rollout.length == 0 && override->action == VERB_KILL)
             open.killed = override;
         else if (override->rollout.length == 0)
@@ -247,7 +249,8 @@ void steering_compose(struct steering *steering, const struct override *of)
     const struct flag_pin *pin = steering_flag_pin(steering, of->environment, of->flag);
     struct error error = {0};
     struct buffer fragment;
-    if (!steering->parts.effective || open.count < (pin && pin->is_killed ? 1 : 2))
+    if (!steering->parts.effective ||
+        (open.count < 2 && !open.is_joined && !(pin && pin->is_killed)))
         return;
     buffer_init(&fragment, 0);
     enum status status = join(steering, &open, of, &fragment, &error);

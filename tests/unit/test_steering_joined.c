@@ -178,29 +178,39 @@ START_TEST(two_rollouts_of_a_flag_break_together)
 }
 END_TEST
 
-START_TEST(a_kill_of_the_flag_stands_over_a_step_back_that_is_open)
+/* Another controller takes what a person says to the branch, which does not take this one's. */
+static void says(struct steers *other, enum walk_verb_kind verb)
 {
     struct desk_request request = {
-        .environment = "production", .rollout = "shop", .verb = VERB_KILL, .by = "ada"};
-    struct steers two;
-    set_up_joined();
-    break_it("shop-release");
-    steers_open(&two, "two");
-    steers_breaks = NULL;
-    steers_measure(WALK_NO_DATA, "");
-    steers_fetch(&two);
-    steers_take(&two);
-    ck_assert_ok(desk_submit(two.desk, &request, &failure));
-    core_turn(two.core);
-    ck_assert_int_eq(steers_record(&two), RECORDER_ACCEPTED);
-    proposal_free(one.proposal); /* the branch takes what a person says, and not this */
+        .environment = "production", .rollout = "shop", .verb = verb, .by = "ada"};
+    steers_fetch(other);
+    steers_take(other);
+    ck_assert_ok(desk_submit(other->desk, &request, &failure));
+    core_turn(other->core);
+    ck_assert_int_eq(steers_record(other), RECORDER_ACCEPTED);
+    proposal_free(one.proposal);
     one.proposal = NULL;
     steers_fetch(&one);
     steers_take(&one);
+}
+
+START_TEST(a_kill_of_the_flag_stands_over_a_step_back_that_is_open)
+{
+    struct steers two;
+    set_up_joined();
+    break_it("shop-release");
+    steers_breaks = NULL;
+    steers_measure(WALK_NO_DATA, "");
+    steers_open(&two, "two");
+    says(&two, VERB_KILL);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
     ck_assert_uint_eq(exposed(), 0);
+    says(&two, VERB_UNKILL);
+    ck_assert_uint_eq(steering_open(core_steering(one.core)), 1);
+    ck_assert_uint_eq(exposed(), 1000); /* by the rule, which did not break */
     steers_settle(&one);
-    ck_assert_uint_eq(exposed(), 0);
     ck_assert_uint_eq(steering_open(core_steering(one.core)), 0);
+    ck_assert_uint_eq(exposed(), 1000);
     steers_close(&two);
     tear_down_joined();
 }
